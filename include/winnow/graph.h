@@ -1,0 +1,95 @@
+/* The builder: a network is a function that calls these and returns its output.
+ *
+ * Errors are sticky: after the first one every call returns a dead tensor, and wn_graph_status says what and
+ * where. Shapes are per image (channels, height, width); the batch comes in when a tape is compiled.
+ * Not thread-safe; one graph belongs to one thread. */
+#ifndef WINNOW_GRAPH_H
+#define WINNOW_GRAPH_H
+
+#include <stdint.h>
+#include <winnow/status.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct wn_graph wn_graph;
+typedef struct wn_tensor {
+    int id; /* -1: dead */
+} wn_tensor;
+
+/* An empty graph; NULL when out of memory. The caller owns it. */
+wn_graph *wn_graph_create(void);
+void wn_graph_destroy(wn_graph *graph);
+/* The first error, or OK. */
+wn_status wn_graph_status(const wn_graph *graph);
+/* Records an error of a network's own (a size it cannot take). */
+void wn_graph_fail(wn_graph *graph, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Names. Layers get the names a PyTorch state_dict would give them. Inside a scope, a layer without .name is
+ * called by its position, as in nn.Sequential (layers without parameters count too). Scopes nest with dots. */
+void wn_scope_begin(wn_graph *graph, const char *name);
+void wn_scope_end(wn_graph *graph);
+
+typedef struct wn_conv_options {
+    int kernel, stride, pad, dilation, groups; /* 0: kernel 1, stride 1, pad 0, dilation 0 (dense), groups 1 */
+    bool no_bias;
+    const char *name;
+} wn_conv_options;
+typedef struct wn_pool_options {
+    int kernel, stride, pad; /* stride 0: the kernel's size */
+    bool ceil_mode;
+    const char *name;
+} wn_pool_options;
+typedef struct wn_layer_options {
+    bool no_bias;   /* linear */
+    float eps;      /* batch norm: 0 means 1e-5 */
+    float momentum; /* batch norm: 0 means 0.1 */
+    const char *name;
+} wn_layer_options;
+
+/* The network's input, plain NCHW; exactly one per graph. */
+wn_tensor wn_input(wn_graph *graph, int channels, int height, int width);
+
+wn_tensor wn_conv_with(wn_graph *graph, wn_tensor x, int out_channels, wn_conv_options options);
+wn_tensor wn_linear_with(wn_graph *graph, wn_tensor x, int out_features, wn_layer_options options);
+wn_tensor wn_batch_norm_with(wn_graph *graph, wn_tensor x, wn_layer_options options);
+wn_tensor wn_max_pool_with(wn_graph *graph, wn_tensor x, wn_pool_options options);
+wn_tensor wn_average_pool_with(wn_graph *graph, wn_tensor x, wn_pool_options options);
+wn_tensor wn_global_average_pool(wn_graph *graph, wn_tensor x);
+wn_tensor wn_relu(wn_graph *graph, wn_tensor x);
+wn_tensor wn_sigmoid(wn_graph *graph, wn_tensor x);
+wn_tensor wn_dropout(wn_graph *graph, wn_tensor x, float p);
+wn_tensor wn_flatten(wn_graph *graph, wn_tensor x);
+wn_tensor wn_add(wn_graph *graph, wn_tensor a, wn_tensor b);
+/* Concatenation along channels, in order. */
+wn_tensor wn_concat(wn_graph *graph, const wn_tensor *parts, int count);
+/* Marks the logits that loss and accuracy are computed from; exactly one per graph, flat (1x1). */
+void wn_output(wn_graph *graph, wn_tensor logits);
+
+/* Optional arguments by name: wn_conv(g, x, 96, .kernel = 11, .stride = 4, .pad = 1). */
+#define wn_conv(graph, x, out_channels, ...) \
+    wn_conv_with(graph, x, out_channels, (wn_conv_options){__VA_ARGS__})
+#define wn_linear(graph, x, out_features, ...) \
+    wn_linear_with(graph, x, out_features, (wn_layer_options){__VA_ARGS__})
+#define wn_batch_norm(graph, x, ...) wn_batch_norm_with(graph, x, (wn_layer_options){__VA_ARGS__})
+#define wn_max_pool(graph, x, ...) wn_max_pool_with(graph, x, (wn_pool_options){__VA_ARGS__})
+#define wn_average_pool(graph, x, ...) wn_average_pool_with(graph, x, (wn_pool_options){__VA_ARGS__})
+
+/* Shape of a tensor, per image. */
+void wn_tensor_shape(const wn_graph *graph, wn_tensor x, int *channels, int *height, int *width);
+
+/* The layers in the order they were built, for summaries. Strings live as long as the graph. */
+typedef struct wn_layer_info {
+    const char *name, *kind; /* "layer1.0.conv1", "conv" */
+    int channels, height, width;
+    int64_t parameters;
+    double multiply_adds; /* per image, taps on padding counted */
+} wn_layer_info;
+int wn_graph_layer_count(const wn_graph *graph);
+wn_layer_info wn_graph_layer(const wn_graph *graph, int index);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

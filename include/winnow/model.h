@@ -1,0 +1,114 @@
+/* A model: the parameters of a graph. A tape: a graph compiled for a batch size and a mode, which runs on a
+ * model's parameters. Several tapes may share one model (training, evaluation, the short last batch). */
+#ifndef WINNOW_MODEL_H
+#define WINNOW_MODEL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <winnow/graph.h>
+#include <winnow/machine.h>
+#include <winnow/problem.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct wn_model wn_model;
+typedef struct wn_tape wn_tape;
+typedef struct wn_pool wn_pool;
+struct wn_conv_plan;
+
+typedef enum wn_init {
+    WN_INIT_XAVIER_UNIFORM, /* weights Glorot & Bengio 2010, biases PyTorch's default */
+    WN_INIT_KAIMING_NORMAL, /* weights He et al. 2015 (fan-in), biases zero */
+    WN_INIT_PYTORCH,        /* PyTorch's defaults for Conv2d and Linear */
+    WN_INIT_GENERATOR,      /* the formula shared with tools/peers/generator.py, for golden tests */
+} wn_init;
+
+/* Allocates the parameters of a graph (all zero; batch norm scale 1, running variance 1). The graph must
+ * outlive the model. Errors: the graph's sticky error; MEMORY. */
+wn_status wn_model_create(const wn_graph *graph, wn_model **model);
+void wn_model_destroy(wn_model *model);
+void wn_model_initialise(wn_model *model, wn_init scheme, uint64_t seed);
+
+/* One tensor of the state_dict: learned parameters and running statistics, in the order of the layers. */
+typedef struct wn_parameter {
+    const char *name;  /* "conv1.weight"; lives as long as the model */
+    int dims;          /* conventional shape: OIHW, [out, in], [channels] */
+    int64_t shape[4];
+    int64_t count;     /* product of shape */
+    bool learned;      /* false: running statistics */
+} wn_parameter;
+int wn_model_parameter_count(const wn_model *model);
+wn_parameter wn_model_parameter(const wn_model *model, int index);
+/* Copy a tensor out of or into the model, in conventional order, `count` floats. */
+void wn_model_read(const wn_model *model, int index, float *values);
+void wn_model_write(wn_model *model, int index, const float *values);
+
+typedef enum wn_optimizer { WN_OPTIMIZER_SGD, WN_OPTIMIZER_ADAM } wn_optimizer;
+
+/* Fills in a complete plan for a problem (strides in floats between images, 0 = dense). */
+typedef wn_status wn_pick(void *context, const wn_problem *problem, wn_isa isa, int threads,
+                          int64_t src_stride, int64_t dst_stride, struct wn_conv_plan *plan);
+
+typedef struct wn_tape_options {
+    int batch;
+    bool training;       /* forward, loss, backward, update; otherwise forward, loss, accuracy */
+    wn_optimizer optimizer;
+    bool momentum;       /* SGD keeps a momentum buffer */
+    bool keep_gradients; /* parameter gradients stay readable after a step (they are not reused) */
+    bool no_reuse;       /* memory planner off: every tensor has its own place (tests) */
+    wn_isa isa;
+    wn_pool *pool;       /* threads the tape will run on; must outlive it */
+    wn_pick *pick;       /* NULL: the default heuristic (direct, default config) */
+    void *pick_context;
+    uint64_t seed;       /* dropout */
+} wn_tape_options;
+
+/* Compiles. Errors: the graph's; INVALID (batch < 1; batch norm in training with a single value a channel);
+ * MEMORY with the planned size; what planning a convolution says, with the layer's name. */
+wn_status wn_tape_compile(wn_model *model, const wn_tape_options *options, wn_tape **tape);
+void wn_tape_destroy(wn_tape *tape);
+
+/* Where the caller puts the batch: plain NCHW floats [batch][channels][height][width] and labels [batch]. */
+float *wn_tape_input(wn_tape *tape);
+int32_t *wn_tape_labels(wn_tape *tape);
+
+/* Hyperparameters of the following steps; defaults lr 0.01, no momentum, no decay, Adam .9/.999/1e-8. */
+typedef struct wn_step_options {
+    float lr, momentum, weight_decay, beta1, beta2, eps;
+    bool decoupled_decay;
+} wn_step_options;
+void wn_tape_set_options(wn_tape *tape, const wn_step_options *options);
+
+/* Runs every step once. A training tape updates the model. Allocates nothing. */
+void wn_tape_run(wn_tape *tape);
+
+/* Of the last run: mean loss over the batch, number of right answers, and the logits copied out as
+ * [batch][classes]. */
+double wn_tape_loss(const wn_tape *tape);
+int64_t wn_tape_correct(const wn_tape *tape);
+void wn_tape_logits(const wn_tape *tape, float *logits);
+/* Gradient of a learned parameter in conventional order; needs keep_gradients. */
+void wn_tape_gradient(const wn_tape *tape, int parameter, float *values);
+
+/* The steps, for reports and tuning. */
+typedef struct wn_step_info {
+    const char *label;   /* "layer1.0.conv1 FWD_B" */
+    const char *kernel;  /* "direct tile=6,..." or "batch_norm" */
+    double flops, bytes; /* bytes: operands read and written once each */
+    const struct wn_conv_plan *plan; /* NULL unless a convolution or linear layer */
+} wn_step_info;
+int wn_tape_step_count(const wn_tape *tape);
+wn_step_info wn_tape_step(const wn_tape *tape, int index);
+/* Runs like wn_tape_run and adds each step's wall seconds (measured on thread 0) to seconds[step]. */
+void wn_tape_run_timed(wn_tape *tape, double *seconds);
+/* Bytes of the arena, and what it would take without reuse. */
+size_t wn_tape_arena_bytes(const wn_tape *tape);
+size_t wn_tape_naive_bytes(const wn_tape *tape);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,116 @@
+/* Convolution implementations as data: the interface every implementation fills in, and the registry.
+ *
+ * Layouts. Activations are nChw16c: element (n,c,h,w) at n*stride + ((c/16*H + h)*W + w)*16 + c%16, where
+ * stride is the distance between images in floats (dense: blocks*H*W*16; larger for a view into a
+ * concatenation). Lanes beyond C in the last block are zero and stay zero.
+ * A plain source is NCHW. Weights are [oc/16][window][kh][kw][16 ic][16 oc], see wn_conv_window; for a plain
+ * source [oc/16][kh][kw][ic][16 oc]. Bias is [oc/16][16]. Everything is aligned to 64 bytes. */
+#ifndef WN_CONV_H
+#define WN_CONV_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <winnow/machine.h>
+#include <winnow/problem.h>
+
+enum { WN_BLOCK = 16, WN_CONFIG_KNOBS = 6, WN_CONV_DERIVED = 32 };
+
+typedef struct wn_conv_impl wn_conv_impl;
+
+/* An implementation's own knobs; what they mean is said by wn_conv_impl.knobs. Unused ones are 0. */
+typedef struct wn_config {
+    int32_t knob[WN_CONFIG_KNOBS];
+} wn_config;
+
+/* The candidate chosen for a problem: plain data, copyable, owns nothing. */
+typedef struct wn_conv_plan {
+    const wn_conv_impl *impl;
+    wn_problem problem;
+    wn_config config;
+    wn_isa isa;
+    int threads;        /* what run will be called with; the bits of our own kernels do not depend on it */
+    int64_t src_stride; /* floats between images of src; 0 is replaced by the dense stride */
+    int64_t dst_stride; /* the same for dst */
+    /* filled by wn_conv_plan_make: */
+    size_t workspace_bytes;
+    int phases;    /* number of calls of run per thread, separated by barriers */
+    bool external; /* brings its own threads: run is called once, by one thread, nthreads = threads */
+    int64_t derived[WN_CONV_DERIVED]; /* the implementation's own constants */
+} wn_conv_plan;
+
+/* Operands; the direction says which are read and which are written:
+ *   FWD_B   reads src, weights, bias (NULL: none); writes dst
+ *   BWD_D   reads dst (its gradient), weights;      writes src (its gradient)
+ *   BWD_WB  reads src, dst (its gradient);          writes weights, bias (NULL: not wanted)
+ * workspace has plan->workspace_bytes bytes; its contents mean nothing before and after. */
+typedef struct wn_conv_args {
+    float *src;
+    float *weights;
+    float *bias;
+    float *dst;
+    void *workspace;
+} wn_conv_args;
+
+struct wn_conv_impl {
+    const char *name;         /* database key, never reused */
+    const char *const *knobs; /* names of the config's knobs, NULL-terminated, at most WN_CONFIG_KNOBS */
+    /* NULL when the problem is supported, else the reason, as explain prints it (static text). */
+    const char *(*refuse)(const wn_problem *, wn_isa);
+    /* Writes up to `room` configs, [0] the default; returns how many there are. */
+    int (*configs)(const wn_problem *, wn_isa, int threads, wn_config *, int room);
+    /* Completes a plan: workspace, phases, derived. Pure. Errors: INVALID for a config that does not fit. */
+    wn_status (*plan)(wn_conv_plan *);
+    /* Optional (may be NULL): creates state when a tape is compiled; the only place that allocates. */
+    wn_status (*open)(const wn_conv_plan *, void **state);
+    /* Does one phase's share of thread tid. Contains no barrier, never fails. */
+    void (*run)(const wn_conv_plan *, void *state, const wn_conv_args *, int phase, int tid, int nthreads);
+    /* Optional: releases the state. */
+    void (*close)(void *state);
+    bool judge; /* true for `reference`: never a candidate for tuning */
+};
+
+/* All implementations of this build, NULL-terminated, in registry order. */
+extern const wn_conv_impl *const wn_conv_registry[];
+
+/* The implementation of that name, or NULL. */
+const wn_conv_impl *wn_conv_find(const char *name);
+
+/* Makes a complete plan. config NULL takes the default. Strides 0 mean dense.
+ * Errors: what wn_problem_check says; UNSUPPORTED with the implementation's reason; INVALID config;
+ * MEMORY when the workspace is over the cap (WN_CONV_WORKSPACE_CAP). */
+wn_status wn_conv_plan_make(const wn_conv_impl *impl, const wn_problem *problem, const wn_config *config,
+                            wn_isa isa, int threads, int64_t src_stride, int64_t dst_stride,
+                            wn_conv_plan *plan);
+
+#define WN_CONV_WORKSPACE_CAP ((size_t)16 << 30)
+
+/* "tile=6,reduce=2" from a config, and back. Errors of parse: FORMAT, naming the knob. */
+int wn_config_format(const wn_conv_impl *impl, const wn_config *config, char *text, size_t size);
+wn_status wn_config_parse(const wn_conv_impl *impl, const char *text, wn_config *config);
+
+/* Number of blocks of 16 that hold `channels`. */
+static inline int wn_blocks(int channels) {
+    return (channels + WN_BLOCK - 1) / WN_BLOCK;
+}
+
+/* Input blocks that the outputs of block ob depend on: [first, first + window). Without groups that is all
+ * of them. With groups, window is the same for all ob (the largest needed) and weights that join different
+ * groups are zero; first is moved left where the window would leave the tensor. */
+int wn_conv_window(const wn_problem *problem);
+int wn_conv_window_first(const wn_problem *problem, int ob);
+
+/* Floats in the operands of a problem, for dense strides. */
+int64_t wn_conv_src_floats(const wn_problem *problem);
+int64_t wn_conv_dst_floats(const wn_problem *problem);
+int64_t wn_conv_weights_floats(const wn_problem *problem);
+
+/* Weights between the blocked layout and OIHW ([oc][ic/g][kh][kw]). blocked -> OIHW drops the padding;
+ * OIHW -> blocked writes zeros into it. */
+void wn_conv_weights_block(const wn_problem *problem, const float *oihw, float *blocked);
+void wn_conv_weights_unblock(const wn_problem *problem, const float *blocked, float *oihw);
+
+/* Activations between NCHW and nChw16c (image stride in floats, 0 = dense); padding becomes zero. */
+void wn_activations_block(int n, int c, int h, int w, const float *nchw, float *blocked, int64_t stride);
+void wn_activations_unblock(int n, int c, int h, int w, const float *blocked, int64_t stride, float *nchw);
+
+#endif

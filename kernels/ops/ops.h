@@ -1,0 +1,125 @@
+/* Every layer that is not a convolution, as kernels over views. One table per ISA, see isa.h.
+ *
+ * A kernel does the share of thread tid of nthreads; kernels with several phases are called once per phase by
+ * every thread with a barrier in between. None allocates, none fails, none contains a barrier. Work is divided
+ * so that the bits of the result do not depend on nthreads: sums over the batch are taken per fixed chunk
+ * (WN_OP_CHUNK images) and merged in order.
+ * Unless said otherwise kernels leave zeros in lanes beyond the last channel, given zeros there in the inputs. */
+#ifndef WN_OPS_H
+#define WN_OPS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* A tensor in nChw16c: element (n,c,h,w) at data[n*stride + ((c/16*h_ + h)*w_ + w)*16 + c%16].
+ * channels counts physical channels up to the last used one (holes of concatenations included). */
+typedef struct wn_view {
+    float *data;
+    int images, channels, height, width;
+    int64_t stride; /* floats between images */
+} wn_view;
+
+enum { WN_OP_CHUNK = 4 }; /* images whose statistics are summed together; chunks are merged in order */
+
+/* y = f(x), and dx (+)= dy f'(.) computed from the output y. */
+typedef struct wn_unary_args {
+    wn_view x, y;   /* forward: reads x, writes y (may be the same memory). backward: y, dy read */
+    wn_view dy, dx; /* backward only; dx may be dy's memory when accumulate is false */
+    bool accumulate;
+    const float *lane_mask; /* [blocks*16], 1 for used lanes, 0 for padding; needed where f(0) != 0 */
+} wn_unary_args;
+
+/* y (+)= a + b, elementwise; b.data may be NULL (copy or accumulate a alone). relu applied last. */
+typedef struct wn_add_args {
+    wn_view a, b, y;
+    bool accumulate, relu;
+} wn_add_args;
+
+typedef struct wn_pool_args {
+    wn_view x, y;   /* forward: x read, y written */
+    wn_view dy, dx; /* backward: dy read, dx written (accumulate: added to) */
+    int kh, kw, sh, sw, ph, pw;
+    uint8_t *argmax; /* max pool in training: index kh_*kw+kw_ of the chosen tap (the first maximum, as
+                        PyTorch) for every element of y, dense nChw16c order; NULL in evaluation */
+    bool accumulate;
+} wn_pool_args; /* windows may hang over the right and lower edge (ceil mode): only existing pixels count for
+                   max; average divides by the window clipped to the padded input, as PyTorch with
+                   count_include_pad = true */
+
+/* Batch norm over images and pixels of each channel. eps and momentum as PyTorch: running = (1 - momentum) running
+ * + momentum batch value, running variance unbiased. Padded lanes have scale = shift = 0. */
+typedef struct wn_batch_norm_args {
+    wn_view x, y, dy, dx;
+    wn_view residual;  /* forward: added before ReLU when data is not NULL */
+    wn_view dresidual; /* backward: receives dy after the ReLU mask when data is not NULL */
+    const float *scale, *shift;           /* [blocks*16] */
+    float *dscale, *dshift;               /* [blocks*16], written */
+    float *running_mean, *running_var;    /* [blocks*16] */
+    float *saved_mean, *saved_inv_std;    /* [blocks*16] written by forward training, read by backward */
+    float *partial; /* workspace, wn_batch_norm_workspace floats */
+    float eps, momentum;
+    bool relu;          /* y = max(0, ...); backward masks with y > 0 */
+    bool accumulate;            /* dx is added to */
+    bool accumulate_residual;   /* dresidual is added to */
+} wn_batch_norm_args;
+
+int64_t wn_batch_norm_workspace(int images, int channels);
+
+typedef struct wn_dropout_args {
+    wn_view x, y; /* forward y = x * mask / (1 - p); backward is called with x = dy, y = dx */
+    float p;
+    uint64_t seed, stream;
+    const int64_t *step; /* read at run time: mask of (seed, stream, step*elements + element); the mask index is
+                            that of (n, c, h, w) counted without padding, so it does not depend on layout */
+    bool accumulate;
+} wn_dropout_args;
+
+/* Softmax with cross-entropy averaged over `images` (labels in [0, classes)). Two phases. */
+typedef struct wn_loss_args {
+    wn_view logits;        /* channels = classes, 1x1 */
+    wn_view dlogits;       /* data NULL in evaluation; padded lanes written as 0 */
+    const int32_t *labels; /* [images] */
+    float *sample_loss;    /* [images] */
+    int32_t *sample_hit;   /* [images] 1 when the first maximum is the label */
+    double *loss;          /* mean over images, summed in image order */
+    int64_t *correct;
+} wn_loss_args;
+
+/* Values that change between steps; read at run time. */
+typedef struct wn_hyper {
+    float lr, momentum, weight_decay;
+    float beta1, beta2, eps; /* Adam */
+    bool decoupled_decay;    /* AdamW */
+    int64_t step;            /* 1 for the first update */
+} wn_hyper;
+
+/* Update of one parameter tensor of `count` floats (a multiple of 16). SGD as PyTorch: g += decay w;
+ * v = momentum v + g (v = g when momentum_buffer is NULL); w -= lr v. Adam: Kingma & Ba 2015, Algorithm 1. */
+typedef struct wn_update_args {
+    float *weights;
+    const float *gradient;
+    float *moment1, *moment2; /* SGD with momentum uses moment1; NULL when unused */
+    int64_t count;
+    const wn_hyper *hyper;
+} wn_update_args;
+
+typedef struct wn_ops {
+    void (*relu_forward)(const wn_unary_args *, int tid, int nthreads);
+    void (*relu_backward)(const wn_unary_args *, int tid, int nthreads);
+    void (*sigmoid_forward)(const wn_unary_args *, int tid, int nthreads);
+    void (*sigmoid_backward)(const wn_unary_args *, int tid, int nthreads);
+    void (*add)(const wn_add_args *, int tid, int nthreads);
+    void (*max_pool_forward)(const wn_pool_args *, int tid, int nthreads);
+    void (*max_pool_backward)(const wn_pool_args *, int tid, int nthreads);
+    void (*average_pool_forward)(const wn_pool_args *, int tid, int nthreads); /* global: kernel = map */
+    void (*average_pool_backward)(const wn_pool_args *, int tid, int nthreads);
+    void (*batch_norm_train)(const wn_batch_norm_args *, int phase, int tid, int nthreads);    /* 2 phases */
+    void (*batch_norm_eval)(const wn_batch_norm_args *, int tid, int nthreads);
+    void (*batch_norm_backward)(const wn_batch_norm_args *, int phase, int tid, int nthreads); /* 2 phases */
+    void (*dropout)(const wn_dropout_args *, int tid, int nthreads);
+    void (*loss)(const wn_loss_args *, int phase, int tid, int nthreads); /* 2 phases */
+    void (*sgd)(const wn_update_args *, int tid, int nthreads);
+    void (*adam)(const wn_update_args *, int tid, int nthreads);
+} wn_ops;
+
+#endif
