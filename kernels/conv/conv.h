@@ -67,7 +67,12 @@ struct wn_conv_impl {
     /* Optional: releases the state. */
     void (*close)(void *state);
     bool judge; /* true for `reference`: never a candidate for tuning */
+    /* Optional: version of the library behind it ("2.6.3"); tuning results are forgotten when it changes. */
+    const char *(*version)(void);
 };
+
+/* Raise this whenever a change of the kernels makes earlier timings meaningless. */
+enum { WN_KERNEL_SET = 1 };
 
 /* All implementations of this build, NULL-terminated, in registry order. */
 extern const wn_conv_impl *const wn_conv_registry[];
