@@ -15,8 +15,8 @@ static int check_passed, check_failed, check_skipped;
  * found and what was expected). Evaluates to the condition. */
 #define CHECK(condition, ...)                                                                                \
     ((condition) ? (check_passed++, true)                                                                    \
-                 : (check_failed++, fprintf(stderr, "%s:%d: %s: ", __FILE__, __LINE__, #condition),          \
-                    fprintf(stderr, "" __VA_ARGS__), fputc('\n', stderr), false))
+                 : (check_failed++, fprintf(stderr, "%s:%d: %s:", __FILE__, __LINE__, #condition),          \
+                    fprintf(stderr, " " __VA_ARGS__), fputc('\n', stderr), false))
 
 /* WINNOW_TEST_FULL=1 asks for the whole test space instead of a sample. */
 static inline bool check_full(void) {
