@@ -13,7 +13,7 @@ typedef struct wn_net_options {
 typedef struct wn_net {
     const char *name;
     void (*build)(wn_graph *, const wn_net_options *); /* ends with wn_output */
-    int default_size;  /* height and width */
+    int default_size;                                  /* height and width */
     int default_batch;
     float default_lr;
     const char *summary; /* one line: what it is and where it is from */
