@@ -1,0 +1,182 @@
+/* The race itself. What a sample is, is said in measure.c; statistics of small samples are in statistics.c. */
+#include "race.h"
+#include "random.h"
+#include "statistics.h"
+#include <math.h>
+#include <stdlib.h>
+
+/* Dropped after the first round: this many times the best. A second look would cost more than it can change. */
+static const double hopeless = 3.0;
+/* Dropped while there are too few rounds for confidence in small differences: slower by this much each time. */
+static const double clearly_slower = 1.25;
+/* Nobody notices less than this; candidates this close are ties, so that noise does not choose the winner. */
+static const double tie = 1.02;
+
+enum { CONFIDENT_ROUNDS = 6 }; /* 2^-6 < 2 %: from here on the order-statistic bounds mean what they say */
+
+typedef struct run {
+    const wn_race *race;
+    int rounds;
+    double *times; /* [candidate][WN_RACE_MAX_ROUNDS], 0 where there is no valid sample */
+    bool *running;
+    int *order;
+} run;
+
+static double *times_of(const run *run, int candidate) {
+    return run->times + (size_t)candidate * WN_RACE_MAX_ROUNDS;
+}
+
+void wn_race_shuffle(uint64_t seed, int round, int *order, int count) {
+    for (int i = 0; i < count; i++)
+        order[i] = i;
+    for (int i = count - 1; i > 0; i--) {
+        uint64_t index = (uint64_t)round << 32 | (uint32_t)i;
+        int j = (int)wn_random_below(seed, WN_STREAM_TUNE, index, (uint32_t)i + 1);
+        int swapped = order[i];
+        order[i] = order[j];
+        order[j] = swapped;
+    }
+}
+
+/* Ratios of the rounds that both have; returns how many. */
+static int paired_ratios(const double *a, const double *b, int count, double *ratios) {
+    int pairs = 0;
+    for (int i = 0; i < count; i++)
+        if (a[i] > 0 && b[i] > 0)
+            ratios[pairs++] = a[i] / b[i];
+    return pairs;
+}
+
+double wn_paired_ratio(const double *a, const double *b, int count, double *scratch) {
+    return wn_median(scratch, paired_ratios(a, b, count, scratch));
+}
+
+/* One sample of everything that is still running. */
+static void run_round(run *run) {
+    const wn_race *race = run->race;
+    wn_race_shuffle(race->seed, run->rounds, run->order, race->candidates);
+    for (int i = 0; i < race->candidates; i++) {
+        int candidate = run->order[i];
+        if (!run->running[candidate])
+            continue;
+        double seconds = race->sample(race->context, candidate);
+        times_of(run, candidate)[run->rounds] = isfinite(seconds) && seconds > 0 ? seconds : 0;
+    }
+    run->rounds++;
+}
+
+static double median_time(const run *run, int candidate, double *min, int *valid) {
+    double sorted[WN_RACE_MAX_ROUNDS];
+    int count = 0;
+    for (int i = 0; i < run->rounds; i++)
+        if (times_of(run, candidate)[i] > 0)
+            sorted[count++] = times_of(run, candidate)[i];
+    double median = wn_median(sorted, count);
+    *min = count ? sorted[0] : NAN;
+    *valid = count;
+    return median;
+}
+
+/* The candidate with the lowest median among those running; -1 when none has a valid time. */
+static int leader(const run *run) {
+    int best = -1, valid;
+    double best_median = INFINITY, min;
+    for (int i = 0; i < run->race->candidates; i++) {
+        double median = run->running[i] ? median_time(run, i, &min, &valid) : NAN;
+        if (median < best_median) {
+            best_median = median;
+            best = i;
+        }
+    }
+    return best;
+}
+
+/* True when the sorted ratios to the leader say that a candidate has lost. */
+static bool has_lost(const double *ratios, int pairs) {
+    if (pairs == 0)
+        return false;
+    if (pairs < WN_RACE_MIN_ROUNDS)
+        return ratios[0] > hopeless;
+    return wn_median_lower(ratios, pairs) > (pairs < CONFIDENT_ROUNDS ? clearly_slower : tie);
+}
+
+/* Drops what has lost, and what has shown no valid time in three rounds. Returns true when the race is
+ * decided: one is left, or all that are left are ties with confidence. */
+static bool drop_losers(run *run) {
+    int first = leader(run), left = 0;
+    bool ties = true;
+    for (int i = 0; i < run->race->candidates; i++) {
+        double ratios[WN_RACE_MAX_ROUNDS];
+        if (!run->running[i])
+            continue;
+        int pairs = first < 0 ? 0 : paired_ratios(times_of(run, i), times_of(run, first), run->rounds, ratios);
+        wn_median(ratios, pairs); /* sorts */
+        if (has_lost(ratios, pairs) || (pairs == 0 && run->rounds >= WN_RACE_MIN_ROUNDS)) {
+            run->running[i] = false;
+            continue;
+        }
+        left++;
+        if (i != first)
+            ties = ties && pairs >= CONFIDENT_ROUNDS && wn_median_upper(ratios, pairs) <= tie;
+    }
+    return left <= 1 || ties;
+}
+
+/* The leader, or whatever ties with it and needs less workspace or stands earlier in the registry. */
+static int choose(const run *run) {
+    const wn_race *race = run->race;
+    int first = leader(run), best = first;
+    for (int i = 0; i < race->candidates && first >= 0; i++) {
+        double ratios[WN_RACE_MAX_ROUNDS];
+        if (!run->running[i])
+            continue;
+        double ratio = wn_paired_ratio(times_of(run, i), times_of(run, first), run->rounds, ratios);
+        if (!(ratio <= tie))
+            continue;
+        size_t mine = race->workspace_bytes[i], bests = race->workspace_bytes[best];
+        if (mine < bests || (mine == bests && i < best))
+            best = i;
+    }
+    return best;
+}
+
+wn_status wn_race_run(const wn_race *race, wn_race_result *results, int *winner) {
+    size_t candidates = (size_t)race->candidates;
+    run run = {.race = race,
+               .times = calloc(candidates * WN_RACE_MAX_ROUNDS + 1, sizeof(double)),
+               .running = calloc(candidates + 1, sizeof(bool)),
+               .order = calloc(candidates + 1, sizeof(int))};
+    wn_status status = wn_ok();
+    *winner = -1;
+    if (!run.times || !run.running || !run.order) {
+        status = wn_error(WN_ERROR_MEMORY, "race: no memory for %d candidates", race->candidates);
+        goto done;
+    }
+    double begin = race->now(race->context);
+    for (int i = 0; i < race->candidates; i++) {
+        run.running[i] = true;
+        race->sample(race->context, i);
+    }
+    bool decided = race->candidates == 0;
+    while (!decided && run.rounds < WN_RACE_MAX_ROUNDS) {
+        run_round(&run);
+        bool spent = race->now(race->context) - begin >= race->budget;
+        bool alone = drop_losers(&run);
+        decided = run.rounds >= WN_RACE_MIN_ROUNDS && (alone || spent);
+    }
+    *winner = choose(&run);
+    if (*winner < 0)
+        status = wn_error(WN_ERROR_UNSUPPORTED, "race: none of %d candidates showed a time above zero",
+                          race->candidates);
+    for (int i = 0; i < race->candidates && *winner >= 0; i++) {
+        double ratios[WN_RACE_MAX_ROUNDS];
+        results[i].median = median_time(&run, i, &results[i].min, &results[i].rounds);
+        results[i].ratio = wn_paired_ratio(times_of(&run, i), times_of(&run, *winner), run.rounds, ratios);
+        results[i].finished = run.running[i];
+    }
+done:
+    free(run.times);
+    free(run.running);
+    free(run.order);
+    return status;
+}

@@ -1,0 +1,36 @@
+/* Order statistics of small samples. What is concluded from them is in race.c and bench/. */
+#include "statistics.h"
+#include <math.h>
+#include <stdlib.h>
+
+static int ascending(const void *a, const void *b) {
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+double wn_median(double *values, int count) {
+    if (count == 0)
+        return NAN;
+    qsort(values, (size_t)count, sizeof *values, ascending);
+    return count % 2 ? values[count / 2] : (values[count / 2 - 1] + values[count / 2]) / 2;
+}
+
+/* The largest k such that fewer than k of `count` values lie below their median with probability <= 2 %. */
+static int rank_of_bound(int count) {
+    double probability = pow(0.5, count), below = 0; /* of exactly k values below, and of fewer than k + 1 */
+    int k = 0;
+    while (k < count / 2 && below + probability <= 0.02) {
+        below += probability;
+        probability *= (double)(count - k) / (k + 1);
+        k++;
+    }
+    return k > 0 ? k : 1;
+}
+
+double wn_median_lower(const double *sorted, int count) {
+    return count ? sorted[rank_of_bound(count) - 1] : NAN;
+}
+
+double wn_median_upper(const double *sorted, int count) {
+    return count ? sorted[count - rank_of_bound(count)] : NAN;
+}

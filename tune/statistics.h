@@ -1,0 +1,14 @@
+/* Medians and their confidence bounds: what noisy times are judged by. */
+#ifndef WN_STATISTICS_H
+#define WN_STATISTICS_H
+
+/* Sorts the values and returns their median; NAN when there are none. */
+double wn_median(double *values, int count);
+
+/* Bounds of the median of what `count` sorted values were drawn from, each held with a confidence of about
+ * 98 % whatever the distribution (order statistics of the binomial; Conover, "Practical Nonparametric
+ * Statistics", section 3.2). With fewer than 6 values these are the smallest and the largest. */
+double wn_median_lower(const double *sorted, int count);
+double wn_median_upper(const double *sorted, int count);
+
+#endif
