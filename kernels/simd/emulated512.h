@@ -1,5 +1,5 @@
-/* vf with AVX-512's width but without its instructions: lets the code paths of the AVX-512 kernels run in tests
- * on machines without it (meson option avx512=emulated). Slow; never timed. */
+/* vf with AVX-512's width but without its instructions: lets the code paths of the AVX-512 kernels run in
+ * tests on machines without it (meson option avx512=emulated). Slow; never timed. */
 #define WN_LANES 16
 #define WN_REGISTERS 32
 typedef float vf __attribute__((vector_size(64), may_alias));

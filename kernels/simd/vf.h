@@ -7,6 +7,7 @@
 #include <math.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <xmmintrin.h>
 
 #define WN_INLINE static inline __attribute__((always_inline))
 

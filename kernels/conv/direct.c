@@ -1,0 +1,193 @@
+/* Direct convolution: loops around the register tiles, nothing copied but the transposed weights of BWD_D.
+ * This file: what is supported, the configs, and the axes. The passes are in direct_gather.c (FWD_B, BWD_D)
+ * and direct_weights.c (BWD_WB).
+ *
+ * Padding is never multiplied: the output falls into rectangles whose pixels all have the same valid taps,
+ * and a tile takes its rows along the width, the height or the batch, whichever fills it best. So border
+ * columns are tiled vertically, corners and tiny maps across images, and a constant row stride always
+ * suffices. */
+#include "direct.h"
+#include "isa.h"
+#include <string.h>
+
+static const char *refuse(const wn_problem *problem, wn_isa isa) {
+    if (!wn_kernels_of(isa))
+        return "this build has no kernels for the ISA";
+    if (problem->plain_src && problem->direction == WN_BWD_D)
+        return "no gradient for a plain source";
+    return NULL;
+}
+
+static int clamp(int value, int low, int high) {
+    return value < low ? low : value > high ? high : value;
+}
+
+/* Largest number of blocks a tile may have here. */
+static int most_blocks(const wn_problem *problem, wn_isa isa) {
+    const int outputs = problem->direction == WN_BWD_D ? problem->ic : problem->oc;
+    const wn_tiles *tiles = wn_kernels_of(isa)->tiles;
+    int most = 1;
+    while (problem->g == 1 && most < WN_TILE_MAX_BLOCKS && most < wn_blocks(outputs) &&
+           tiles->max_rows[most + 1])
+        most++;
+    return most;
+}
+
+/* Whether tiles across images pay: maps so small that a row does not fill a tile, or borders weigh. */
+static int default_images(const wn_problem *problem) {
+    const int height = problem->direction == WN_BWD_D ? problem->ih : problem->oh;
+    const int width = problem->direction == WN_BWD_D ? problem->iw : problem->ow;
+    const bool pointwise = problem->kh == 1 && problem->kw == 1;
+    if (height == 1 && width == 1)
+        return problem->mb;
+    return clamp(width <= (pointwise ? 7 : 16) ? 12 : 1, 1, problem->mb);
+}
+
+static wn_config default_gather(const wn_problem *problem, wn_isa isa) {
+    const int taps = problem->kh * problem->kw;
+    const int width = problem->direction == WN_BWD_D ? problem->iw : problem->ow;
+    const int height = problem->direction == WN_BWD_D ? problem->ih : problem->oh;
+    const int inputs = wn_blocks(problem->direction == WN_BWD_D ? problem->oc : problem->ic);
+    wn_config config = {0};
+    config.knob[DIRECT_BLOCKS] = isa == WN_ISA_AVX512 ? clamp(2, 1, most_blocks(problem, isa)) : 1;
+    config.knob[DIRECT_REDUCE] = clamp(18 / (taps * config.knob[DIRECT_BLOCKS]), 1, inputs);
+    config.knob[DIRECT_ROWS] = clamp(800 / width, 1, height);
+    config.knob[DIRECT_IMAGES] = default_images(problem);
+    return config;
+}
+
+static wn_config default_weights(const wn_problem *problem, wn_isa isa) {
+    const int taps = problem->kh * problem->kw;
+    const int inputs = problem->plain_src ? 1 : wn_conv_window(problem);
+    const int preferred = isa == WN_ISA_AVX512 ? 3 : problem->plain_src && problem->kw <= 3 ? 2 : 1;
+    wn_config config = {0};
+    config.knob[DIRECT_BLOCKS] = clamp(preferred, 1, most_blocks(problem, isa));
+    config.knob[DIRECT_REDUCE] = clamp(9 / taps, 1, inputs);
+    config.knob[DIRECT_ROWS] = clamp(256 / problem->ow, 1, problem->oh);
+    const int items = wn_ceil_div(wn_blocks(problem->oc), config.knob[DIRECT_BLOCKS]) *
+                      wn_ceil_div(inputs, config.knob[DIRECT_REDUCE]);
+    config.knob[DIRECT_IMAGES] = wn_ceil_div(problem->mb, clamp(wn_ceil_div(8, items), 1, problem->mb));
+    return config;
+}
+
+/* Adds a config unless it is there already. */
+static int add(wn_config *configs, int count, int room, wn_config config) {
+    for (int i = 0; i < count && i < room; i++)
+        if (memcmp(&configs[i], &config, sizeof config) == 0)
+            return count;
+    if (count < room)
+        configs[count] = config;
+    return count + 1;
+}
+
+/* The default, and one step away from it along every knob. */
+static int configs(const wn_problem *problem, wn_isa isa, int threads, wn_config *list, int room) {
+    (void)threads;
+    const bool weights = problem->direction == WN_BWD_WB;
+    const wn_config base = weights ? default_weights(problem, isa) : default_gather(problem, isa);
+    const int most = most_blocks(problem, isa);
+    const int height = problem->direction == WN_BWD_D ? problem->ih : problem->oh;
+    const int inputs = weights ? (problem->plain_src ? 1 : wn_conv_window(problem))
+                               : wn_blocks(problem->direction == WN_BWD_D ? problem->oc : problem->ic);
+    const int limit[] = {most, inputs, height, problem->mb};
+    int count = add(list, 0, room, base);
+    for (int blocks = 1; blocks <= most; blocks++) {
+        wn_config config = base;
+        config.knob[DIRECT_BLOCKS] = blocks;
+        count = add(list, count, room, config);
+    }
+    for (int knob = DIRECT_REDUCE; knob <= DIRECT_IMAGES; knob++)
+        for (int bigger = 0; bigger < 3; bigger++) {
+            wn_config config = base;
+            const int value = base.knob[knob];
+            config.knob[knob] = clamp(bigger == 0   ? value / 2
+                                      : bigger == 1 ? value * 2
+                                                    : limit[knob],
+                                      1, limit[knob]);
+            count = add(list, count, room, config);
+        }
+    return count < room ? count : room;
+}
+
+static wn_status plan(wn_conv_plan *plan) {
+    const wn_problem *problem = &plan->problem;
+    const int most = most_blocks(problem, plan->isa);
+    const int32_t *knob = plan->config.knob;
+    static const char *const names[] = {"blocks", "reduce", "rows", "images"};
+    for (int i = 0; i <= DIRECT_IMAGES; i++)
+        if (knob[i] < 1)
+            return wn_error(WN_ERROR_INVALID, "direct: config %s=%d: expected at least 1", names[i], knob[i]);
+    if (knob[DIRECT_BLOCKS] > most)
+        return wn_error(WN_ERROR_INVALID, "direct: config blocks=%d: at most %d with %s here",
+                        knob[DIRECT_BLOCKS], most, wn_isa_name(plan->isa));
+    return problem->direction == WN_BWD_WB ? wn_direct_weights_plan(plan) : wn_direct_gather_plan(plan);
+}
+
+static void run(const wn_conv_plan *plan, void *state, const wn_conv_args *args, int phase, int tid,
+                int nthreads) {
+    (void)state;
+    if (plan->problem.direction == WN_BWD_WB)
+        wn_direct_weights_run(plan, args, phase, tid, nthreads);
+    else
+        wn_direct_gather_run(plan, args, phase, tid, nthreads);
+}
+
+static const char *const knobs[] = {"blocks", "reduce", "rows", "images", NULL};
+
+extern const wn_conv_impl wn_conv_direct;
+const wn_conv_impl wn_conv_direct = {
+    .name = "direct", .knobs = knobs, .refuse = refuse, .configs = configs, .plan = plan, .run = run};
+
+wn_axis wn_axis_make(const wn_problem *problem, bool vertical, int in_size, int out_size) {
+    const bool backward = problem->direction == WN_BWD_D;
+    const int stride = vertical ? problem->sh : problem->sw;
+    return (wn_axis){
+        .backward = backward,
+        .classes = backward ? stride : 1,
+        .in_step = backward ? 1 : stride,
+        .in_size = in_size,
+        .out_size = out_size,
+        .kernel = vertical ? problem->kh : problem->kw,
+        .dilate = (vertical ? problem->dh : problem->dw) + 1,
+        .pad = vertical ? problem->ph : problem->pw,
+    };
+}
+
+void wn_axis_class(const wn_axis *axis, int class, wn_axis_taps *taps) {
+    taps->count = 0;
+    for (int k = 0; k < axis->kernel; k++) {
+        int offset = k * axis->dilate - axis->pad;
+        if (axis->backward) {
+            offset = class - offset;
+            if (offset % axis->classes != 0)
+                continue;
+            offset /= axis->classes;
+        }
+        taps->index[taps->count] = k;
+        taps->offset[taps->count++] = offset;
+    }
+}
+
+int wn_axis_length(const wn_axis *axis, int class) {
+    return axis->out_size > class ? wn_ceil_div(axis->out_size - class, axis->classes) : 0;
+}
+
+wn_span wn_axis_span(const wn_axis *axis, const wn_axis_taps *taps, int j, int end) {
+    wn_span span = {.begin = j, .end = end, .first = taps->count, .last = 0};
+    for (int t = 0; t < taps->count; t++) {
+        const int offset = taps->offset[t];
+        const int enter = offset >= 0 ? 0 : wn_ceil_div(-offset, axis->in_step);
+        const int leave = offset >= axis->in_size ? 0 : wn_ceil_div(axis->in_size - offset, axis->in_step);
+        if (j >= enter && j < leave) {
+            span.first = t < span.first ? t : span.first;
+            span.last = t + 1;
+        }
+        if (enter > j && enter < span.end && enter < leave)
+            span.end = enter;
+        if (leave > j && leave < span.end && j >= enter)
+            span.end = leave;
+    }
+    if (span.last == 0)
+        span.first = 0;
+    return span;
+}

@@ -1,0 +1,79 @@
+/* What the files of `direct` share: the constants of its plans and the two drivers. Not for others. */
+#ifndef WN_DIRECT_H
+#define WN_DIRECT_H
+
+#include "conv.h"
+
+/* Knobs of the configs. */
+enum {
+    DIRECT_BLOCKS, /* blocks of 16 output channels in a register tile */
+    DIRECT_REDUCE, /* input blocks summed before the tile is written: more means longer sums in registers,
+                      less means weights that stay in the first-level cache. BWD_WB: input blocks of one work
+                      item */
+    DIRECT_ROWS,   /* rows of the map that a work item passes over before it takes the next input blocks */
+    DIRECT_IMAGES, /* images of one work item: their pixels can share a tile. BWD_WB: images summed together;
+                      the sums of such chunks are combined in order */
+};
+
+/* plan->derived. */
+enum {
+    DIRECT_WINDOW,         /* input blocks that an output block depends on */
+    DIRECT_OUTPUT_GROUPS,  /* groups of DIRECT_BLOCKS output blocks */
+    DIRECT_IMAGE_GROUPS,   /* groups of DIRECT_IMAGES images */
+    DIRECT_BANDS,          /* bands of DIRECT_ROWS rows (gather), groups of input blocks (BWD_WB) */
+    DIRECT_SCRATCH,        /* where the threads' scratch memory starts in the workspace, bytes */
+    DIRECT_SCRATCH_STRIDE, /* bytes of one thread's scratch */
+    DIRECT_BIAS_PARTS,     /* BWD_WB: where the chunks' bias sums start in the workspace, bytes */
+    DIRECT_IN_HEIGHT, /* sizes of the maps, 1x1 kernels flattened; input and output as the pass sees them */
+    DIRECT_IN_WIDTH,
+    DIRECT_OUT_HEIGHT,
+    DIRECT_OUT_WIDTH,
+};
+
+/* One spatial axis of a pass in gathering form: output coordinate class + classes*j reads, for every tap,
+ * input coordinate offset[tap] + in_step*j. Forward has one class; the gradient of the data has one per
+ * residue of the stride. */
+typedef struct wn_axis {
+    bool backward;
+    int classes, in_step, in_size, out_size;
+    int kernel, dilate, pad; /* dilate = dilation + 1 */
+} wn_axis;
+
+/* The taps that a class uses: kernel index and input offset. */
+typedef struct wn_axis_taps {
+    int count;
+    int *index, *offset;
+} wn_axis_taps;
+
+/* A run of coordinates j in [begin, end) whose valid taps are the same, [first, last). */
+typedef struct wn_span {
+    int begin, end, first, last;
+} wn_span;
+
+wn_axis wn_axis_make(const wn_problem *problem, bool vertical, int in_size, int out_size);
+void wn_axis_class(const wn_axis *axis, int class, wn_axis_taps *taps);
+/* Number of coordinates of a class. */
+int wn_axis_length(const wn_axis *axis, int class);
+/* The longest span from j on, ending at most at `end`. */
+wn_span wn_axis_span(const wn_axis *axis, const wn_axis_taps *taps, int j, int end);
+
+/* Part `index` of `parts` nearly equal parts of `total`. */
+static inline int wn_part_begin(int total, int parts, int index) {
+    return (int)((long)total * index / parts);
+}
+
+static inline int wn_ceil_div(int a, int b) {
+    return (a + b - 1) / b;
+}
+
+/* FWD_B and BWD_D. */
+wn_status wn_direct_gather_plan(wn_conv_plan *plan);
+void wn_direct_gather_run(const wn_conv_plan *plan, const wn_conv_args *args, int phase, int tid,
+                          int nthreads);
+
+/* BWD_WB. */
+wn_status wn_direct_weights_plan(wn_conv_plan *plan);
+void wn_direct_weights_run(const wn_conv_plan *plan, const wn_conv_args *args, int phase, int tid,
+                           int nthreads);
+
+#endif
