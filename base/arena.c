@@ -1,0 +1,57 @@
+/* Mapping and touching one block of memory. Who lies where in it is the memory planner's business. */
+#include "arena.h"
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+enum { HUGE_PAGE = 2 << 20 };
+
+/* Maps `bytes` at an address that is a multiple of the huge page size: kernels before 6.7 do not align large
+ * mappings themselves, and then the first and the last huge page are lost. */
+static void *map_aligned(size_t bytes) {
+    char *block = mmap(NULL, bytes + HUGE_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (block == MAP_FAILED)
+        return MAP_FAILED;
+    size_t head = -(uintptr_t)block & (HUGE_PAGE - 1);
+    if (head > 0)
+        munmap(block, head);
+    munmap(block + head + bytes, HUGE_PAGE - head);
+    return block + head;
+}
+
+wn_status wn_arena_map(size_t bytes, wn_arena *arena) {
+    *arena = (wn_arena){0};
+    if (bytes == 0)
+        return wn_ok();
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    if (bytes > SIZE_MAX / 2)
+        return wn_error(WN_ERROR_MEMORY, "cannot map %zu bytes: more than the address space", bytes);
+    size_t mapped = (bytes + page - 1) & ~(page - 1);
+    char *base = map_aligned(mapped);
+    if (base == MAP_FAILED)
+        return wn_error(WN_ERROR_MEMORY, "cannot map %zu bytes (%.1f MiB): the system refuses", bytes,
+                        (double)bytes / (1 << 20));
+    madvise(base, mapped, MADV_HUGEPAGE); /* advice only: small pages do as well */
+    for (size_t at = 0; at < mapped; at += page)
+        *(volatile char *)(base + at) = 0;
+    *arena = (wn_arena){.base = base, .bytes = mapped};
+    return wn_ok();
+}
+
+void wn_arena_unmap(wn_arena *arena) {
+    if (arena->base)
+        munmap(arena->base, arena->bytes);
+    *arena = (wn_arena){0};
+}
+
+void *wn_calloc64(size_t bytes) {
+    if (bytes > SIZE_MAX / 2)
+        return NULL;
+    size_t rounded = wn_align64(bytes > 0 ? bytes : 1);
+    void *memory = aligned_alloc(64, rounded);
+    if (memory)
+        memset(memory, 0, rounded);
+    return memory;
+}

@@ -1,0 +1,49 @@
+/* Affinity masks and the order in which CPUs are used. What a CPU can do is machine/'s business. */
+#include "cpus.h"
+#include <sched.h>
+#include <stdio.h>
+
+/* The lowest CPU on the same physical core; the CPU itself when sysfs does not say. */
+static int first_sibling(int cpu) {
+    char path[96];
+    snprintf(path, sizeof path, "/sys/devices/system/cpu/cpu%d/topology/thread_siblings_list", cpu);
+    FILE *file = fopen(path, "re");
+    if (!file)
+        return cpu;
+    int first;
+    if (fscanf(file, "%d", &first) != 1)
+        first = cpu;
+    fclose(file);
+    return first;
+}
+
+void wn_cpus_allowed(wn_cpus *cpus) {
+    cpu_set_t mask, cores_taken;
+    int siblings[WN_CPUS_MAX], sibling_count = 0;
+    cpus->count = 0;
+    CPU_ZERO(&cores_taken);
+    if (sched_getaffinity(0, sizeof mask, &mask) != 0)
+        CPU_ZERO(&mask);
+    for (int cpu = 0; cpu < CPU_SETSIZE && cpu < WN_CPUS_MAX; cpu++) {
+        if (!CPU_ISSET(cpu, &mask))
+            continue;
+        int core = first_sibling(cpu);
+        if (CPU_ISSET(core, &cores_taken)) {
+            siblings[sibling_count++] = cpu;
+        } else {
+            CPU_SET(core, &cores_taken);
+            cpus->cpu[cpus->count++] = cpu;
+        }
+    }
+    for (int i = 0; i < sibling_count; i++)
+        cpus->cpu[cpus->count++] = siblings[i];
+    if (cpus->count == 0)
+        cpus->cpu[cpus->count++] = 0;
+}
+
+bool wn_cpus_pin(int cpu) {
+    cpu_set_t mask;
+    CPU_ZERO(&mask);
+    CPU_SET(cpu, &mask);
+    return sched_setaffinity(0, sizeof mask, &mask) == 0;
+}

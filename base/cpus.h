@@ -1,0 +1,21 @@
+/* Which CPUs this process may use, and pinning a thread to one. */
+#ifndef WN_CPUS_H
+#define WN_CPUS_H
+
+#include <stdbool.h>
+
+enum { WN_CPUS_MAX = 1024 };
+
+typedef struct wn_cpus {
+    int count; /* at least 1; when the system does not say, CPU 0 alone */
+    int cpu[WN_CPUS_MAX];
+} wn_cpus;
+
+/* The CPUs of the calling thread's affinity mask, one of every physical core first, then their siblings: so
+ * that the first n of them are the best n. A thread that runs a pool is pinned and sees only its own CPU. */
+void wn_cpus_allowed(wn_cpus *cpus);
+
+/* Pins the calling thread. False when the system refuses; then the thread stays where it was. */
+bool wn_cpus_pin(int cpu);
+
+#endif
