@@ -1,10 +1,10 @@
 /* Every layer that is not a convolution, as kernels over views. One table per ISA, see isa.h.
  *
  * A kernel does the share of thread tid of nthreads; kernels with several phases are called once per phase by
- * every thread with a barrier in between. None allocates, none fails, none contains a barrier. Work is divided
- * so that the bits of the result do not depend on nthreads: sums over the batch are taken per fixed chunk
- * (WN_OP_CHUNK images) and merged in order.
- * Unless said otherwise kernels leave zeros in lanes beyond the last channel, given zeros there in the inputs. */
+ * every thread with a barrier in between. None allocates, none fails, none contains a barrier. Work is
+ * divided so that the bits of the result do not depend on nthreads: sums over the batch are taken per fixed
+ * chunk (WN_OP_CHUNK images) and merged in order. Unless said otherwise kernels leave zeros in lanes beyond
+ * the last channel, given zeros there in the inputs. */
 #ifndef WN_OPS_H
 #define WN_OPS_H
 
@@ -21,15 +21,16 @@ typedef struct wn_view {
 
 enum { WN_OP_CHUNK = 4 }; /* images whose statistics are summed together; chunks are merged in order */
 
-/* y = f(x), and dx (+)= dy f'(.) computed from the output y. */
+/* y = f(x), and dx (+)= dy f'(.) computed from the output y. ReLU lets NaN through. */
 typedef struct wn_unary_args {
     wn_view x, y;   /* forward: reads x, writes y (may be the same memory). backward: y, dy read */
     wn_view dy, dx; /* backward only; dx may be dy's memory when accumulate is false */
     bool accumulate;
-    const float *lane_mask; /* [blocks*16], 1 for used lanes, 0 for padding; needed where f(0) != 0 */
+    const float *lane_mask; /* [blocks*16], 1 for used lanes, 0 for padding; read by sigmoid_forward only */
 } wn_unary_args;
 
-/* y (+)= a + b, elementwise; b.data may be NULL (copy or accumulate a alone). relu applied last. */
+/* y (+)= a + b, elementwise; b.data may be NULL (copy or accumulate a alone). relu applied last. y may be the
+ * memory of a or b. */
 typedef struct wn_add_args {
     wn_view a, b, y;
     bool accumulate, relu;
@@ -40,41 +41,48 @@ typedef struct wn_pool_args {
     wn_view dy, dx; /* backward: dy read, dx written (accumulate: added to) */
     int kh, kw, sh, sw, ph, pw;
     uint8_t *argmax; /* max pool in training: index kh_*kw+kw_ of the chosen tap (the first maximum, as
-                        PyTorch) for every element of y, dense nChw16c order; NULL in evaluation */
+                        PyTorch; NaN wins) for every element of y, dense nChw16c order; NULL in evaluation */
     bool accumulate;
 } wn_pool_args; /* windows may hang over the right and lower edge (ceil mode): only existing pixels count for
                    max; average divides by the window clipped to the padded input, as PyTorch with
-                   count_include_pad = true */
+                   count_include_pad = true. Every window holds an existing pixel, and one that is trained
+                   through max pooling has at most WN_MAX_POOL_TAPS taps (kh * kw) */
+enum { WN_MAX_POOL_TAPS = 256 };
 
-/* Batch norm over images and pixels of each channel. eps and momentum as PyTorch: running = (1 - momentum) running
- * + momentum batch value, running variance unbiased. Padded lanes have scale = shift = 0. */
+/* Batch norm over images and pixels of each channel. eps and momentum as PyTorch: a running value
+ * becomes (1 - momentum) itself + momentum times the batch's, running variance unbiased (training needs two
+ * values a channel or more). Padded lanes have scale = shift = 0. y may be the memory of residual, in
+ * evaluation also that of x; dx or dresidual (not both) may be that of dy when it is not accumulated to. */
 typedef struct wn_batch_norm_args {
     wn_view x, y, dy, dx;
-    wn_view residual;  /* forward: added before ReLU when data is not NULL */
-    wn_view dresidual; /* backward: receives dy after the ReLU mask when data is not NULL */
-    const float *scale, *shift;           /* [blocks*16] */
-    float *dscale, *dshift;               /* [blocks*16], written */
-    float *running_mean, *running_var;    /* [blocks*16] */
-    float *saved_mean, *saved_inv_std;    /* [blocks*16] written by forward training, read by backward */
-    float *partial; /* workspace, wn_batch_norm_workspace floats */
+    wn_view residual;                  /* forward: added before ReLU when data is not NULL */
+    wn_view dresidual;                 /* backward: receives dy after the ReLU mask when data is not NULL */
+    const float *scale, *shift;        /* [blocks*16] */
+    float *dscale, *dshift;            /* [blocks*16], written */
+    float *running_mean, *running_var; /* [blocks*16] */
+    float *saved_mean, *saved_inv_std; /* [blocks*16] written by forward training, read by backward */
+    float *partial;                    /* workspace, wn_batch_norm_workspace floats */
     float eps, momentum;
-    bool relu;          /* y = max(0, ...); backward masks with y > 0 */
-    bool accumulate;            /* dx is added to */
-    bool accumulate_residual;   /* dresidual is added to */
+    bool relu;                /* y = max(0, ...); backward masks with y > 0 */
+    bool accumulate;          /* dx is added to */
+    bool accumulate_residual; /* dresidual is added to */
 } wn_batch_norm_args;
 
+enum { WN_BATCH_NORM_CHUNK_FLOATS = 64 }; /* of workspace per chunk of images and block: 2 x 16 doubles */
 int64_t wn_batch_norm_workspace(int images, int channels);
 
 typedef struct wn_dropout_args {
     wn_view x, y; /* forward y = x * mask / (1 - p); backward is called with x = dy, y = dx */
     float p;
     uint64_t seed, stream;
-    const int64_t *step; /* read at run time: mask of (seed, stream, step*elements + element); the mask index is
-                            that of (n, c, h, w) counted without padding, so it does not depend on layout */
+    const int64_t *step; /* read at run time: mask of (seed, stream, step*elements + element); the mask index
+                            is that of (n, c, h, w) counted without padding, so it does not depend on layout
+                            (holes of concatenations count). Dropped where wn_random_uniform < p */
     bool accumulate;
-} wn_dropout_args;
+} wn_dropout_args; /* y may be the memory of x */
 
-/* Softmax with cross-entropy averaged over `images` (labels in [0, classes)). Two phases. */
+/* Softmax with cross-entropy averaged over `images` (labels in [0, classes)). Two phases. dlogits may be the
+ * memory of logits. */
 typedef struct wn_loss_args {
     wn_view logits;        /* channels = classes, 1x1 */
     wn_view dlogits;       /* data NULL in evaluation; padded lanes written as 0 */
@@ -113,7 +121,7 @@ typedef struct wn_ops {
     void (*max_pool_backward)(const wn_pool_args *, int tid, int nthreads);
     void (*average_pool_forward)(const wn_pool_args *, int tid, int nthreads); /* global: kernel = map */
     void (*average_pool_backward)(const wn_pool_args *, int tid, int nthreads);
-    void (*batch_norm_train)(const wn_batch_norm_args *, int phase, int tid, int nthreads);    /* 2 phases */
+    void (*batch_norm_train)(const wn_batch_norm_args *, int phase, int tid, int nthreads); /* 2 phases */
     void (*batch_norm_eval)(const wn_batch_norm_args *, int tid, int nthreads);
     void (*batch_norm_backward)(const wn_batch_norm_args *, int phase, int tid, int nthreads); /* 2 phases */
     void (*dropout)(const wn_dropout_args *, int tid, int nthreads);

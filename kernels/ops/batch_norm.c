@@ -1,0 +1,310 @@
+/* Batch norm: training, evaluation, backward, each with an optional ReLU, training and evaluation with an
+ * optional residual.
+ *
+ * Sums go over tiles of at most TILE pixels in f32, tiles are joined in double per chunk of WN_OP_CHUNK
+ * images, and chunks in order in the second phase, by every thread for the blocks it works on. A variance is
+ * never the difference of two large numbers: tiles and chunks are (mean, M2) pairs, merged by Chan, Golub &
+ * LeVeque, "Updating Formulae and a Pairwise Algorithm for Computing Sample Variances", 1979. */
+#include "ops_internal.h"
+#include "vector_math.h"
+
+enum { TILE = 128 }; /* pixels: 8 KiB, so that the second pass over a tile finds it in the L1 cache */
+
+/* What is known of one block of channels. The partial sums of a chunk have the same form in both directions.
+ */
+typedef struct chunk_sums {
+    double first[WN_BLOCK];  /* forward: mean; backward: sum of g */
+    double second[WN_BLOCK]; /* forward: M2; backward: sum of g (x - mean) */
+} chunk_sums;
+
+_Static_assert(sizeof(chunk_sums) == sizeof(float) * WN_BATCH_NORM_CHUNK_FLOATS, "workspace of a chunk");
+
+static long chunks_of(long images) {
+    return (images + WN_OP_CHUNK - 1) / WN_OP_CHUNK;
+}
+
+static chunk_sums *partial_of(const wn_batch_norm_args *args, long block, long chunk) {
+    return (chunk_sums *)args->partial + block * chunks_of(args->x.images) + chunk;
+}
+
+/* Joins (mean, M2) of `count` values to those of `seen` values. */
+static void merge(chunk_sums *into, long seen, const chunk_sums *part, long count) {
+    double share = (double)count / (double)(seen + count);
+    double weight = (double)seen * share;
+    for (int i = 0; i < WN_BLOCK; i++) {
+        double delta = part->first[i] - into->first[i];
+        into->first[i] += delta * share;
+        into->second[i] += part->second[i] + delta * delta * weight;
+    }
+}
+
+/* Sum of x - centre and of its square over a tile, four pixels at a time to keep the adders busy. */
+WN_INLINE void deviations(const float *x, long pixels, vf centre, vf *sum, vf *squares) {
+    vf sums[4] = {vf_zero(), vf_zero(), vf_zero(), vf_zero()},
+       second[4] = {sums[0], sums[0], sums[0], sums[0]};
+    long pixel = 0;
+    for (; pixel + 4 <= pixels; pixel += 4)
+#pragma GCC unroll 4
+        for (int i = 0; i < 4; i++) {
+            vf deviation = vf_load(x + (pixel + i) * WN_BLOCK) - centre;
+            sums[i] += deviation;
+            second[i] = vf_fma(deviation, deviation, second[i]);
+        }
+    for (; pixel < pixels; pixel++) {
+        vf deviation = vf_load(x + pixel * WN_BLOCK) - centre;
+        sums[0] += deviation;
+        second[0] = vf_fma(deviation, deviation, second[0]);
+    }
+    *sum = (sums[0] + sums[1]) + (sums[2] + sums[3]);
+    *squares = (second[0] + second[1]) + (second[2] + second[3]);
+}
+
+WN_INLINE vf tile_sum(const float *x, long pixels) {
+    vf sums[4] = {vf_zero(), vf_zero(), vf_zero(), vf_zero()};
+    long pixel = 0;
+    for (; pixel + 4 <= pixels; pixel += 4)
+#pragma GCC unroll 4
+        for (int i = 0; i < 4; i++)
+            sums[i] += vf_load(x + (pixel + i) * WN_BLOCK);
+    for (; pixel < pixels; pixel++)
+        sums[0] += vf_load(x + pixel * WN_BLOCK);
+    return (sums[0] + sums[1]) + (sums[2] + sums[3]);
+}
+
+/* (mean, M2) of a tile: deviations from the rounded mean, then corrected for what rounding it left. */
+static void tile_statistics(const float *x, long pixels, chunk_sums *tile) {
+    for (int v = 0; v < WN_VECTORS; v++) {
+        float centre[WN_LANES], sum[WN_LANES], squares[WN_LANES];
+        vf mean = tile_sum(x + v * WN_LANES, pixels) * vf_set1(1.0f / (float)pixels), rest, second;
+        deviations(x + v * WN_LANES, pixels, mean, &rest, &second);
+        vf_store_unaligned(centre, mean);
+        vf_store_unaligned(sum, rest);
+        vf_store_unaligned(squares, second);
+        for (int i = 0; i < WN_LANES; i++) {
+            double correction = (double)sum[i] / (double)pixels;
+            tile->first[v * WN_LANES + i] = (double)centre[i] + correction;
+            tile->second[v * WN_LANES + i] = fmax((double)squares[i] - (double)sum[i] * correction, 0.0);
+        }
+    }
+}
+
+static void chunk_statistics(const wn_batch_norm_args *args, long block, long chunk) {
+    long pixels = wn_plane_pixels(&args->x), seen = 0;
+    long last = wn_min_long((chunk + 1) * WN_OP_CHUNK, args->x.images);
+    chunk_sums *sums = partial_of(args, block, chunk), tile;
+    *sums = (chunk_sums){0};
+    for (long image = chunk * WN_OP_CHUNK; image < last; image++) {
+        const float *x = wn_view_plane(&args->x, image, block);
+        for (long first = 0; first < pixels; first += TILE) {
+            long count = wn_min_long(TILE, pixels - first);
+            tile_statistics(x + first * WN_BLOCK, count, &tile);
+            merge(sums, seen, &tile, count);
+            seen += count;
+        }
+    }
+}
+
+/* Statistics of a block over the whole batch. */
+static void merge_chunks(const wn_batch_norm_args *args, long block, chunk_sums *total) {
+    long images = args->x.images, pixels = wn_plane_pixels(&args->x);
+    *total = (chunk_sums){0};
+    for (long chunk = 0; chunk < chunks_of(images); chunk++) {
+        long seen = chunk * WN_OP_CHUNK, count = wn_min_long(WN_OP_CHUNK, images - seen);
+        merge(total, seen * pixels, partial_of(args, block, chunk), count * pixels);
+    }
+}
+
+/* What the forward pass multiplies and adds per channel: y = (x - mean) * factor + shift. */
+typedef struct normalisation {
+    float mean[WN_BLOCK], factor[WN_BLOCK];
+} normalisation;
+
+/* The flags are constants wherever this is expanded. */
+WN_INLINE void normalise_pixels(const float *x, const float *residual, float *y, long pixels,
+                                const normalisation *by, const float *shift, bool relu) {
+    for (int v = 0; v < WN_BLOCK; v += WN_LANES) {
+        vf mean = vf_load_unaligned(by->mean + v), factor = vf_load_unaligned(by->factor + v);
+        vf offset = vf_load(shift + v);
+        for (long i = v; i < pixels * WN_BLOCK; i += WN_BLOCK) {
+            vf value = vf_fma(vf_load(x + i) - mean, factor, offset);
+            if (residual)
+                value += vf_load(residual + i);
+            vf_store(y + i, relu ? vf_max(vf_zero(), value) : value);
+        }
+    }
+}
+
+static void normalise_plane(const wn_batch_norm_args *args, long image, long block, const normalisation *by) {
+    const float *x = wn_view_plane(&args->x, image, block), *shift = args->shift + block * WN_BLOCK;
+    float *y = wn_view_plane(&args->y, image, block);
+    long pixels = wn_plane_pixels(&args->x);
+    if (args->residual.data && args->relu)
+        normalise_pixels(x, wn_view_plane(&args->residual, image, block), y, pixels, by, shift, true);
+    else if (args->residual.data)
+        normalise_pixels(x, wn_view_plane(&args->residual, image, block), y, pixels, by, shift, false);
+    else if (args->relu)
+        normalise_pixels(x, NULL, y, pixels, by, shift, true);
+    else
+        normalise_pixels(x, NULL, y, pixels, by, shift, false);
+}
+
+/* Rounds the statistics of a block to what is used and saved; `owner` also writes them and moves the running
+ * ones. */
+static void finish_statistics(const wn_batch_norm_args *args, long block, bool owner, normalisation *by) {
+    double values = (double)args->x.images * (double)wn_plane_pixels(&args->x);
+    chunk_sums total;
+    merge_chunks(args, block, &total);
+    for (long i = 0, channel = block * WN_BLOCK; i < WN_BLOCK; i++, channel++) {
+        float inv_std = (float)(1.0 / sqrt(total.second[i] / values + (double)args->eps));
+        by->mean[i] = (float)total.first[i];
+        by->factor[i] = args->scale[channel] * inv_std;
+        if (!owner)
+            continue;
+        double momentum = (double)args->momentum, unbiased = total.second[i] / (values - 1);
+        float *running_mean = args->running_mean + channel, *running_var = args->running_var + channel;
+        args->saved_mean[channel] = by->mean[i];
+        args->saved_inv_std[channel] = inv_std;
+        *running_mean = (float)((1 - momentum) * (double)*running_mean + momentum * total.first[i]);
+        *running_var = (float)((1 - momentum) * (double)*running_var + momentum * unbiased);
+    }
+}
+
+void WN_TARGET_NAME(batch_norm_train)(const wn_batch_norm_args *args, int phase, int tid, int nthreads) {
+    long begin, end, blocks = wn_view_blocks(&args->x), images = args->x.images;
+    if (phase == 0) {
+        long chunks = chunks_of(images);
+        wn_split(blocks * chunks, tid, nthreads, &begin, &end);
+        for (long item = begin; item < end; item++)
+            chunk_statistics(args, item / chunks, item % chunks);
+        return;
+    }
+    normalisation by;
+    wn_split(blocks * images, tid, nthreads, &begin, &end);
+    for (long item = begin; item < end; item++) {
+        if (item == begin || item % images == 0)
+            finish_statistics(args, item / images, item % images == 0, &by);
+        normalise_plane(args, item % images, item / images, &by);
+    }
+}
+
+void WN_TARGET_NAME(batch_norm_eval)(const wn_batch_norm_args *args, int tid, int nthreads) {
+    long begin, end, images = args->x.images;
+    normalisation by;
+    wn_split(wn_view_blocks(&args->x) * images, tid, nthreads, &begin, &end);
+    for (long item = begin; item < end; item++) {
+        long block = item / images;
+        if (item == begin || item % images == 0)
+            for (long i = 0, channel = block * WN_BLOCK; i < WN_BLOCK; i++, channel++) {
+                double deviation = sqrt((double)args->running_var[channel] + (double)args->eps);
+                by.mean[i] = args->running_mean[channel];
+                by.factor[i] = (float)((double)args->scale[channel] / deviation);
+            }
+        normalise_plane(args, item % images, block, &by);
+    }
+}
+
+/* Adds a tile's sums of g and g (x - mean), g being dy where the output is positive (y NULL: everywhere). */
+static void tile_gradients(const float *x, const float *y, const float *dy, long pixels,
+                           const float *saved_mean, chunk_sums *sums) {
+    for (int v = 0; v < WN_BLOCK; v += WN_LANES) {
+        vf mean = vf_load(saved_mean + v), sum[2] = {vf_zero(), vf_zero()}, product[2] = {sum[0], sum[0]};
+        for (long pixel = 0; pixel < pixels; pixel++) {
+            long i = pixel * WN_BLOCK + v;
+            vf g = y ? vf_where_positive(vf_load(y + i), vf_load(dy + i)) : vf_load(dy + i);
+            sum[pixel % 2] += g;
+            product[pixel % 2] = vf_fma(g, vf_load(x + i) - mean, product[pixel % 2]);
+        }
+        float lanes[2][WN_LANES];
+        vf_store_unaligned(lanes[0], sum[0] + sum[1]);
+        vf_store_unaligned(lanes[1], product[0] + product[1]);
+        for (int i = 0; i < WN_LANES; i++) {
+            sums->first[v + i] += (double)lanes[0][i];
+            sums->second[v + i] += (double)lanes[1][i];
+        }
+    }
+}
+
+static void chunk_gradients(const wn_batch_norm_args *args, long block, long chunk) {
+    long pixels = wn_plane_pixels(&args->x);
+    long last = wn_min_long((chunk + 1) * WN_OP_CHUNK, args->x.images);
+    const float *mean = args->saved_mean + block * WN_BLOCK;
+    chunk_sums *sums = partial_of(args, block, chunk);
+    *sums = (chunk_sums){0};
+    for (long image = chunk * WN_OP_CHUNK; image < last; image++) {
+        const float *x = wn_view_plane(&args->x, image, block), *dy = wn_view_plane(&args->dy, image, block);
+        const float *y = args->relu ? wn_view_plane(&args->y, image, block) : NULL;
+        for (long first = 0; first < pixels; first += TILE) {
+            long at = first * WN_BLOCK, count = wn_min_long(TILE, pixels - first);
+            tile_gradients(x + at, y ? y + at : NULL, dy + at, count, mean, sums);
+        }
+    }
+}
+
+/* What the backward pass multiplies and adds per channel:
+ * dx = factor (g - mean_g - (x - mean) slope), slope = inv_std^2 / N sum g (x - mean). */
+typedef struct gradient_terms {
+    float mean[WN_BLOCK], factor[WN_BLOCK], mean_g[WN_BLOCK], slope[WN_BLOCK];
+} gradient_terms;
+
+static void finish_gradients(const wn_batch_norm_args *args, long block, bool owner, gradient_terms *terms) {
+    double values = (double)args->x.images * (double)wn_plane_pixels(&args->x);
+    chunk_sums total = {0};
+    for (long chunk = 0; chunk < chunks_of(args->x.images); chunk++)
+        for (int i = 0; i < WN_BLOCK; i++) {
+            total.first[i] += partial_of(args, block, chunk)->first[i];
+            total.second[i] += partial_of(args, block, chunk)->second[i];
+        }
+    for (long i = 0, channel = block * WN_BLOCK; i < WN_BLOCK; i++, channel++) {
+        double inv_std = (double)args->saved_inv_std[channel];
+        terms->mean[i] = args->saved_mean[channel];
+        terms->factor[i] = args->scale[channel] * args->saved_inv_std[channel];
+        terms->mean_g[i] = (float)(total.first[i] / values);
+        terms->slope[i] = (float)(inv_std * inv_std * total.second[i] / values);
+        if (owner) {
+            args->dscale[channel] = (float)(total.second[i] * inv_std);
+            args->dshift[channel] = (float)total.first[i];
+        }
+    }
+}
+
+/* The flag is constant wherever this is expanded. */
+WN_INLINE void gradient_plane(const wn_batch_norm_args *args, long image, long block,
+                              const gradient_terms *terms, bool relu) {
+    long floats = wn_plane_pixels(&args->x) * WN_BLOCK;
+    const float *x = wn_view_plane(&args->x, image, block), *dy = wn_view_plane(&args->dy, image, block);
+    const float *y = relu ? wn_view_plane(&args->y, image, block) : NULL;
+    float *dx = wn_view_plane(&args->dx, image, block);
+    float *dresidual = args->dresidual.data ? wn_view_plane(&args->dresidual, image, block) : NULL;
+    for (int v = 0; v < WN_BLOCK; v += WN_LANES) {
+        vf mean = vf_load_unaligned(terms->mean + v), factor = vf_load_unaligned(terms->factor + v);
+        vf mean_g = vf_load_unaligned(terms->mean_g + v), slope = vf_load_unaligned(terms->slope + v);
+        for (long i = v; i < floats; i += WN_BLOCK) {
+            vf g = relu ? vf_where_positive(vf_load(y + i), vf_load(dy + i)) : vf_load(dy + i);
+            vf gradient = factor * vf_fma(mean - vf_load(x + i), slope, g - mean_g);
+            if (dresidual)
+                vf_put(dresidual + i, g, args->accumulate_residual);
+            vf_put(dx + i, gradient, args->accumulate);
+        }
+    }
+}
+
+void WN_TARGET_NAME(batch_norm_backward)(const wn_batch_norm_args *args, int phase, int tid, int nthreads) {
+    long begin, end, blocks = wn_view_blocks(&args->x), images = args->x.images;
+    if (phase == 0) {
+        long chunks = chunks_of(images);
+        wn_split(blocks * chunks, tid, nthreads, &begin, &end);
+        for (long item = begin; item < end; item++)
+            chunk_gradients(args, item / chunks, item % chunks);
+        return;
+    }
+    gradient_terms terms;
+    wn_split(blocks * images, tid, nthreads, &begin, &end);
+    for (long item = begin; item < end; item++) {
+        if (item == begin || item % images == 0)
+            finish_gradients(args, item / images, item % images == 0, &terms);
+        if (args->relu)
+            gradient_plane(args, item % images, item / images, &terms, true);
+        else
+            gradient_plane(args, item % images, item / images, &terms, false);
+    }
+}

@@ -1,0 +1,73 @@
+/* Softmax with cross-entropy: loss, hits and the gradient of the logits. */
+#include "ops_internal.h"
+#include "vector_math.h"
+
+/* Sixteen logits from `first` on, -infinity beyond the last class. */
+static void load_logits(const float *logits, long first, long classes, float lanes[WN_BLOCK]) {
+    for (long i = 0; i < WN_BLOCK; i++)
+        lanes[i] = first + i < classes ? logits[first + i] : -INFINITY;
+}
+
+static float largest(const float *logits, long classes) {
+    float best = logits[0];
+    for (long i = 1; i < classes; i++)
+        best = logits[i] > best ? logits[i] : best;
+    return best;
+}
+
+/* Whether the first maximum stands at the label. */
+static bool hits(const float *logits, long classes, long label) {
+    bool hit = true;
+    for (long i = 0; i < classes; i++)
+        hit &= i < label ? logits[i] < logits[label] : logits[i] <= logits[label];
+    return hit;
+}
+
+/* The sum is taken in double, so that a loss near zero, log(1 + small), keeps its digits; so is the label's
+ * own gradient, where softmax - 1 would cancel. */
+static void sample(const wn_loss_args *args, long image) {
+    long classes = args->logits.channels, label = args->labels[image];
+    const float *logits = args->logits.data + image * args->logits.stride;
+    float *gradient = args->dlogits.data ? args->dlogits.data + image * args->dlogits.stride : NULL;
+    float top = largest(logits, classes), at_label = logits[label];
+    float lanes[WN_BLOCK] __attribute__((aligned(64)));
+    double sum = 0, label_power = 0;
+    args->sample_hit[image] = hits(logits, classes, label);
+    for (long first = 0; first < classes; first += WN_BLOCK) {
+        load_logits(logits, first, classes, lanes);
+        for (int v = 0; v < WN_BLOCK; v += WN_LANES)
+            vf_store(lanes + v, vf_exp(vf_load(lanes + v) - vf_set1(top)));
+        for (int i = 0; i < WN_BLOCK; i++)
+            sum += (double)lanes[i];
+        if (label / WN_BLOCK == first / WN_BLOCK)
+            label_power = (double)lanes[label % WN_BLOCK];
+        if (gradient)
+            for (int v = 0; v < WN_BLOCK; v += WN_LANES)
+                vf_store(gradient + first + v, vf_load(lanes + v));
+    }
+    args->sample_loss[image] = (float)(log(sum) - ((double)at_label - (double)top));
+    if (!gradient)
+        return;
+    float factor = (float)(1.0 / (sum * args->logits.images));
+    for (long i = 0; i < wn_view_blocks(&args->logits) * WN_BLOCK; i += WN_LANES)
+        vf_store(gradient + i, vf_load(gradient + i) * vf_set1(factor));
+    gradient[label] = (float)((label_power - sum) / (sum * args->logits.images));
+}
+
+void WN_TARGET_NAME(loss)(const wn_loss_args *args, int phase, int tid, int nthreads) {
+    if (phase == 0) {
+        long begin, end;
+        wn_split(args->logits.images, tid, nthreads, &begin, &end);
+        for (long image = begin; image < end; image++)
+            sample(args, image);
+    } else if (tid == 0) {
+        double sum = 0;
+        int64_t correct = 0;
+        for (long image = 0; image < args->logits.images; image++) {
+            sum += (double)args->sample_loss[image];
+            correct += args->sample_hit[image];
+        }
+        *args->loss = sum / args->logits.images;
+        *args->correct = correct;
+    }
+}

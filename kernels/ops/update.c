@@ -1,0 +1,52 @@
+/* Updates of the parameters: SGD with momentum and Adam. */
+#include "ops_internal.h"
+#include "vector_math.h"
+
+static void split_floats(int64_t count, int tid, int nthreads, long *begin, long *end) {
+    wn_split(count / WN_BLOCK, tid, nthreads, begin, end);
+    *begin *= WN_BLOCK;
+    *end *= WN_BLOCK;
+}
+
+void WN_TARGET_NAME(sgd)(const wn_update_args *args, int tid, int nthreads) {
+    vf lr = vf_set1(args->hyper->lr), momentum = vf_set1(args->hyper->momentum);
+    vf decay = vf_set1(args->hyper->weight_decay);
+    long begin, end;
+    split_floats(args->count, tid, nthreads, &begin, &end);
+    for (long i = begin; i < end; i += WN_LANES) {
+        vf weights = vf_load(args->weights + i);
+        vf velocity = vf_fma(decay, weights, vf_load(args->gradient + i));
+        if (args->moment1) {
+            velocity = vf_fma(momentum, vf_load(args->moment1 + i), velocity);
+            vf_store(args->moment1 + i, velocity);
+        }
+        vf_store(args->weights + i, vf_fma(-lr, velocity, weights));
+    }
+}
+
+/* 1 - beta^step, in double because it is small where beta is near 1. */
+static double bias_correction(float beta, int64_t step) {
+    return 1.0 - pow((double)beta, (double)step);
+}
+
+void WN_TARGET_NAME(adam)(const wn_update_args *args, int tid, int nthreads) {
+    const wn_hyper *hyper = args->hyper;
+    vf beta1 = vf_set1(hyper->beta1), beta2 = vf_set1(hyper->beta2), eps = vf_set1(hyper->eps);
+    vf rest1 = vf_set1(1.0f - hyper->beta1), rest2 = vf_set1(1.0f - hyper->beta2);
+    vf rate = vf_set1((float)((double)hyper->lr / bias_correction(hyper->beta1, hyper->step)));
+    vf root_scale = vf_set1((float)(1.0 / sqrt(bias_correction(hyper->beta2, hyper->step))));
+    vf coupled = vf_set1(hyper->decoupled_decay ? 0.0f : hyper->weight_decay);
+    vf decoupled = vf_set1(hyper->decoupled_decay ? hyper->lr * hyper->weight_decay : 0.0f);
+    long begin, end;
+    split_floats(args->count, tid, nthreads, &begin, &end);
+    for (long i = begin; i < end; i += WN_LANES) {
+        vf weights = vf_load(args->weights + i);
+        vf gradient = vf_fma(coupled, weights, vf_load(args->gradient + i));
+        vf first = vf_fma(beta1, vf_load(args->moment1 + i), rest1 * gradient);
+        vf second = vf_fma(beta2, vf_load(args->moment2 + i), rest2 * (gradient * gradient));
+        vf_store(args->moment1 + i, first);
+        vf_store(args->moment2 + i, second);
+        weights = vf_fma(-decoupled, weights, weights);
+        vf_store(args->weights + i, weights - rate * first / vf_fma(vf_sqrt(second), root_scale, eps));
+    }
+}
