@@ -18,12 +18,13 @@ static int add_configs(const wn_conv_impl *impl, const wn_problem *problem, wn_i
     for (int i = 0; i < offered && count < room; i++) {
         wn_candidate *candidate = &candidates[count++];
         *candidate = (wn_candidate){.plan = {.impl = impl}};
-        wn_status status = wn_conv_plan_make(impl, problem, &configs[i], isa, threads, 0, 0, &candidate->plan);
+        wn_status status =
+            wn_conv_plan_make(impl, problem, &configs[i], isa, threads, 0, 0, &candidate->plan);
         if (!wn_failed(status))
             continue;
         candidate->plan = (wn_conv_plan){.impl = impl, .config = configs[i], .isa = isa, .threads = threads};
-        snprintf(candidate->refusal, sizeof candidate->refusal, "%.*s",
-                 (int)sizeof candidate->refusal - 1, status.message);
+        snprintf(candidate->refusal, sizeof candidate->refusal, "%.*s", (int)sizeof candidate->refusal - 1,
+                 status.message);
     }
     return count;
 }

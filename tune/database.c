@@ -28,9 +28,27 @@ struct wn_tune_db {
 
 /* FNV-1a over what identifies a pick. */
 static unsigned key_hash(const wn_problem *p, wn_isa isa, int threads) {
-    const int key[] = {(int)p->direction, p->mb, p->g,  p->ic,   p->ih,         p->iw,        p->oc,
-                       p->oh,             p->ow, p->kh, p->kw,   p->sh,         p->sw,        p->ph,
-                       p->pw,             p->dh, p->dw, p->relu, p->accumulate, p->plain_src, (int)isa,
+    const int key[] = {(int)p->direction,
+                       p->mb,
+                       p->g,
+                       p->ic,
+                       p->ih,
+                       p->iw,
+                       p->oc,
+                       p->oh,
+                       p->ow,
+                       p->kh,
+                       p->kw,
+                       p->sh,
+                       p->sw,
+                       p->ph,
+                       p->pw,
+                       p->dh,
+                       p->dw,
+                       p->relu,
+                       p->accumulate,
+                       p->plain_src,
+                       (int)isa,
                        threads};
     uint64_t hash = 14695981039346656037u;
     for (size_t i = 0; i < sizeof key / sizeof key[0]; i++)

@@ -1,8 +1,8 @@
 /* From a problem to a plan: the database's pick where it still fits, else the heuristic. */
 #include "database.h"
 
-/* Direct where it supports the problem, else the first implementation that does; the judge comes last, so that
- * everything that has a reference can run. */
+/* Direct where it supports the problem, else the first implementation that does; the judge comes last, so
+ * that everything that has a reference can run. */
 static wn_status heuristic(const wn_problem *problem, wn_isa isa, int threads, int64_t src_stride,
                            int64_t dst_stride, wn_conv_plan *plan) {
     const wn_conv_impl *direct = wn_conv_find("direct");

@@ -1,28 +1,31 @@
-/* The race itself. What a sample is, is said in measure.c; statistics of small samples are in statistics.c. */
+/* The race itself. What a sample is, is said in measure.c; statistics of small samples are in statistics.c.
+ */
 #include "race.h"
 #include "random.h"
 #include "statistics.h"
 #include <math.h>
 #include <stdlib.h>
 
-/* Dropped after the first round: this many times the best. A second look would cost more than it can change. */
+/* Dropped after the first round: this many times the best. A second look would cost more than it can change.
+ */
 static const double hopeless = 3.0;
-/* Dropped while there are too few rounds for confidence in small differences: slower by this much each time. */
+/* Dropped while there are too few rounds for confidence in small differences: slower by this much each time.
+ */
 static const double clearly_slower = 1.25;
 /* Nobody notices less than this; candidates this close are ties, so that noise does not choose the winner. */
 static const double tie = 1.02;
 
 enum { CONFIDENT_ROUNDS = 6 }; /* 2^-6 < 2 %: from here on the order-statistic bounds mean what they say */
 
-typedef struct run {
+typedef struct race_state {
     const wn_race *race;
     int rounds;
     double *times; /* [candidate][WN_RACE_MAX_ROUNDS], 0 where there is no valid sample */
     bool *running;
     int *order;
-} run;
+} race_state;
 
-static double *times_of(const run *run, int candidate) {
+static double *times_of(const race_state *run, int candidate) {
     return run->times + (size_t)candidate * WN_RACE_MAX_ROUNDS;
 }
 
@@ -52,7 +55,7 @@ double wn_paired_ratio(const double *a, const double *b, int count, double *scra
 }
 
 /* One sample of everything that is still running. */
-static void run_round(run *run) {
+static void run_round(race_state *run) {
     const wn_race *race = run->race;
     wn_race_shuffle(race->seed, run->rounds, run->order, race->candidates);
     for (int i = 0; i < race->candidates; i++) {
@@ -65,7 +68,7 @@ static void run_round(run *run) {
     run->rounds++;
 }
 
-static double median_time(const run *run, int candidate, double *min, int *valid) {
+static double median_time(const race_state *run, int candidate, double *min, int *valid) {
     double sorted[WN_RACE_MAX_ROUNDS];
     int count = 0;
     for (int i = 0; i < run->rounds; i++)
@@ -78,7 +81,7 @@ static double median_time(const run *run, int candidate, double *min, int *valid
 }
 
 /* The candidate with the lowest median among those running; -1 when none has a valid time. */
-static int leader(const run *run) {
+static int leader(const race_state *run) {
     int best = -1, valid;
     double best_median = INFINITY, min;
     for (int i = 0; i < run->race->candidates; i++) {
@@ -102,14 +105,15 @@ static bool has_lost(const double *ratios, int pairs) {
 
 /* Drops what has lost, and what has shown no valid time in three rounds. Returns true when the race is
  * decided: one is left, or all that are left are ties with confidence. */
-static bool drop_losers(run *run) {
+static bool drop_losers(race_state *run) {
     int first = leader(run), left = 0;
     bool ties = true;
     for (int i = 0; i < run->race->candidates; i++) {
         double ratios[WN_RACE_MAX_ROUNDS];
         if (!run->running[i])
             continue;
-        int pairs = first < 0 ? 0 : paired_ratios(times_of(run, i), times_of(run, first), run->rounds, ratios);
+        int pairs =
+            first < 0 ? 0 : paired_ratios(times_of(run, i), times_of(run, first), run->rounds, ratios);
         wn_median(ratios, pairs); /* sorts */
         if (has_lost(ratios, pairs) || (pairs == 0 && run->rounds >= WN_RACE_MIN_ROUNDS)) {
             run->running[i] = false;
@@ -123,7 +127,7 @@ static bool drop_losers(run *run) {
 }
 
 /* The leader, or whatever ties with it and needs less workspace or stands earlier in the registry. */
-static int choose(const run *run) {
+static int choose(const race_state *run) {
     const wn_race *race = run->race;
     int first = leader(run), best = first;
     for (int i = 0; i < race->candidates && first >= 0; i++) {
@@ -142,10 +146,10 @@ static int choose(const run *run) {
 
 wn_status wn_race_run(const wn_race *race, wn_race_result *results, int *winner) {
     size_t candidates = (size_t)race->candidates;
-    run run = {.race = race,
-               .times = calloc(candidates * WN_RACE_MAX_ROUNDS + 1, sizeof(double)),
-               .running = calloc(candidates + 1, sizeof(bool)),
-               .order = calloc(candidates + 1, sizeof(int))};
+    race_state run = {.race = race,
+                      .times = calloc(candidates * WN_RACE_MAX_ROUNDS + 1, sizeof(double)),
+                      .running = calloc(candidates + 1, sizeof(bool)),
+                      .order = calloc(candidates + 1, sizeof(int))};
     wn_status status = wn_ok();
     *winner = -1;
     if (!run.times || !run.running || !run.order) {

@@ -20,22 +20,23 @@ typedef struct wn_race {
 } wn_race;
 
 typedef struct wn_race_result {
-    int rounds;          /* samples that counted; 0: never a time above zero */
-    double min, median;  /* seconds */
-    double ratio;        /* to the winner: median of paired ratios; NAN without a common round */
-    bool finished;       /* still in the race when it ended */
+    int rounds;         /* samples that counted; 0: never a time above zero */
+    double min, median; /* seconds */
+    double ratio;       /* to the winner: median of paired ratios; NAN without a common round */
+    bool finished;      /* still in the race when it ended */
 } wn_race_result;
 
 /* Runs the race and writes one result for each candidate and the winner's index. Every candidate is warmed up
- * by one sample that does not count. Then, round after round, all that are left run once each in random order;
- * after the first round those three times behind are dropped, later those slower with confidence by paired
- * ratios. Errors: MEMORY; UNSUPPORTED when no candidate showed a time above zero. */
+ * by one sample that does not count. Then, round after round, all that are left run once each in random
+ * order; after the first round those three times behind are dropped, later those slower with confidence by
+ * paired ratios. Errors: MEMORY; UNSUPPORTED when no candidate showed a time above zero. */
 wn_status wn_race_run(const wn_race *race, wn_race_result *results, int *winner);
 
 /* A random order of 0 .. count-1 for a round. */
 void wn_race_shuffle(uint64_t seed, int round, int *order, int count);
 
-/* Median of a[i] / b[i] over the rounds that have both (times above zero); NAN without one. scratch: count. */
+/* Median of a[i] / b[i] over the rounds that have both (times above zero); NAN without one. scratch: count.
+ */
 double wn_paired_ratio(const double *a, const double *b, int count, double *scratch);
 
 #endif

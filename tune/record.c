@@ -28,7 +28,8 @@ enum {
 static const char record_format[] = "pick1";
 
 const char wn_record_header[] =
-    "# winnow tuning database: one pick a line, fields separated by tabs, the last of a problem counts: format, "
+    "# winnow tuning database: one pick a line, fields separated by tabs, the last of a problem counts: "
+    "format, "
     "machine, direction, flags, problem, ISA, threads, implementation, config, min ns, median ns, workspace "
     "bytes, versions, CRC-32 of all before it\n";
 
@@ -83,12 +84,11 @@ wn_status wn_record_format(const wn_record *record, char *line, size_t size) {
     if (strpbrk(record->machine, "\t\r\n") || strpbrk(record->versions, "\t\r\n"))
         return wn_error(WN_ERROR_INVALID, "tuning record: machine \"%s\" contains a tab or a newline",
                         record->machine);
-    int used = snprintf(line, size,
-                        "%s\t%s\t%s\t%s\t%s\t%s\t%d\t%s\t%s\t%" PRId64 "\t%" PRId64 "\t%" PRIu64 "\t%s\t",
-                        record_format, record->machine, wn_direction_name(unnamed.direction), flags, problem,
-                        wn_isa_name(record->isa), record->threads, record->impl->name,
-                        config[0] ? config : "-", record->min_ns, record->median_ns, record->workspace_bytes,
-                        record->versions);
+    int used = snprintf(
+        line, size, "%s\t%s\t%s\t%s\t%s\t%s\t%d\t%s\t%s\t%" PRId64 "\t%" PRId64 "\t%" PRIu64 "\t%s\t",
+        record_format, record->machine, wn_direction_name(unnamed.direction), flags, problem,
+        wn_isa_name(record->isa), record->threads, record->impl->name, config[0] ? config : "-",
+        record->min_ns, record->median_ns, record->workspace_bytes, record->versions);
     if (used < 0 || (size_t)used + 10 > size)
         return wn_error(WN_ERROR_INVALID, "tuning record of %s: longer than %zu bytes", problem, size);
     uint32_t checksum = (uint32_t)crc32(0, (const Bytef *)line, (uInt)used);

@@ -22,7 +22,8 @@ typedef enum wn_record_verdict {
     WN_RECORD_SOUND,
     WN_RECORD_COMMENT, /* empty, or begins with # */
     WN_RECORD_DAMAGED, /* not a record, or its checksum is wrong */
-    WN_RECORD_UNKNOWN, /* checksum right, but of a later format, or an implementation or knob unheard of here */
+    WN_RECORD_UNKNOWN, /* checksum right, but of a later format, or an implementation or knob unheard of here
+                        */
 } wn_record_verdict;
 
 /* The first line of every database, newline included. */

@@ -15,9 +15,9 @@ enum { WN_TUNE_MAX_CANDIDATES = 256 }; /* of one problem; room for all that a re
 typedef struct wn_candidate {
     wn_conv_plan plan;                  /* complete, or only impl and config when refused */
     double min_seconds, median_seconds; /* over its rounds */
-    double ratio;                       /* to the winner: median of the ratios of paired rounds; 1 = as fast */
-    int rounds;                         /* 0: not timed */
-    char refusal[128];                  /* not empty: why it was not timed */
+    double ratio;      /* to the winner: median of the ratios of paired rounds; 1 = as fast */
+    int rounds;        /* 0: not timed */
+    char refusal[128]; /* not empty: why it was not timed */
 } wn_candidate;
 
 /* $WINNOW_DB, else $XDG_CACHE_HOME/winnow/tune.db, else ~/.cache/winnow/tune.db. Errors: IO when none of the
@@ -26,9 +26,9 @@ wn_status wn_tune_db_default_path(char *path, size_t size);
 
 /* Opens (a missing file is an empty database) and reads the records that belong to the fingerprint (as
  * wn_machine_fingerprint writes it for the ISA and threads in use). The latest record of a problem wins.
- * Other lines are counted and otherwise ignored, never fatal. Errors: IO (a folder, no permission); FORMAT for
- * a file that is something else altogether, so that nothing is ever appended to it.
- * A database belongs to one thread; any number of processes may share the file. */
+ * Other lines are counted and otherwise ignored, never fatal. Errors: IO (a folder, no permission); FORMAT
+ * for a file that is something else altogether, so that nothing is ever appended to it. A database belongs to
+ * one thread; any number of processes may share the file. */
 wn_status wn_tune_db_open(const char *path, const char *fingerprint, wn_tune_db **db);
 void wn_tune_db_close(wn_tune_db *db); /* NULL is fine */
 
@@ -44,8 +44,8 @@ int wn_tune_db_stale(const wn_tune_db *db);
 wn_status wn_tune_db_add(wn_tune_db *db, const wn_candidate *pick);
 
 /* The stored plan for a problem, or the heuristic (direct with its default config where it supports the
- * problem, else the first of the registry that does) when there is none or it no longer fits: the wn_pick of a
- * tape; context is the wn_tune_db (NULL: heuristic only). Errors: what wn_conv_plan_make says. */
+ * problem, else the first of the registry that does) when there is none or it no longer fits: the wn_pick of
+ * a tape; context is the wn_tune_db (NULL: heuristic only). Errors: what wn_conv_plan_make says. */
 wn_status wn_tune_pick(void *db, const wn_problem *problem, wn_isa isa, int threads, int64_t src_stride,
                        int64_t dst_stride, wn_conv_plan *plan);
 

@@ -1,0 +1,164 @@
+/* Operands, workspaces and the clock of a timing run. What is done with the times is in tune.c and bench/. */
+#include "measure.h"
+#include "arena.h"
+#include "clock.h"
+#include "execute.h"
+#include "machine.h"
+#include "random.h"
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    CACHES_OVER = 3,            /* the buffers together are this many times the last-level cache */
+    UNKNOWN_CACHE = 32 << 20,   /* bytes assumed when the machine does not say */
+    RANDOM_FLOATS = 65521,      /* a prime, so that the pattern does not repeat with pages or rows */
+    SHORT_NANOSECONDS = 200000, /* runs shorter than this are repeated to fill it */
+    MAX_REPEATS = 64,
+};
+
+typedef struct measured_plan {
+    const wn_conv_plan *plan;
+    void *state;
+    int repeats; /* 0: not run yet */
+} measured_plan;
+
+struct wn_measure {
+    wn_pool *pool;
+    wn_arena operands, workspace;
+    int64_t src, weights, bias, dst; /* floats of one set, each a multiple of 16 */
+    long sets, next;                 /* sets of operands, and the one to take next */
+    measured_plan *entries;
+    int count, room;
+};
+
+static int64_t whole_lines(int64_t floats) {
+    return (floats + 15) & ~(int64_t)15;
+}
+
+static int64_t set_floats(const wn_measure *measure) {
+    return measure->src + measure->weights + measure->bias + measure->dst;
+}
+
+static long last_level_cache(void) {
+    wn_machine machine;
+    wn_machine_read(&machine);
+    long bytes = machine.l3 > machine.l2 ? machine.l3 : machine.l2;
+    return bytes > 0 ? bytes : UNKNOWN_CACHE;
+}
+
+/* Uniform numbers in [-1, 1) everywhere, padded lanes too: no kernel's time depends on the values as long as
+ * they are neither denormal nor infinite. One block of random numbers is repeated. */
+static wn_status fill(wn_arena *arena) {
+    float *block = malloc(RANDOM_FLOATS * sizeof *block);
+    if (!block)
+        return wn_error(WN_ERROR_MEMORY, "tuning: no memory for random numbers");
+    for (uint64_t i = 0; i < RANDOM_FLOATS; i++)
+        block[i] = 2 * wn_random_uniform(0, WN_STREAM_TUNE, i) - 1;
+    size_t piece = RANDOM_FLOATS * sizeof *block;
+    for (size_t at = 0; at < arena->bytes; at += piece)
+        memcpy((char *)arena->base + at, block, piece < arena->bytes - at ? piece : arena->bytes - at);
+    free(block);
+    return wn_ok();
+}
+
+wn_status wn_measure_create(wn_pool *pool, const wn_problem *problem, wn_measure **measure) {
+    *measure = NULL;
+    WN_TRY(wn_problem_check(problem));
+    wn_measure *created = calloc(1, sizeof *created);
+    if (!created)
+        return wn_error(WN_ERROR_MEMORY, "tuning: no memory for a measurement");
+    created->pool = pool;
+    created->src = whole_lines(wn_conv_src_floats(problem));
+    created->weights = whole_lines(wn_conv_weights_floats(problem));
+    created->bias = (int64_t)wn_blocks(problem->oc) * WN_BLOCK;
+    created->dst = whole_lines(wn_conv_dst_floats(problem));
+    int64_t bytes = set_floats(created) * (int64_t)sizeof(float);
+    created->sets = 1 + CACHES_OVER * last_level_cache() / bytes;
+    wn_status status = wn_arena_map((size_t)(created->sets * bytes), &created->operands);
+    if (!wn_failed(status))
+        status = fill(&created->operands);
+    if (wn_failed(status)) {
+        wn_measure_destroy(created);
+        return status;
+    }
+    *measure = created;
+    return wn_ok();
+}
+
+void wn_measure_destroy(wn_measure *measure) {
+    if (!measure)
+        return;
+    for (int i = 0; i < measure->count; i++)
+        if (measure->entries[i].plan->impl->close)
+            measure->entries[i].plan->impl->close(measure->entries[i].state);
+    wn_arena_unmap(&measure->operands);
+    wn_arena_unmap(&measure->workspace);
+    free(measure->entries);
+    free(measure);
+}
+
+/* The workspace is shared: its contents mean nothing between runs. */
+static wn_status reserve_workspace(wn_measure *measure, size_t bytes) {
+    if (bytes <= measure->workspace.bytes)
+        return wn_ok();
+    wn_arena_unmap(&measure->workspace);
+    WN_TRY(wn_arena_map(bytes, &measure->workspace));
+    return fill(&measure->workspace);
+}
+
+wn_status wn_measure_add(wn_measure *measure, const wn_conv_plan *plan, int *index) {
+    if (measure->count == measure->room) {
+        int room = measure->room ? measure->room * 2 : 16;
+        measured_plan *entries = realloc(measure->entries, (size_t)room * sizeof *entries);
+        if (!entries)
+            return wn_error(WN_ERROR_MEMORY, "tuning: no memory for %d candidates", room);
+        measure->entries = entries;
+        measure->room = room;
+    }
+    WN_TRY(reserve_workspace(measure, plan->workspace_bytes));
+    measured_plan added = {.plan = plan};
+    if (plan->impl->open)
+        WN_TRY(plan->impl->open(plan, &added.state));
+    *index = measure->count++;
+    measure->entries[*index] = added;
+    return wn_ok();
+}
+
+static wn_conv_args set_args(const wn_measure *measure, long set) {
+    float *src = (float *)measure->operands.base + set * set_floats(measure);
+    float *weights = src + measure->src, *bias = weights + measure->weights;
+    return (wn_conv_args){src, weights, bias, bias + measure->bias, measure->workspace.base};
+}
+
+typedef struct timed_run {
+    const wn_measure *measure;
+    const measured_plan *entry;
+    int repeats;
+    int64_t nanoseconds;
+} timed_run;
+
+static void timed_task(void *context, int tid, int nthreads) {
+    timed_run *run = context;
+    const wn_measure *measure = run->measure;
+    wn_pool_barrier(measure->pool, tid);
+    int64_t begin = wn_nanoseconds();
+    for (int i = 0; i < run->repeats; i++) {
+        wn_conv_args args = set_args(measure, (measure->next + i) % measure->sets);
+        wn_conv_execute(measure->pool, run->entry->plan, run->entry->state, &args, tid, nthreads);
+    }
+    if (tid == 0)
+        run->nanoseconds = wn_nanoseconds() - begin;
+}
+
+double wn_measure_run(wn_measure *measure, int index) {
+    measured_plan *entry = &measure->entries[index];
+    timed_run run = {measure, entry, entry->repeats ? entry->repeats : 1, 0};
+    wn_pool_run(measure->pool, timed_task, &run);
+    measure->next = (measure->next + run.repeats) % measure->sets;
+    if (!entry->repeats) {
+        int64_t repeats = run.nanoseconds > 0 ? SHORT_NANOSECONDS / run.nanoseconds + 1 : MAX_REPEATS;
+        entry->repeats = repeats < MAX_REPEATS ? (int)repeats : MAX_REPEATS;
+    }
+    return (double)run.nanoseconds * 1e-9 / run.repeats;
+}
