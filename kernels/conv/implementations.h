@@ -1,0 +1,11 @@
+/* Names of the implementations that the registry lists; each lives in the file of its name. */
+#ifndef WN_IMPLEMENTATIONS_H
+#define WN_IMPLEMENTATIONS_H
+
+#include "conv.h"
+
+extern const wn_conv_impl wn_conv_direct;
+extern const wn_conv_impl wn_conv_onednn;
+extern const wn_conv_impl wn_conv_reference;
+
+#endif
