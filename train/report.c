@@ -1,0 +1,120 @@
+/* The CSV rows, the progress line, and the closing lines of a training run. Decides how things are shown,
+ * never what they are. */
+#include "report.h"
+#include "clock.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/ioctl.h>
+
+wn_status wn_train_csv_open(const char *path, wn_train_csv *csv) {
+    *csv = (wn_train_csv){.path = path};
+    if (!path)
+        return wn_ok();
+    csv->file = fopen(path, "w");
+    if (!csv->file)
+        return wn_error(WN_ERROR_IO, "%s: cannot write the CSV file: %s", path, strerror(errno));
+    if (fputs(WN_TRAIN_CSV_HEADER "\n", csv->file) < 0 || fflush(csv->file) != 0) {
+        wn_status status = wn_error(WN_ERROR_IO, "%s: cannot write the CSV file: %s", path, strerror(errno));
+        fclose(csv->file);
+        csv->file = NULL;
+        return status;
+    }
+    return wn_ok();
+}
+
+wn_status wn_train_csv_row(wn_train_csv *csv, const char *kind, const wn_train_row *row) {
+    if (!csv->file)
+        return wn_ok();
+    char test_accuracy[32] = "";
+    if (row->test_accuracy >= 0)
+        snprintf(test_accuracy, sizeof test_accuracy, "%.6f", row->test_accuracy);
+    fprintf(csv->file, "%s,%d,%lld,%lld,%.9g,%.6f,%s,%.9g,%.9f,%.6f\n", kind, row->epoch,
+            (long long)row->step, (long long)row->examples, row->loss, row->train_accuracy, test_accuracy,
+            (double)row->lr, row->seconds_step, row->seconds_total);
+    if (fflush(csv->file) != 0 || ferror(csv->file))
+        return wn_error(WN_ERROR_IO, "%s: cannot write the row of step %lld: %s", csv->path,
+                        (long long)row->step, strerror(errno));
+    return wn_ok();
+}
+
+wn_status wn_train_csv_close(wn_train_csv *csv) {
+    if (!csv->file)
+        return wn_ok();
+    int failed = fclose(csv->file);
+    csv->file = NULL;
+    if (failed)
+        return wn_error(WN_ERROR_IO, "%s: cannot finish the CSV file: %s", csv->path, strerror(errno));
+    return wn_ok();
+}
+
+static int terminal_columns(FILE *log) {
+    struct winsize window;
+    if (ioctl(fileno(log), TIOCGWINSZ, &window) == 0 && window.ws_col > 0)
+        return window.ws_col;
+    return 80;
+}
+
+/* "3:07" or "1:02:33". */
+static void format_duration(double seconds, char text[32]) {
+    long long whole = seconds < 0 ? 0 : seconds < 3.6e8 ? (long long)(seconds + .5) : 360000000;
+    if (whole >= 3600)
+        snprintf(text, 32, "%lld:%02lld:%02lld", whole / 3600, whole / 60 % 60, whole % 60);
+    else
+        snprintf(text, 32, "%lld:%02lld", whole / 60, whole % 60);
+}
+
+void wn_train_progress_step(wn_train_progress *progress, const wn_train_row *row, double rate,
+                            double remaining) {
+    if (!progress->log)
+        return;
+    double now = wn_seconds();
+    if (now - progress->last_shown < (progress->terminal ? 0.1 : 5))
+        return;
+    progress->last_shown = now;
+    char left[32], line[160];
+    format_duration(remaining, left);
+    snprintf(line, sizeof line,
+             "epoch %d/%d, step %lld/%lld: loss %.3f, train acc %.3f, %.1f examples/sec, %s left", row->epoch,
+             progress->epochs, (long long)(row->step - (int64_t)(row->epoch - 1) * progress->steps_per_epoch),
+             (long long)progress->steps_per_epoch, row->loss, row->train_accuracy, rate, left);
+    if (progress->terminal) {
+        /* A line that fills the last column would wrap, and the next rewrite would leave it behind. */
+        fprintf(progress->log, "\r%.*s\033[K", terminal_columns(progress->log) - 1, line);
+        progress->line_open = true;
+    } else {
+        fprintf(progress->log, "%s\n", line);
+    }
+    fflush(progress->log);
+}
+
+void wn_train_progress_clear(wn_train_progress *progress) {
+    if (!progress->line_open)
+        return;
+    fputs("\r\033[K", progress->log);
+    fflush(progress->log);
+    progress->line_open = false;
+}
+
+void wn_train_report_epoch(wn_train_progress *progress, const wn_train_row *row, double rate) {
+    if (!progress->log)
+        return;
+    wn_train_progress_clear(progress);
+    fprintf(progress->log,
+            "epoch %d/%d: loss %.3f, train acc %.3f, test acc %.3f, %.1f examples/sec, %.1f s\n", row->epoch,
+            progress->epochs, row->loss, row->train_accuracy, row->test_accuracy, rate, row->seconds_total);
+    fflush(progress->log);
+}
+
+void wn_train_report_result(FILE *log, const wn_train_result *result) {
+    if (!log)
+        return;
+    fprintf(log, "loss %.3f, train acc %.3f, test acc %.3f, %.1f examples/sec\n", result->loss,
+            result->train_accuracy, result->test_accuracy, result->examples_per_second);
+    fprintf(
+        log,
+        "%.1f s from start to here: loading %.1f, preparing batches %.1f, training %.1f, evaluating %.1f\n",
+        result->seconds_to_here, result->loading_seconds, result->preparing_seconds, result->training_seconds,
+        result->evaluating_seconds);
+    fflush(log);
+}

@@ -1,0 +1,48 @@
+/* What a training run tells the world: the CSV rows and the lines on the log. Internal to train/. */
+#ifndef WN_TRAIN_REPORT_H
+#define WN_TRAIN_REPORT_H
+
+#include "trainer.h"
+
+/* One row of the CSV, one state of the progress line. */
+typedef struct wn_train_row {
+    int epoch;
+    int64_t step, examples;
+    double loss, train_accuracy;
+    double test_accuracy; /* negative: not known */
+    float lr;
+    double seconds_step, seconds_total;
+} wn_train_row;
+
+typedef struct wn_train_csv {
+    FILE *file; /* NULL: no CSV asked for, every call below does nothing */
+    const char *path;
+} wn_train_csv;
+
+/* Creates the file and writes the header. path NULL is fine. Errors: IO, naming the file. */
+wn_status wn_train_csv_open(const char *path, wn_train_csv *csv);
+/* Writes one row through to the system. Errors: IO. */
+wn_status wn_train_csv_row(wn_train_csv *csv, const char *kind, const wn_train_row *row);
+/* Errors: IO, when the system reports a late failure. */
+wn_status wn_train_csv_close(wn_train_csv *csv);
+
+typedef struct wn_train_progress {
+    FILE *log; /* NULL: silent */
+    bool terminal;
+    bool line_open; /* the terminal's line holds text to be overwritten */
+    int epochs;
+    int64_t steps_per_epoch;
+    double last_shown; /* wn_seconds() */
+} wn_train_progress;
+
+/* Shows where the run stands, if it is time to: ten times a second on a terminal, every five seconds
+ * elsewhere. `rate` in images per second, `remaining` in seconds. */
+void wn_train_progress_step(wn_train_progress *progress, const wn_train_row *row, double rate,
+                            double remaining);
+/* Removes the progress line from a terminal, so that ordinary lines can follow. */
+void wn_train_progress_clear(wn_train_progress *progress);
+
+void wn_train_report_epoch(wn_train_progress *progress, const wn_train_row *row, double rate);
+void wn_train_report_result(FILE *log, const wn_train_result *result);
+
+#endif

@@ -1,0 +1,70 @@
+/* Training a network on a data set: the loop, its reports on a stream and in a CSV file. What a step computes
+ * is the graph's business (winnow/model.h); what a batch holds is data.h's. */
+#ifndef WN_TRAINER_H
+#define WN_TRAINER_H
+
+#include <stdio.h>
+#include <winnow/model.h>
+
+typedef struct wn_train_options {
+    const char *net;    /* a name in wn_nets */
+    const char *data;   /* "synthetic" or NULL: the embedded set; otherwise a folder of IDX files */
+    int64_t limit;      /* of training images; 0: all */
+    int64_t test_limit; /* of test images; 0: all */
+    int size;           /* images are resized to size x size; 0: the net's default */
+    int batch;          /* 0: the net's default */
+    int eval_batch;     /* 0: as batch */
+    int epochs;         /* 0: 10, the recipe's */
+    float lr;           /* 0: the net's default with SGD, 0.001 with Adam */
+    wn_optimizer optimizer;
+    float momentum; /* SGD only */
+    float weight_decay;
+    wn_init init;  /* the zero value is the recipe's Xavier-uniform */
+    uint64_t seed; /* weights, order of the images, dropout */
+    wn_pool *pool; /* threads to run on; not NULL */
+    wn_isa isa;
+    wn_pick *pick; /* chooses convolution plans; NULL: the default heuristic */
+    void *pick_context;
+    const char *csv; /* file to write rows to as they happen; NULL: none */
+    FILE *log;       /* progress, one line per epoch, the closing lines; NULL: silent */
+    bool terminal;   /* log is a terminal: the progress line rewrites itself */
+    double started;  /* wn_seconds() when the process started; 0: when wn_train was called */
+} wn_train_options;
+
+typedef struct wn_train_result {
+    int epochs;
+    int64_t steps, examples;     /* trained on, over all epochs */
+    double loss, train_accuracy; /* of the last epoch: means over its images as trained on */
+    double test_accuracy;        /* after the last epoch */
+    double examples_per_second;  /* over training_seconds */
+    double loading_seconds;      /* reading or drawing the data set */
+    double preparing_seconds;    /* filling training batches */
+    double training_seconds;     /* steps and everything between them but preparing */
+    double evaluating_seconds;
+    double seconds_to_here; /* from `started` to the end of the last evaluation */
+} wn_train_result;
+
+/* The columns of the CSV file, its first line. One row per step and one per epoch, written as they happen:
+ *   kind             step or epoch
+ *   epoch            from 1
+ *   step             from 1, over all epochs; in an epoch's row its last step
+ *   examples         images trained on so far, over all epochs
+ *   loss             mean cross-entropy over the step's batch, or over the epoch's images
+ *   train_accuracy   share of right answers over the same images, before the update they led to
+ *   test_accuracy    after the epoch, over the test images; empty in a step's row
+ *   lr               learning rate of the step, or of the epoch's last
+ *   seconds_step     the step without preparing its batch; in an epoch's row the mean over its steps
+ *   seconds_total    since options->started */
+#define WN_TRAIN_CSV_HEADER                                                                                  \
+    "kind,epoch,step,examples,loss,train_accuracy,test_accuracy,lr,seconds_step,seconds_total"
+
+/* Trains and evaluates after every epoch. The images are shuffled anew for every epoch by a pure function of
+ * (seed, epoch); the last short batch is kept and weighs what it holds. The calling thread prepares each
+ * batch between two runs of the tape, so that time is part of the wall clock; it is measured apart.
+ *
+ * Opens the CSV file before anything else. Everything is released when it returns.
+ * Errors: INVALID (an option that cannot be; a batch larger than the data; a loss that is not finite), USAGE
+ * (unknown net, with the known ones), IO (CSV), and whatever reading the data and compiling the tapes say. */
+wn_status wn_train(const wn_train_options *options, wn_train_result *result);
+
+#endif
