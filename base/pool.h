@@ -1,6 +1,10 @@
 /* The pool of pinned threads that runs kernels: one task at a time on all threads, with a barrier that spins
  * in user space. No allocation and no system call between the first and the last task of a busy stretch:
- * idle threads spin for a while before they sleep. */
+ * idle threads spin for a while before they sleep.
+ *
+ * A pool keeps all its state in itself. The one thing it changes outside is the affinity of the thread that
+ * created it, from creation to the end: so read wn_threads_default and wn_machine_read before, and have only
+ * one pool at a time per thread (a second one would see the one CPU the first left it). */
 #ifndef WN_POOL_H
 #define WN_POOL_H
 
@@ -30,7 +34,9 @@ void wn_pool_run(wn_pool *pool, wn_task task, void *context);
 void wn_pool_barrier(wn_pool *pool, int tid);
 
 /* Inside a task, called by all threads: a barrier, then tid 0 alone runs work(context) while the others
- * sleep in the kernel (so that a library with its own threads finds the CPUs free), then all go on. */
+ * sleep in the kernel (so that a library with its own threads finds the CPUs free), then all go on. During
+ * the work tid 0 has the affinity the caller had before the pool: threads that the library starts inherit
+ * it. Started anywhere else on a pinned thread, they would all be bound to its one CPU. */
 void wn_pool_external(wn_pool *pool, int tid, void (*work)(void *context), void *context);
 
 /* The half-open range of `total` items that thread tid of nthreads takes: contiguous and balanced. */

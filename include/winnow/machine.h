@@ -27,7 +27,7 @@ wn_isa wn_isa_detect(void);
 wn_status wn_isa_select(const char *name, wn_isa *isa);
 
 /* Threads to use by default: the smaller of the CPUs this process may run on (affinity) and the cgroup's
- * CPU quota rounded up; at least 1. */
+ * CPU quota rounded up; at least 1. Call it before creating a pool, which pins the calling thread. */
 int wn_threads_default(void);
 
 #ifdef __cplusplus
