@@ -67,6 +67,9 @@ struct wn_conv_impl {
     /* Optional: releases the state. */
     void (*close)(void *state);
     bool judge; /* true for `reference`: never a candidate for tuning */
+    /* Optional: whether a plan's results are other than plain sums of products (Winograd), so that tests judge
+     * them by their error instead of bit by bit. NULL: never. */
+    bool (*approximate)(const wn_conv_plan *);
     /* Optional: version of the library behind it ("2.6.3"); tuning results are forgotten when it changes. */
     const char *(*version)(void);
 };

@@ -10,6 +10,8 @@
 #include "isa.h"
 #include <string.h>
 
+static const char *const knobs[] = {"blocks", "reduce", "rows", "images", "across", NULL};
+
 static const char *refuse(const wn_problem *problem, wn_isa isa) {
     if (!wn_kernels_of(isa))
         return "this build has no kernels for the ISA";
@@ -40,7 +42,7 @@ static int default_images(const wn_problem *problem) {
     const bool pointwise = problem->kh == 1 && problem->kw == 1;
     if (height == 1 && width == 1)
         return problem->mb;
-    return clamp(width <= (pointwise ? 7 : 16) ? 12 : 1, 1, problem->mb);
+    return width > (pointwise ? 7 : 16) ? 1 : wn_ceil_div(problem->mb, wn_ceil_div(problem->mb, 18));
 }
 
 static wn_config default_gather(const wn_problem *problem, wn_isa isa) {
@@ -64,6 +66,7 @@ static wn_config default_weights(const wn_problem *problem, wn_isa isa) {
     config.knob[DIRECT_BLOCKS] = clamp(preferred, 1, most_blocks(problem, isa));
     config.knob[DIRECT_REDUCE] = clamp(9 / taps, 1, inputs);
     config.knob[DIRECT_ROWS] = clamp(256 / problem->ow, 1, problem->oh);
+    config.knob[DIRECT_ACROSS] = !problem->plain_src && problem->ow < 6 && problem->mb > problem->ow;
     const int items = wn_ceil_div(wn_blocks(problem->oc), config.knob[DIRECT_BLOCKS]) *
                       wn_ceil_div(inputs, config.knob[DIRECT_REDUCE]);
     config.knob[DIRECT_IMAGES] = wn_ceil_div(problem->mb, clamp(wn_ceil_div(8, items), 1, problem->mb));
@@ -106,6 +109,11 @@ static int configs(const wn_problem *problem, wn_isa isa, int threads, wn_config
                                       1, limit[knob]);
             count = add(list, count, room, config);
         }
+    if (weights && !problem->plain_src && problem->ow <= 16) {
+        wn_config config = base;
+        config.knob[DIRECT_ACROSS] = !config.knob[DIRECT_ACROSS];
+        count = add(list, count, room, config);
+    }
     return count < room ? count : room;
 }
 
@@ -113,10 +121,13 @@ static wn_status plan(wn_conv_plan *plan) {
     const wn_problem *problem = &plan->problem;
     const int most = most_blocks(problem, plan->isa);
     const int32_t *knob = plan->config.knob;
-    static const char *const names[] = {"blocks", "reduce", "rows", "images"};
-    for (int i = 0; i <= DIRECT_IMAGES; i++)
+    for (int i = 0; i < DIRECT_ACROSS; i++)
         if (knob[i] < 1)
-            return wn_error(WN_ERROR_INVALID, "direct: config %s=%d: expected at least 1", names[i], knob[i]);
+            return wn_error(WN_ERROR_INVALID, "direct: config %s=%d: expected at least 1", knobs[i], knob[i]);
+    const bool across = problem->direction == WN_BWD_WB && !problem->plain_src;
+    if (knob[DIRECT_ACROSS] != 0 && !(knob[DIRECT_ACROSS] == 1 && across))
+        return wn_error(WN_ERROR_INVALID, "direct: config across=%d: expected 0%s", knob[DIRECT_ACROSS],
+                        across ? " or 1" : " here");
     if (knob[DIRECT_BLOCKS] > most)
         return wn_error(WN_ERROR_INVALID, "direct: config blocks=%d: at most %d with %s here",
                         knob[DIRECT_BLOCKS], most, wn_isa_name(plan->isa));
@@ -131,8 +142,6 @@ static void run(const wn_conv_plan *plan, void *state, const wn_conv_args *args,
     else
         wn_direct_gather_run(plan, args, phase, tid, nthreads);
 }
-
-static const char *const knobs[] = {"blocks", "reduce", "rows", "images", NULL};
 
 extern const wn_conv_impl wn_conv_direct;
 const wn_conv_impl wn_conv_direct = {

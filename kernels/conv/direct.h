@@ -13,6 +13,9 @@ enum {
     DIRECT_ROWS,   /* rows of the map that a work item passes over before it takes the next input blocks */
     DIRECT_IMAGES, /* images of one work item: their pixels can share a tile. BWD_WB: images summed together;
                       the sums of such chunks are combined in order */
+    DIRECT_ACROSS, /* BWD_WB: 1 when the reduction runs over images first (tiny maps), not along rows of the
+                      map */
+    DIRECT_KNOBS
 };
 
 /* plan->derived. */

@@ -99,7 +99,8 @@ static pass make_pass(const wn_conv_plan *plan, const wn_conv_args *args, int ti
     s.weight_block = s.weight_tap * p->kh * p->kw * s.window;
     s.vertical = wn_axis_make(p, true, s.in_height, s.out_height);
     s.horizontal = wn_axis_make(p, false, s.in_width, s.out_width);
-    int *indices = (int *)(s.taps + p->oh);
+    const size_t taps = (size_t)p->oh * (size_t)(plan->config.knob[DIRECT_ACROSS] ? p->ow : 1);
+    int *indices = (int *)(s.taps + taps);
     s.rows = (wn_axis_taps){.index = indices, .offset = indices + p->kh};
     s.columns = (wn_axis_taps){.index = indices + 2 * p->kh, .offset = indices + 2 * p->kh + p->kw};
     wn_axis_class(&s.vertical, 0, &s.rows);
@@ -215,33 +216,43 @@ static void sum_plain(const pass *s, const item *it, const float *in, const floa
     }
 }
 
-/* A 1x1 output (a linear layer): the reduction runs over the images of the chunk. */
-static void sum_over_images(const pass *s, const item *it) {
+/* Tiny maps and linear layers (a 1x1 output): the reduction runs over the images of the chunk, one list entry
+ * per valid output pixel of rows [row_begin, row_end). */
+static void sum_across_images(const pass *s, const item *it, int row_begin, int row_end, bool accumulate) {
     const wn_problem *p = &s->plan->problem;
-    const wn_tap none = {0, 0};
     wn_tile tile = {.a_row = 1,
                     .a_k = s->plan->src_stride,
-                    .b = s->gradient + it->image_begin * s->plan->dst_stride + it->block * WN_BLOCK,
+                    .b = s->gradient + it->image_begin * s->plan->dst_stride + it->block * s->out_block,
                     .b_k = s->plan->dst_stride,
-                    .b_block = WN_BLOCK,
-                    .taps = &none,
+                    .b_block = s->out_block,
+                    .taps = s->taps,
                     .k = it->image_end - it->image_begin,
                     .c_row = WN_BLOCK,
                     .c_block = s->weight_block,
-                    .accumulate = it->accumulate};
-    for (int input = it->input_begin; input < it->input_end; input++)
-        for (int r = 0; r < p->kh; r++)
-            for (int c = 0; c < p->kw; c++) {
-                const int row = s->rows.offset[r], column = s->columns.offset[c];
-                tile.count = row >= 0 && row < s->in_height && column >= 0 && column < s->in_width;
+                    .accumulate = accumulate};
+    for (int r = 0; r < p->kh; r++) {
+        const wn_span rows = valid(&s->vertical, s->rows.offset[r]);
+        const int begin = rows.begin > row_begin ? rows.begin : row_begin;
+        const int end = rows.end < row_end ? rows.end : row_end;
+        for (int c = 0; c < p->kw; c++) {
+            const wn_span columns = valid(&s->horizontal, s->columns.offset[c]);
+            tile.count = 0;
+            for (int row = begin; row < end; row++)
+                for (int column = columns.begin; column < columns.end; column++) {
+                    const int64_t in_row = (int64_t)row * s->vertical.in_step + s->rows.offset[r];
+                    const int64_t in_column = (int64_t)column * s->horizontal.in_step + s->columns.offset[c];
+                    s->taps[tile.count].a = (in_row * s->in_width + in_column) * WN_BLOCK;
+                    s->taps[tile.count++].b = ((int64_t)row * s->out_width + column) * WN_BLOCK;
+                }
+            for (int input = it->input_begin; input < it->input_end; input++) {
                 tile.a =
                     s->in + it->image_begin * s->plan->src_stride + (it->first_input + input) * s->in_block;
-                if (tile.count)
-                    tile.a += ((int64_t)row * s->in_width + column) * WN_BLOCK;
                 tile.c = it->weights + it->block * s->weight_block +
                          (((int64_t)input * p->kh + r) * p->kw + c) * s->weight_tap;
                 run_rows(s, &tile, WN_BLOCK, it->blocks);
             }
+        }
+    }
 }
 
 static void sum_bias(const pass *s, const item *it) {
@@ -265,21 +276,21 @@ static void clear_weights(const pass *s, const item *it) {
 
 static void run_item(const pass *s, const item *it) {
     const wn_problem *p = &s->plan->problem;
+    const int32_t *knob = s->plan->config.knob;
+    const int rows = p->oh == s->out_height ? knob[DIRECT_ROWS] : 1;
+    const int images = knob[DIRECT_ACROSS] ? it->image_begin + 1 : it->image_end;
     if (it->bias && it->input_begin == 0)
         sum_bias(s, it);
-    if (s->out_height == 1 && s->out_width == 1 && !p->plain_src) {
-        sum_over_images(s, it);
-        return;
-    }
-    if (!it->accumulate)
+    if (!it->accumulate && !knob[DIRECT_ACROSS])
         clear_weights(s, it);
-    const int rows = p->oh == s->out_height ? s->plan->config.knob[DIRECT_ROWS] : 1;
-    for (int n = it->image_begin; n < it->image_end; n++) {
+    for (int n = it->image_begin; n < images; n++) {
         const float *in = s->in + n * s->plan->src_stride;
         const float *gradient = s->gradient + n * s->plan->dst_stride;
         for (int row = 0; row < s->out_height; row += rows) {
             const int row_end = s->out_height - row < rows ? s->out_height : row + rows;
-            if (p->plain_src)
+            if (knob[DIRECT_ACROSS])
+                sum_across_images(s, it, row, row_end, it->accumulate || row > 0);
+            else if (p->plain_src)
                 sum_plain(s, it, in, gradient, row, row_end);
             else
                 sum_blocked(s, it, in, gradient, row, row_end);

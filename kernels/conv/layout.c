@@ -31,6 +31,8 @@ int wn_conv_window(const wn_problem *problem) {
 }
 
 static int window_first(const wn_problem *problem, int window, int ob) {
+    if (problem->g == 1)
+        return 0;
     int first, end;
     blocks_of_groups(problem, ob, &first, &end);
     return lesser(first, wn_blocks(problem->ic) - window);
