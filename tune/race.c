@@ -20,7 +20,8 @@ enum { CONFIDENT_ROUNDS = 6 }; /* 2^-6 < 2 %: from here on the order-statistic b
 typedef struct race_state {
     const wn_race *race;
     int rounds;
-    double *times; /* [candidate][WN_RACE_MAX_ROUNDS], 0 where there is no valid sample */
+    double *times;   /* [candidate][WN_RACE_MAX_ROUNDS], 0 where there is no valid sample */
+    double *warm_up; /* [candidate] */
     bool *running;
     int *order;
 } race_state;
@@ -80,8 +81,8 @@ static double median_time(const race_state *run, int candidate, double *min, int
     return median;
 }
 
-/* The candidate with the lowest median among those running; -1 when none has a valid time. */
-static int leader(const race_state *run) {
+/* The candidate with the lowest median time among those running; -1 when none has a valid time. */
+static int lowest_median(const race_state *run) {
     int best = -1, valid;
     double best_median = INFINITY, min;
     for (int i = 0; i < run->race->candidates; i++) {
@@ -94,12 +95,36 @@ static int leader(const race_state *run) {
     return best;
 }
 
+/* The fastest so far; -1 when none has a valid time. Medians of times only say where to begin: a burst may
+ * have hit one candidate and not the other, so whoever is ahead of it in paired rounds takes its place, until
+ * nobody is. (Paired medians need not be transitive, hence the bound.) */
+static int leader(const race_state *run) {
+    int first = lowest_median(run);
+    for (int step = 0; step < run->race->candidates && first >= 0; step++) {
+        int ahead = first;
+        double best_ratio = 1, ratios[WN_RACE_MAX_ROUNDS];
+        for (int i = 0; i < run->race->candidates; i++) {
+            double ratio = run->running[i]
+                               ? wn_paired_ratio(times_of(run, i), times_of(run, first), run->rounds, ratios)
+                               : NAN;
+            if (ratio < best_ratio) {
+                best_ratio = ratio;
+                ahead = i;
+            }
+        }
+        if (ahead == first)
+            break;
+        first = ahead;
+    }
+    return first;
+}
+
 /* True when the sorted ratios to the leader say that a candidate has lost. */
-static bool has_lost(const double *ratios, int pairs) {
+static bool has_lost(const double *ratios, int pairs, double warm_up_ratio) {
     if (pairs == 0)
         return false;
     if (pairs < WN_RACE_MIN_ROUNDS)
-        return ratios[0] > hopeless;
+        return ratios[0] > hopeless && warm_up_ratio > hopeless;
     return wn_median_lower(ratios, pairs) > (pairs < CONFIDENT_ROUNDS ? clearly_slower : tie);
 }
 
@@ -115,7 +140,8 @@ static bool drop_losers(race_state *run) {
         int pairs =
             first < 0 ? 0 : paired_ratios(times_of(run, i), times_of(run, first), run->rounds, ratios);
         wn_median(ratios, pairs); /* sorts */
-        if (has_lost(ratios, pairs) || (pairs == 0 && run->rounds >= WN_RACE_MIN_ROUNDS)) {
+        double warm_up_ratio = first < 0 ? 0 : run->warm_up[i] / run->warm_up[first];
+        if (has_lost(ratios, pairs, warm_up_ratio) || (pairs == 0 && run->rounds >= WN_RACE_MIN_ROUNDS)) {
             run->running[i] = false;
             continue;
         }
@@ -148,18 +174,19 @@ wn_status wn_race_run(const wn_race *race, wn_race_result *results, int *winner)
     size_t candidates = (size_t)race->candidates;
     race_state run = {.race = race,
                       .times = calloc(candidates * WN_RACE_MAX_ROUNDS + 1, sizeof(double)),
+                      .warm_up = calloc(candidates + 1, sizeof(double)),
                       .running = calloc(candidates + 1, sizeof(bool)),
                       .order = calloc(candidates + 1, sizeof(int))};
     wn_status status = wn_ok();
     *winner = -1;
-    if (!run.times || !run.running || !run.order) {
+    if (!run.times || !run.warm_up || !run.running || !run.order) {
         status = wn_error(WN_ERROR_MEMORY, "race: no memory for %d candidates", race->candidates);
         goto done;
     }
     double begin = race->now(race->context);
     for (int i = 0; i < race->candidates; i++) {
         run.running[i] = true;
-        race->sample(race->context, i);
+        run.warm_up[i] = race->sample(race->context, i);
     }
     bool decided = race->candidates == 0;
     while (!decided && run.rounds < WN_RACE_MAX_ROUNDS) {
@@ -180,6 +207,7 @@ wn_status wn_race_run(const wn_race *race, wn_race_result *results, int *winner)
     }
 done:
     free(run.times);
+    free(run.warm_up);
     free(run.running);
     free(run.order);
     return status;

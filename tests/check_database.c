@@ -1,0 +1,445 @@
+/* The tuning database: round trips, damage of every kind, many writers, writers that die. */
+#include "check.h"
+#include "database.h"
+#include "tune.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <zlib.h>
+
+static const char machine[] = "TestVendor-1-2-3 portable L1d32K L2512K L332M cpus2 threads2";
+static char folder[64];
+
+/* A path inside the scratch folder; valid until the next call but one. */
+static const char *scratch(const char *name) {
+    static char paths[2][128];
+    static int turn;
+    turn = !turn;
+    snprintf(paths[turn], sizeof paths[turn], "%s/%s", folder, name);
+    return paths[turn];
+}
+
+static wn_problem problem_number(int mb) {
+    wn_problem problem = {.direction = WN_BWD_D};
+    wn_status status = wn_problem_parse("ic16ih8oc32kh3ph1n\"name\"", &problem);
+    CHECK(!wn_failed(status), "%s", status.message);
+    problem.mb = mb;
+    return problem;
+}
+
+/* A pick of `direct`, as the tuner would hand it over. */
+static wn_candidate pick_number(int mb, double seconds) {
+    const wn_conv_impl *direct = wn_conv_find("direct");
+    wn_candidate pick = {.min_seconds = seconds, .median_seconds = seconds * 1.5, .rounds = 3};
+    wn_problem problem = problem_number(mb);
+    wn_status status = wn_conv_plan_make(direct, &problem, NULL, WN_ISA_PORTABLE, 2, 0, 0, &pick.plan);
+    CHECK(!wn_failed(status), "%s", status.message);
+    return pick;
+}
+
+static wn_tune_db *open_db(const char *path) {
+    wn_tune_db *db;
+    wn_status status = wn_tune_db_open(path, machine, &db);
+    if (!CHECK(!wn_failed(status), "%s", status.message))
+        exit(check_finish("check_database"));
+    return db;
+}
+
+static void add(wn_tune_db *db, int mb) {
+    wn_candidate pick = pick_number(mb, 1e-3 * mb);
+    wn_status status = wn_tune_db_add(db, &pick);
+    CHECK(!wn_failed(status), "%s", status.message);
+}
+
+static void expect_counts(const char *path, int records, int skipped, int foreign, int stale) {
+    wn_tune_db *db = open_db(path);
+    CHECK(wn_tune_db_records(db) == records, "%d records, expected %d", wn_tune_db_records(db), records);
+    CHECK(wn_tune_db_skipped(db) == skipped, "%d skipped, expected %d", wn_tune_db_skipped(db), skipped);
+    CHECK(wn_tune_db_foreign(db) == foreign, "%d foreign, expected %d", wn_tune_db_foreign(db), foreign);
+    CHECK(wn_tune_db_stale(db) == stale, "%d stale, expected %d", wn_tune_db_stale(db), stale);
+    wn_tune_db_close(db);
+}
+
+static void write_file(const char *path, const char *text, size_t length) {
+    FILE *file = fopen(path, "w");
+    if (!CHECK(file && fwrite(text, 1, length, file) == length && fclose(file) == 0, "%s", strerror(errno)))
+        exit(check_finish("check_database"));
+}
+
+/* The whole file, NUL-terminated; the caller frees it. */
+static char *read_file(const char *path, size_t *length) {
+    FILE *file = fopen(path, "r");
+    char *text = calloc(1, 1 << 20);
+    *length = file && text ? fread(text, 1, (1 << 20) - 1, file) : 0;
+    CHECK(*length > 0, "%s is empty or missing", path);
+    if (file)
+        fclose(file);
+    return text;
+}
+
+/* A line with fields replaced (a tab-separated field's number and its new text) and its checksum made right.
+ */
+static void rewrite(const char *path, int field, const char *replacement) {
+    size_t length;
+    char *text = read_file(path, &length), line[2048] = "";
+    char *rest = strchr(text, '\n') + 1;
+    size_t used = 0;
+    *strchr(rest, '\n') = '\0';
+    for (int i = 0; i < 13; i++) {
+        const char *old = strsep(&rest, "\t");
+        used += (size_t)snprintf(line + used, sizeof line - used, "%s\t", i == field ? replacement : old);
+    }
+    snprintf(line + used, sizeof line - used, "%08lx\n", crc32(0, (const Bytef *)line, (uInt)used));
+    write_file(path, line, used + 9);
+    free(text);
+}
+
+static void check_default_path(void) {
+    char path[64], tiny[8];
+    setenv("WINNOW_DB", "/a/b.db", 1);
+    setenv("XDG_CACHE_HOME", "/cache", 1);
+    setenv("HOME", "/home/me", 1);
+    CHECK(!wn_failed(wn_tune_db_default_path(path, sizeof path)) && !strcmp(path, "/a/b.db"), "%s", path);
+    CHECK(!wn_failed(wn_tune_db_default_path(tiny, sizeof tiny)), "seven characters fit eight bytes");
+    CHECK(wn_tune_db_default_path(tiny, 7).code == WN_ERROR_INVALID, "a cut path was accepted");
+    unsetenv("WINNOW_DB");
+    CHECK(!wn_failed(wn_tune_db_default_path(path, sizeof path)) && !strcmp(path, "/cache/winnow/tune.db"),
+          "%s", path);
+    setenv("XDG_CACHE_HOME", "", 1);
+    CHECK(!wn_failed(wn_tune_db_default_path(path, sizeof path)) &&
+              !strcmp(path, "/home/me/.cache/winnow/tune.db"),
+          "%s", path);
+    unsetenv("HOME");
+    CHECK(wn_tune_db_default_path(path, sizeof path).code == WN_ERROR_IO, "a path from nowhere");
+}
+
+static void check_round_trip(void) {
+    const char *path = scratch("new/folders/tune.db");
+    expect_counts(path, 0, 0, 0, 0);
+    wn_tune_db *db = open_db(path);
+    for (int mb = 1; mb <= 200; mb++)
+        add(db, mb);
+    CHECK(wn_tune_db_records(db) == 200, "%d records in memory", wn_tune_db_records(db));
+    wn_tune_db_close(db);
+    expect_counts(path, 200, 0, 0, 0);
+
+    /* the latest record of a problem wins, and a config that is not the default comes back */
+    const wn_conv_impl *direct = wn_conv_find("direct");
+    wn_candidate pick = pick_number(7, 5e-3);
+    wn_config configs[64];
+    int offered = direct->configs(&pick.plan.problem, WN_ISA_PORTABLE, 2, configs, 64);
+    wn_config last = configs[(offered < 64 ? offered : 64) - 1];
+    pick.plan.config = last;
+    db = open_db(path);
+    wn_status status = wn_tune_db_add(db, &pick);
+    CHECK(!wn_failed(status), "%s", status.message);
+    wn_tune_db_close(db);
+    db = open_db(path);
+    CHECK(wn_tune_db_records(db) == 200, "%d records, expected still 200", wn_tune_db_records(db));
+    wn_conv_plan plan;
+    wn_problem problem = problem_number(7);
+    status = wn_tune_pick(db, &problem, WN_ISA_PORTABLE, 2, 0, 0, &plan);
+    CHECK(!wn_failed(status) && plan.impl == direct && !memcmp(&plan.config, &last, sizeof last),
+          "the stored config did not come back: %s", status.message);
+    wn_tune_db_close(db);
+}
+
+/* Without a record that fits, and without a database, the heuristic decides. */
+static void check_pick_falls_back(void) {
+    wn_tune_db *db = open_db(scratch("new/folders/tune.db"));
+    wn_problem problem = problem_number(1000);
+    wn_conv_plan plan, expected;
+    wn_status status =
+        wn_conv_plan_make(wn_conv_find("direct"), &problem, NULL, WN_ISA_PORTABLE, 2, 0, 0, &expected);
+    CHECK(!wn_failed(status), "%s", status.message);
+    for (int with_db = 0; with_db < 2; with_db++) {
+        status = wn_tune_pick(with_db ? db : NULL, &problem, WN_ISA_PORTABLE, 2, 0, 0, &plan);
+        CHECK(!wn_failed(status) && plan.impl == expected.impl &&
+                  !memcmp(&plan.config, &expected.config, sizeof plan.config),
+              "not the default of direct");
+    }
+    problem = problem_number(7); /* recorded, but for two threads */
+    status = wn_tune_pick(db, &problem, WN_ISA_PORTABLE, 3, 0, 0, &plan);
+    CHECK(!wn_failed(status) && plan.threads == 3, "%s", status.message);
+    problem.ic = 0;
+    CHECK(wn_tune_pick(db, &problem, WN_ISA_PORTABLE, 2, 0, 0, &plan).code == WN_ERROR_INVALID,
+          "a plan for an impossible problem");
+    wn_tune_db_close(db);
+}
+
+/* Two records in a fresh file; returns the text and where the second begins. */
+static char *two_records(const char *path, size_t *length, size_t *second) {
+    unlink(path);
+    wn_tune_db *db = open_db(path);
+    add(db, 1);
+    add(db, 2);
+    wn_tune_db_close(db);
+    char *text = read_file(path, length);
+    *second = (size_t)((char *)memrchr(text, '\n', *length - 1) + 1 - text);
+    return text;
+}
+
+static void check_truncation(void) {
+    const char *path = scratch("cut.db");
+    size_t length, second;
+    char *text = two_records(path, &length, &second);
+    for (size_t cut = second; cut < length; cut++) {
+        write_file(path, text, cut);
+        wn_tune_db *db = open_db(path);
+        int found = wn_tune_db_records(db), skipped = wn_tune_db_skipped(db);
+        /* only the newline missing: the record is whole */
+        CHECK(found == (cut == length - 1 ? 2 : 1), "cut at %zu of %zu: %d records", cut, length, found);
+        CHECK(skipped == (cut > second && cut < length - 1), "cut at %zu: %d skipped", cut, skipped);
+        add(db, 3);
+        wn_tune_db_close(db);
+        expect_counts(path, found + 1, skipped, 0, 0);
+    }
+    for (size_t cut = 0; cut < second; cut++) {
+        write_file(path, text, cut);
+        wn_tune_db *db = open_db(path);
+        wn_candidate pick = pick_number(3, 1e-3);
+        CHECK(!wn_failed(wn_tune_db_add(db, &pick)), "a header cut at %zu made the file unusable", cut);
+        wn_tune_db_close(db);
+    }
+    free(text);
+}
+
+static void check_flipped_bits(void) {
+    const char *path = scratch("flipped.db");
+    size_t length, second;
+    char *text = two_records(path, &length, &second);
+    for (size_t at = second; at < length; at++) {
+        for (int bit = 0; bit < 8; bit++) {
+            text[at] = (char)(text[at] ^ 1 << bit);
+            write_file(path, text, length);
+            text[at] = (char)(text[at] ^ 1 << bit);
+            wn_tune_db *db = open_db(path);
+            bool checksum_case = at == length - 1; /* the record is whole without its newline */
+            CHECK(wn_tune_db_records(db) == 1 || checksum_case, "bit %d of byte %zu flipped: %d records", bit,
+                  at, wn_tune_db_records(db));
+            wn_tune_db_close(db);
+        }
+    }
+    free(text);
+}
+
+static void check_unknown_lines(void) {
+    const char *path = scratch("unknown.db");
+    static const struct {
+        int field;
+        const char *text;
+        int records, skipped, foreign, stale;
+    } cases[] = {
+        {-1, "", 1, 0, 0, 0}, /* the rewriting itself is sound */
+        {0, "pick99", 0, 1, 0, 0},
+        {1, "OtherVendor-1-2-3 portable", 0, 0, 1, 0},
+        {2, "FWD_X", 0, 1, 0, 0},
+        {3, "relu,sideways", 0, 1, 0, 0},
+        {4, "ic16ih8oc32", 0, 1, 0, 0},
+        {4, "g3ic16ih8oc32kh3", 0, 1, 0, 0},
+        {5, "sve", 0, 1, 0, 0},
+        {6, "0", 0, 1, 0, 0},
+        {6, "99999999999999999999", 0, 1, 0, 0},
+        {7, "quantum", 0, 1, 0, 0},
+        {8, "colour=7", 0, 1, 0, 0},
+        {9, "0", 0, 1, 0, 0},
+        {10, "-5", 0, 1, 0, 0},
+        {11, "many", 0, 1, 0, 0},
+        {12, "kernels=0", 0, 0, 0, 1},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        size_t length, second;
+        free(two_records(path, &length, &second));
+        rewrite(path, cases[i].field, cases[i].text);
+        expect_counts(path, cases[i].records, cases[i].skipped, cases[i].foreign, cases[i].stale);
+    }
+}
+
+/* A config that reads well but that the implementation does not take falls back to the heuristic. */
+static void check_record_that_no_longer_fits(void) {
+    const char *path = scratch("unfit.db");
+    size_t length, second;
+    free(two_records(path, &length, &second));
+    const wn_conv_impl *direct = wn_conv_find("direct");
+    char config[256] = "";
+    for (int i = 0; direct->knobs && direct->knobs[i]; i++)
+        snprintf(config + strlen(config), sizeof config - strlen(config), "%s%s=2000000000", i ? "," : "",
+                 direct->knobs[i]);
+    rewrite(path, 8, config);
+    wn_tune_db *db = open_db(path);
+    wn_problem problem = problem_number(1);
+    wn_conv_plan plan;
+    wn_status status = wn_tune_pick(db, &problem, WN_ISA_PORTABLE, 2, 0, 0, &plan);
+    CHECK(!wn_failed(status), "%s", status.message);
+    CHECK(plan.impl == direct && plan.config.knob[0] != 2000000000, "an impossible config was planned");
+    wn_tune_db_close(db);
+}
+
+/* Files that are something else are read without harm and never written to. */
+static void check_other_files(void) {
+    const char *path = scratch("letter.txt");
+    write_file(path, "Dear reader,\nhello\n", 19);
+    wn_tune_db *db = open_db(path);
+    wn_candidate pick = pick_number(1, 1e-3);
+    wn_status status = wn_tune_db_add(db, &pick);
+    CHECK(status.code == WN_ERROR_FORMAT && strstr(status.message, path), "code %d: %s", status.code,
+          status.message);
+    wn_tune_db_close(db);
+    expect_counts(path, 0, 2, 0, 0);
+    CHECK(wn_tune_db_open(folder, machine, &db).code == WN_ERROR_IO, "a folder was opened");
+    CHECK(wn_tune_db_open("/dev/zero", machine, &db).code == WN_ERROR_IO, "an endless file was opened");
+}
+
+static void check_system_refuses(void) {
+    wn_tune_db *db;
+    CHECK(wn_tune_db_open(scratch("letter.txt/tune.db"), machine, &db).code == WN_ERROR_IO,
+          "a file served as a folder");
+    mkdir(scratch("closed"), 0555);
+    pid_t child = fork();
+    if (child == 0) {
+        /* root may write anywhere, nobody may not */
+        bool lowered = getuid() != 0 || (chmod(folder, 0755) == 0 && setuid(65534) == 0);
+        wn_candidate pick = pick_number(1, 1e-3);
+        bool refused = lowered && !wn_failed(wn_tune_db_open(scratch("closed/tune.db"), machine, &db)) &&
+                       wn_tune_db_add(db, &pick).code == WN_ERROR_IO;
+        _exit(refused ? 0 : 1);
+    }
+    int how;
+    CHECK(waitpid(child, &how, 0) == child && WIFEXITED(how) && WEXITSTATUS(how) == 0,
+          "adding to a folder without permission: wait status %d", how);
+}
+
+/* A disk that fills up in the middle of a line leaves the file as it was. */
+static void check_full_disk(void) {
+    const char *path = scratch("full.db");
+    size_t length, second, after;
+    char *before = two_records(path, &length, &second);
+    struct rlimit old, small;
+    getrlimit(RLIMIT_FSIZE, &old);
+    small = old;
+    small.rlim_cur = length + 20;
+    signal(SIGXFSZ, SIG_IGN);
+    setrlimit(RLIMIT_FSIZE, &small);
+    wn_tune_db *db = open_db(path);
+    wn_candidate pick = pick_number(3, 1e-3);
+    wn_status status = wn_tune_db_add(db, &pick);
+    CHECK(status.code == WN_ERROR_IO && strstr(status.message, path), "code %d: %s", status.code,
+          status.message);
+    CHECK(wn_tune_db_records(db) == 2, "a pick that was not saved is kept");
+    wn_tune_db_close(db);
+    setrlimit(RLIMIT_FSIZE, &old);
+    char *found = read_file(path, &after);
+    CHECK(after == length && !memcmp(before, found, length), "the file changed: %zu bytes, were %zu", after,
+          length);
+    free(before);
+    free(found);
+}
+
+static void check_many_writers(void) {
+    enum { WRITERS = 16, PICKS = 12 };
+    const char *path = scratch("busy/tune.db");
+    pid_t children[WRITERS];
+    for (int w = 0; w < WRITERS; w++) {
+        children[w] = fork();
+        if (children[w] == 0) {
+            wn_tune_db *db = open_db(path);
+            for (int i = 0; i < PICKS; i++)
+                add(db, 1 + w * PICKS + i);
+            _exit(check_failed ? 1 : 0);
+        }
+    }
+    for (int w = 0; w < WRITERS; w++) {
+        int how;
+        CHECK(waitpid(children[w], &how, 0) == children[w] && how == 0, "writer %d: wait status %d", w, how);
+    }
+    expect_counts(path, WRITERS * PICKS, 0, 0, 0);
+    size_t length;
+    char *text = read_file(path, &length);
+    int lines = 0;
+    for (size_t i = 0; i < length; i++)
+        lines += text[i] == '\n';
+    CHECK(lines == WRITERS * PICKS + 1, "%d lines, expected one header and %d picks", lines, WRITERS * PICKS);
+    free(text);
+}
+
+/* Writes picks until it is killed, reporting each one that was said to be saved. */
+static void write_forever(const char *path, int report, int first) {
+    wn_tune_db *db = open_db(path);
+    for (int mb = first;; mb++) {
+        wn_candidate pick = pick_number(mb, 1e-3);
+        if (wn_failed(wn_tune_db_add(db, &pick)) || write(report, &mb, sizeof mb) != sizeof mb)
+            _exit(1);
+    }
+}
+
+/* Three writers are killed at a random moment, again and again: whatever was reported as saved is there. */
+static void check_killed_writers(uint64_t seed) {
+    enum { WRITERS = 3, PICKS = 10000 };
+    const char *path = scratch("killed.db");
+    int kills = check_full() ? 60 : 12, reported = 0;
+    static bool saved[60 * WRITERS * PICKS + 1];
+    for (int k = 0; k < kills; k++) {
+        int ends[2];
+        pid_t children[WRITERS];
+        CHECK(pipe(ends) == 0, "%s", strerror(errno));
+        for (int w = 0; w < WRITERS; w++)
+            if ((children[w] = fork()) == 0)
+                write_forever(path, ends[1], 1 + (k * WRITERS + w) * PICKS);
+        seed = seed * 6364136223846793005u + 1442695040888963407u;
+        usleep(5000 + (unsigned)(seed >> 40) % 20000);
+        for (int w = 0; w < WRITERS; w++) {
+            int how;
+            kill(children[w], SIGKILL);
+            waitpid(children[w], &how, 0);
+            CHECK(WIFSIGNALED(how), "writer %d ended by itself", w);
+        }
+        close(ends[1]);
+        for (int mb; read(ends[0], &mb, sizeof mb) == sizeof mb; reported++)
+            saved[mb] = true;
+        close(ends[0]);
+    }
+    wn_tune_db *db = open_db(path);
+    CHECK(reported > 0, "no writer lived long enough to save anything");
+    int lost = 0;
+    for (int mb = 1; mb <= kills * WRITERS * PICKS; mb++) {
+        wn_problem problem = problem_number(mb);
+        problem.name[0] = '\0';
+        lost += saved[mb] && !wn_tune_db_find(db, &problem, WN_ISA_PORTABLE, 2);
+    }
+    CHECK(lost == 0, "%d of %d picks that were reported as saved are lost", lost, reported);
+    CHECK(wn_tune_db_skipped(db) <= kills * WRITERS, "%d skipped after %d kills", wn_tune_db_skipped(db),
+          kills * WRITERS);
+    wn_tune_db_close(db);
+}
+
+static int remove_entry(const char *path, const struct stat *facts, int kind, struct FTW *where) {
+    (void)facts, (void)kind, (void)where;
+    return remove(path);
+}
+
+int main(void) {
+    uint64_t seed = check_seed();
+    strcpy(folder, "/tmp/winnow-check-XXXXXX");
+    if (!CHECK(mkdtemp(folder), "%s: %s", folder, strerror(errno)))
+        return check_finish("check_database");
+    check_default_path();
+    check_round_trip();
+    check_pick_falls_back();
+    check_truncation();
+    check_flipped_bits();
+    check_unknown_lines();
+    check_record_that_no_longer_fits();
+    check_other_files();
+    check_system_refuses();
+    check_full_disk();
+    check_many_writers();
+    check_killed_writers(seed);
+    nftw(folder, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+    return check_finish("check_database");
+}
