@@ -9,7 +9,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static int check_passed, check_failed, check_skipped;
+/* Weak: the files of one program share them. */
+__attribute__((weak)) int check_passed, check_failed, check_skipped;
 
 /* Counts a condition; when it does not hold, prints where, what, and a printf-style explanation (what was
  * found and what was expected). Evaluates to the condition. */
