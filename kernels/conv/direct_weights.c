@@ -67,8 +67,8 @@ wn_status wn_direct_weights_plan(wn_conv_plan *plan) {
     const int64_t chunks = derived[DIRECT_IMAGE_GROUPS];
     const int64_t partial = chunks > 1 ? chunks * weights_floats(plan) * 4 : 0;
     const int64_t bias = chunks > 1 ? chunks * wn_blocks(p->oc) * WN_BLOCK * 4 : 0;
-    const int64_t scratch =
-        (int64_t)p->oh * (int)sizeof(wn_tap) + 2 * ((int64_t)p->kh + p->kw) * (int)sizeof(int);
+    const int64_t taps = (int64_t)p->oh * (knob[DIRECT_ACROSS] ? p->ow : 1);
+    const int64_t scratch = taps * (int)sizeof(wn_tap) + 2 * ((int64_t)p->kh + p->kw) * (int)sizeof(int);
     derived[DIRECT_BIAS_PARTS] = partial;
     derived[DIRECT_SCRATCH] = partial + bias;
     derived[DIRECT_SCRATCH_STRIDE] = (scratch + 63) / 64 * 64;
