@@ -93,8 +93,8 @@ typedef struct wn_layer_kind {
      * shape, which comes as a copy of the first input's. Reports through wn_layer_fail. */
     void (*infer)(wn_graph *graph, wn_layer *layer, wn_graph_tensor *output);
     /* Appends the steps of a group of fused layers that is headed by this kind. */
-    void (*forward)(wn_lowering *lowering, const wn_group *group);
-    void (*backward)(wn_lowering *lowering, const wn_group *group);
+    void (*forward)(wn_lowering *lowering, wn_group *group);
+    void (*backward)(wn_lowering *lowering, wn_group *group);
 } wn_layer_kind;
 
 extern const wn_layer_kind wn_kind_conv, wn_kind_linear, wn_kind_batch_norm, wn_kind_max_pool,

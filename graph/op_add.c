@@ -1,6 +1,5 @@
 /* Addition of two tensors: residual connections. */
-#include "graph_internal.h"
-#include <string.h>
+#include "lowering.h"
 
 wn_tensor wn_add(wn_graph *graph, wn_tensor a, wn_tensor b) {
     return wn_graph_append(graph, (wn_layer){.kind = WN_KIND_ADD}, NULL, (wn_tensor[]){a, b}, 2);
@@ -27,4 +26,30 @@ static void infer(wn_graph *graph, wn_layer *layer, wn_graph_tensor *output) {
                       "of 16 channels, or flattened maps); this is not supported");
 }
 
-const wn_layer_kind wn_kind_add = {.name = "add", .is_operator = true, .infer = infer};
+static void run_add(const wn_step *step, int phase, int tid, int nthreads) {
+    (void)phase;
+    step->ops->add(&step->args.add, tid, nthreads);
+}
+
+static void forward(wn_lowering *lowering, wn_group *group) {
+    const wn_layer *layer = group->head;
+    wn_place a = wn_value_place(lowering, layer->inputs[0]), b = wn_value_place(lowering, layer->inputs[1]);
+    wn_place y = wn_value_place(lowering, group->output);
+    wn_step *step = wn_lower_step(lowering, run_add, 1, layer, "FWD", group->relu ? "add+relu" : "add");
+    wn_add_args *args = &step->args.add;
+    args->relu = group->relu;
+    wn_bind_view(lowering, step, &args->a, layer->inputs[0], a, WN_ACCESS_READ);
+    wn_bind_view(lowering, step, &args->b, layer->inputs[1], b, WN_ACCESS_READ);
+    wn_bind_view(lowering, step, &args->y, group->output, y, WN_ACCESS_SET);
+    step->flops = wn_lower_elements(lowering, group->output);
+}
+
+/* The gradient of a sum is that of both summands. */
+static void backward(wn_lowering *lowering, wn_group *group) {
+    wn_place gradient = wn_gradient_behind_relu(lowering, group);
+    wn_gradient_pass(lowering, group->head->inputs[0], gradient);
+    wn_gradient_pass(lowering, group->head->inputs[1], gradient);
+}
+
+const wn_layer_kind wn_kind_add = {
+    .name = "add", .is_operator = true, .infer = infer, .forward = forward, .backward = backward};

@@ -1,5 +1,5 @@
 /* Concatenation along channels. Each part keeps its padding to 16 channels, so that parts can be views. */
-#include "graph_internal.h"
+#include "lowering.h"
 #include <stdlib.h>
 
 wn_tensor wn_concat(wn_graph *graph, const wn_tensor *parts, int count) {
@@ -54,4 +54,24 @@ static void infer(wn_graph *graph, wn_layer *layer, wn_graph_tensor *output) {
     output->physical_of = physical_of;
 }
 
-const wn_layer_kind wn_kind_concat = {.name = "concat", .is_operator = true, .infer = infer};
+/* Copies the parts that could not be placed inside the concatenation. */
+static void forward(wn_lowering *lowering, wn_group *group) {
+    const wn_layer *layer = group->head;
+    wn_place whole = wn_value_place(lowering, layer->output);
+    for (int i = 0; i < layer->input_count; i++) {
+        wn_place from = wn_value_place(lowering, layer->inputs[i]);
+        wn_place to = wn_place_part(lowering, layer, whole, i);
+        if (from.buffer != to.buffer || from.offset != to.offset)
+            wn_lower_copy(lowering, layer, layer->inputs[i], from, to, false);
+    }
+}
+
+static void backward(wn_lowering *lowering, wn_group *group) {
+    const wn_layer *layer = group->head;
+    wn_place whole = wn_gradient_of(lowering, layer->output);
+    for (int i = 0; i < layer->input_count; i++)
+        wn_gradient_pass(lowering, layer->inputs[i], wn_place_part(lowering, layer, whole, i));
+}
+
+const wn_layer_kind wn_kind_concat = {
+    .name = "concat", .is_operator = true, .infer = infer, .forward = forward, .backward = backward};

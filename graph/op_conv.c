@@ -1,5 +1,7 @@
 /* Convolution: shape inference and lowering. How a linear layer becomes one is in op_linear.c. */
-#include "graph_internal.h"
+#include "lowering.h"
+#include "tune.h"
+#include <stdio.h>
 
 wn_tensor wn_conv_with(wn_graph *graph, wn_tensor x, int out_channels, wn_conv_options options) {
     wn_layer layer = {.kind = WN_KIND_CONV,
@@ -57,4 +59,126 @@ static void infer(wn_graph *graph, wn_layer *layer, wn_graph_tensor *output) {
         wn_layer_parameter(graph, layer, WN_ROLE_BIAS, true, 1, (int64_t[4]){layer->out_channels});
 }
 
-const wn_layer_kind wn_kind_conv = {.name = "conv", .infer = infer};
+static void run_conv(const wn_step *step, int phase, int tid, int nthreads) {
+    const wn_conv_plan *plan = &step->args.conv.plan;
+    plan->impl->run(plan, step->args.conv.state, &step->args.conv.args, phase, tid, nthreads);
+}
+
+/* Where a pass finds its operands; buffers of -1 are not there. */
+typedef struct conv_operands {
+    int src, dst; /* tensors */
+    wn_place src_place, dst_place;
+    int weights, bias; /* buffers */
+} conv_operands;
+
+/* The image stride as plans want it: 0 when the tensor lies alone. */
+static int64_t plan_stride(const wn_lowering *lowering, int tensor, wn_place place) {
+    return place.stride == wn_dense_stride(lowering, tensor) ? 0 : place.stride;
+}
+
+static bool make_plan(wn_lowering *lowering, const wn_layer *layer, const wn_problem *problem,
+                      const conv_operands *at, wn_conv_plan *plan) {
+    const wn_tape_options *options = &lowering->tape->options;
+    int64_t src_stride = problem->plain_src ? 0 : plan_stride(lowering, at->src, at->src_place);
+    int64_t dst_stride = plan_stride(lowering, at->dst, at->dst_place);
+    wn_pick *pick = options->pick ? options->pick : wn_tune_pick; /* without a database: the heuristic */
+    wn_status status = pick(options->pick ? options->pick_context : NULL, problem, options->isa,
+                            lowering->tape->threads, src_stride, dst_stride, plan);
+    if (wn_failed(status))
+        wn_lower_fail(lowering, wn_error(status.code, "layer '%s' (%s) %s: %s", layer->name,
+                                         wn_layer_kind_of(layer->kind)->name,
+                                         wn_direction_name(problem->direction), status.message));
+    return !wn_failed(status);
+}
+
+static void describe(const wn_conv_plan *plan, char *text, size_t size) {
+    char config[128] = "";
+    wn_config_format(plan->impl, &plan->config, config, sizeof config);
+    snprintf(text, size, "%s%s%s", plan->impl->name, config[0] ? " " : "", config);
+}
+
+static void bind_operands(wn_lowering *lowering, wn_step *step, const wn_problem *problem,
+                          const conv_operands *at) {
+    static const wn_access access[WN_DIRECTION_COUNT][3] = {
+        /* src, weights and bias, dst */
+        [WN_FWD_B] = {WN_ACCESS_READ, WN_ACCESS_READ, WN_ACCESS_SET},
+        [WN_BWD_D] = {WN_ACCESS_SET, WN_ACCESS_READ, WN_ACCESS_READ},
+        [WN_BWD_WB] = {WN_ACCESS_READ, WN_ACCESS_SET, WN_ACCESS_READ},
+    };
+    wn_conv_args *args = &step->args.conv.args;
+    const wn_access *of = access[problem->direction];
+    if (problem->plain_src)
+        wn_bind_buffer(lowering, step, &args->src, at->src_place.buffer, of[0]);
+    else
+        wn_bind_place(lowering, step, &args->src, at->src, at->src_place,
+                      problem->accumulate ? WN_ACCESS_ADD : of[0]);
+    wn_bind_buffer(lowering, step, &args->weights, at->weights, of[1]);
+    if (at->bias >= 0)
+        wn_bind_buffer(lowering, step, &args->bias, at->bias, of[1]);
+    wn_bind_place(lowering, step, &args->dst, at->dst, at->dst_place, of[2]);
+}
+
+static void append_pass(wn_lowering *lowering, const wn_layer *layer, wn_problem problem,
+                        const conv_operands *at) {
+    wn_conv_plan plan;
+    snprintf(problem.name, sizeof problem.name, "%s", layer->name);
+    if (wn_failed(lowering->status) || !make_plan(lowering, layer, &problem, at, &plan))
+        return;
+    char kernel[160];
+    describe(&plan, kernel, sizeof kernel);
+    wn_step *step =
+        wn_lower_step(lowering, run_conv, plan.phases, layer, wn_direction_name(problem.direction), kernel);
+    step->is_conv = true;
+    step->external = plan.external;
+    step->args.conv.plan = plan;
+    step->flops = wn_problem_flops(&problem);
+    bind_operands(lowering, step, &problem, at);
+    if (plan.workspace_bytes)
+        wn_bind_buffer(lowering, step, &step->args.conv.args.workspace,
+                       wn_lower_buffer(lowering, (int64_t)plan.workspace_bytes), WN_ACCESS_SCRATCH);
+}
+
+static wn_place source_place(wn_lowering *lowering, const wn_layer *layer, const wn_problem *problem) {
+    return problem->plain_src ? lowering->plain_input : wn_value_place(lowering, layer->inputs[0]);
+}
+
+void wn_lower_conv_forward(wn_lowering *lowering, wn_group *group) {
+    const wn_layer *layer = group->head;
+    wn_problem problem = wn_layer_problem(lowering->graph, layer, lowering->tape->options.batch);
+    problem.relu = group->relu;
+    conv_operands at = {.src = layer->inputs[0],
+                        .dst = group->output,
+                        .src_place = source_place(lowering, layer, &problem),
+                        .dst_place = wn_value_place(lowering, group->output),
+                        .weights = layer->first_parameter,
+                        .bias = layer->bias ? layer->first_parameter + 1 : -1};
+    append_pass(lowering, layer, problem, &at);
+}
+
+/* Weights before data: their gradient reads the source, whose memory may end here. The update comes last,
+ * after the gradient of the data has read the weights. */
+void wn_lower_conv_backward(wn_lowering *lowering, wn_group *group) {
+    const wn_layer *layer = group->head;
+    int gradients[2] = {-1, -1};
+    wn_problem problem = wn_layer_problem(lowering->graph, layer, lowering->tape->options.batch);
+    conv_operands at = {.src = layer->inputs[0], .dst = group->output};
+    at.dst_place = wn_gradient_behind_relu(lowering, group);
+    at.src_place = source_place(lowering, layer, &problem);
+    for (int i = 0; i < layer->parameter_count; i++)
+        gradients[i] = wn_lower_gradient_buffer(lowering, layer->first_parameter + i);
+    at.weights = gradients[0];
+    at.bias = gradients[1];
+    problem.direction = WN_BWD_WB;
+    append_pass(lowering, layer, problem, &at);
+    if (wn_gradient_wanted(lowering, layer->inputs[0])) {
+        at.src_place = wn_gradient_write(lowering, layer->inputs[0], &problem.accumulate);
+        at.weights = layer->first_parameter;
+        at.bias = -1;
+        problem.direction = WN_BWD_D;
+        append_pass(lowering, layer, problem, &at);
+    }
+    wn_lower_update(lowering, layer, gradients);
+}
+
+const wn_layer_kind wn_kind_conv = {
+    .name = "conv", .infer = infer, .forward = wn_lower_conv_forward, .backward = wn_lower_conv_backward};

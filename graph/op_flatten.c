@@ -1,5 +1,5 @@
 /* Flatten: the same memory seen as features. Nothing moves; a linear layer behind it orders its weights. */
-#include "graph_internal.h"
+#include "lowering.h"
 
 wn_tensor wn_flatten(wn_graph *graph, wn_tensor x) {
     return wn_graph_append(graph, (wn_layer){.kind = WN_KIND_FLATTEN}, NULL, &x, 1);
@@ -16,4 +16,10 @@ static void infer(wn_graph *graph, wn_layer *layer, wn_graph_tensor *output) {
     output->height = output->width = 1;
 }
 
-const wn_layer_kind wn_kind_flatten = {.name = "flatten", .infer = infer};
+/* The output's values and gradients are the root's. */
+static void no_steps(wn_lowering *lowering, wn_group *group) {
+    (void)lowering, (void)group;
+}
+
+const wn_layer_kind wn_kind_flatten = {
+    .name = "flatten", .infer = infer, .forward = no_steps, .backward = no_steps};

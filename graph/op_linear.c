@@ -1,6 +1,6 @@
 /* Linear layer: a convolution whose kernel is the whole map of its input, so that flatten moves nothing. Its
  * weights are kept in the convolution's blocked layout and are [out, in] only at the model's border. */
-#include "graph_internal.h"
+#include "lowering.h"
 
 wn_tensor wn_linear_with(wn_graph *graph, wn_tensor x, int out_features, wn_layer_options options) {
     wn_layer layer = {.kind = WN_KIND_LINEAR, .out_channels = out_features, .bias = !options.no_bias};
@@ -29,4 +29,5 @@ static void infer(wn_graph *graph, wn_layer *layer, wn_graph_tensor *output) {
         wn_layer_parameter(graph, layer, WN_ROLE_BIAS, true, 1, (int64_t[4]){layer->out_channels});
 }
 
-const wn_layer_kind wn_kind_linear = {.name = "linear", .infer = infer};
+const wn_layer_kind wn_kind_linear = {
+    .name = "linear", .infer = infer, .forward = wn_lower_conv_forward, .backward = wn_lower_conv_backward};

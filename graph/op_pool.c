@@ -1,5 +1,5 @@
 /* Maximum and average pooling, and the average of a whole map. */
-#include "graph_internal.h"
+#include "lowering.h"
 
 static wn_tensor append_pool(wn_graph *graph, wn_kind kind, wn_tensor x, wn_pool_options options) {
     wn_layer layer = {.kind = kind, .ceil_mode = options.ceil_mode};
@@ -54,6 +54,77 @@ static void infer_global(wn_graph *graph, wn_layer *layer, wn_graph_tensor *outp
     set_size(output, (wn_window){1, 1});
 }
 
-const wn_layer_kind wn_kind_max_pool = {.name = "max_pool", .infer = infer_window};
-const wn_layer_kind wn_kind_average_pool = {.name = "average_pool", .infer = infer_window};
-const wn_layer_kind wn_kind_global_average_pool = {.name = "global_average_pool", .infer = infer_global};
+static void run_max_forward(const wn_step *step, int phase, int tid, int nthreads) {
+    (void)phase;
+    step->ops->max_pool_forward(&step->args.pool, tid, nthreads);
+}
+
+static void run_max_backward(const wn_step *step, int phase, int tid, int nthreads) {
+    (void)phase;
+    step->ops->max_pool_backward(&step->args.pool, tid, nthreads);
+}
+
+static void run_average_forward(const wn_step *step, int phase, int tid, int nthreads) {
+    (void)phase;
+    step->ops->average_pool_forward(&step->args.pool, tid, nthreads);
+}
+
+static void run_average_backward(const wn_step *step, int phase, int tid, int nthreads) {
+    (void)phase;
+    step->ops->average_pool_backward(&step->args.pool, tid, nthreads);
+}
+
+static void set_window(wn_pool_args *args, const wn_layer *layer) {
+    args->kh = layer->kh;
+    args->kw = layer->kw;
+    args->sh = layer->sh;
+    args->sw = layer->sw;
+    args->ph = layer->ph;
+    args->pw = layer->pw;
+}
+
+static double window_flops(const wn_lowering *lowering, const wn_layer *layer) {
+    return wn_lower_elements(lowering, layer->output) * layer->kh * layer->kw;
+}
+
+static void forward(wn_lowering *lowering, wn_group *group) {
+    const wn_layer *layer = group->head;
+    bool max = layer->kind == WN_KIND_MAX_POOL;
+    wn_place x = wn_value_place(lowering, layer->inputs[0]), y = wn_value_place(lowering, layer->output);
+    wn_step *step = wn_lower_step(lowering, max ? run_max_forward : run_average_forward, 1, layer, "FWD",
+                                  wn_layer_kind_of(layer->kind)->name);
+    wn_pool_args *args = &step->args.pool;
+    set_window(args, layer);
+    wn_bind_view(lowering, step, &args->x, layer->inputs[0], x, WN_ACCESS_READ);
+    wn_bind_view(lowering, step, &args->y, layer->output, y, WN_ACCESS_SET);
+    step->flops = window_flops(lowering, layer);
+    if (max && lowering->tape->options.training) {
+        int64_t elements = lowering->tape->options.batch * wn_dense_stride(lowering, layer->output);
+        group->saved[0] = wn_lower_buffer(lowering, elements); /* one byte each */
+        wn_bind_buffer(lowering, step, &args->argmax, group->saved[0], WN_ACCESS_SET);
+    }
+}
+
+static void backward(wn_lowering *lowering, wn_group *group) {
+    const wn_layer *layer = group->head;
+    bool max = layer->kind == WN_KIND_MAX_POOL, accumulate;
+    wn_place dy = wn_gradient_of(lowering, layer->output);
+    wn_place dx = wn_gradient_write(lowering, layer->inputs[0], &accumulate);
+    wn_step *step = wn_lower_step(lowering, max ? run_max_backward : run_average_backward, 1, layer, "BWD",
+                                  wn_layer_kind_of(layer->kind)->name);
+    wn_pool_args *args = &step->args.pool;
+    set_window(args, layer);
+    args->accumulate = accumulate;
+    wn_bind_view(lowering, step, &args->dy, layer->output, dy, WN_ACCESS_READ);
+    wn_bind_view(lowering, step, &args->dx, layer->inputs[0], dx, accumulate ? WN_ACCESS_ADD : WN_ACCESS_SET);
+    step->flops = max ? wn_lower_elements(lowering, layer->output) : window_flops(lowering, layer);
+    if (max)
+        wn_bind_buffer(lowering, step, &args->argmax, group->saved[0], WN_ACCESS_READ);
+}
+
+const wn_layer_kind wn_kind_max_pool = {
+    .name = "max_pool", .infer = infer_window, .forward = forward, .backward = backward};
+const wn_layer_kind wn_kind_average_pool = {
+    .name = "average_pool", .infer = infer_window, .forward = forward, .backward = backward};
+const wn_layer_kind wn_kind_global_average_pool = {
+    .name = "global_average_pool", .infer = infer_global, .forward = forward, .backward = backward};

@@ -1,6 +1,7 @@
 /* Functions of single elements: ReLU and sigmoid. A ReLU behind a convolution, a batch norm or an addition is
  * usually part of that layer's step and does not come here. */
-#include "graph_internal.h"
+#include "lowering.h"
+#include <stdlib.h>
 
 wn_tensor wn_relu(wn_graph *graph, wn_tensor x) {
     return wn_graph_append(graph, (wn_layer){.kind = WN_KIND_RELU}, NULL, &x, 1);
@@ -14,5 +15,75 @@ static void infer(wn_graph *graph, wn_layer *layer, wn_graph_tensor *output) {
     (void)graph, (void)layer, (void)output; /* as the input */
 }
 
-const wn_layer_kind wn_kind_relu = {.name = "relu", .infer = infer};
-const wn_layer_kind wn_kind_sigmoid = {.name = "sigmoid", .infer = infer};
+static void run_relu_forward(const wn_step *step, int phase, int tid, int nthreads) {
+    (void)phase;
+    step->ops->relu_forward(&step->args.unary, tid, nthreads);
+}
+
+static void run_relu_backward(const wn_step *step, int phase, int tid, int nthreads) {
+    (void)phase;
+    step->ops->relu_backward(&step->args.unary, tid, nthreads);
+}
+
+static void run_sigmoid_forward(const wn_step *step, int phase, int tid, int nthreads) {
+    (void)phase;
+    step->ops->sigmoid_forward(&step->args.unary, tid, nthreads);
+}
+
+static void run_sigmoid_backward(const wn_step *step, int phase, int tid, int nthreads) {
+    (void)phase;
+    step->ops->sigmoid_backward(&step->args.unary, tid, nthreads);
+}
+
+/* 1 for lanes that hold a channel, 0 for padding: sigmoid(0) is not 0. The tape owns it. */
+static int lane_mask_buffer(wn_lowering *lowering, int tensor) {
+    const wn_graph_tensor *shape = &lowering->graph->tensors[tensor];
+    wn_tape *tape = lowering->tape;
+    int64_t bytes = (int64_t)wn_blocks(shape->physical) * WN_BLOCK * (int64_t)sizeof(float);
+    float **masks = realloc(tape->lane_masks, ((size_t)tape->lane_mask_count + 1) * sizeof *masks);
+    if (masks)
+        tape->lane_masks = masks;
+    float *mask = masks ? wn_calloc64((size_t)bytes) : NULL;
+    if (!mask) {
+        wn_lower_fail(lowering, wn_error(WN_ERROR_MEMORY, "out of memory while compiling the network"));
+        return 0;
+    }
+    masks[tape->lane_mask_count++] = mask;
+    for (int c = 0; c < shape->map_channels; c++)
+        mask[shape->physical_of ? shape->physical_of[c] : c] = 1;
+    return wn_lower_fixed_buffer(lowering, mask, bytes);
+}
+
+static void forward(wn_lowering *lowering, wn_group *group) {
+    const wn_layer *layer = group->head;
+    bool sigmoid = layer->kind == WN_KIND_SIGMOID;
+    wn_place x = wn_value_place(lowering, layer->inputs[0]), y = wn_value_place(lowering, layer->output);
+    wn_step *step = wn_lower_step(lowering, sigmoid ? run_sigmoid_forward : run_relu_forward, 1, layer, "FWD",
+                                  sigmoid ? "sigmoid" : "relu");
+    wn_unary_args *args = &step->args.unary;
+    wn_bind_view(lowering, step, &args->x, layer->inputs[0], x, WN_ACCESS_READ);
+    wn_bind_view(lowering, step, &args->y, layer->output, y, WN_ACCESS_SET);
+    step->flops = (sigmoid ? 10 : 1) * wn_lower_elements(lowering, layer->output);
+    if (sigmoid)
+        wn_bind_buffer(lowering, step, &args->lane_mask, lane_mask_buffer(lowering, layer->output),
+                       WN_ACCESS_READ);
+}
+
+static void backward(wn_lowering *lowering, wn_group *group) {
+    const wn_layer *layer = group->head;
+    bool sigmoid = layer->kind == WN_KIND_SIGMOID, accumulate;
+    wn_place y = wn_value_place(lowering, layer->output), dy = wn_gradient_of(lowering, layer->output);
+    wn_place dx = wn_gradient_write_over(lowering, layer->inputs[0], layer->output, &accumulate);
+    wn_step *step = wn_lower_step(lowering, sigmoid ? run_sigmoid_backward : run_relu_backward, 1, layer,
+                                  "BWD", sigmoid ? "sigmoid" : "relu");
+    wn_unary_args *args = &step->args.unary;
+    args->accumulate = accumulate;
+    wn_bind_view(lowering, step, &args->y, layer->output, y, WN_ACCESS_READ);
+    wn_bind_view(lowering, step, &args->dy, layer->output, dy, WN_ACCESS_READ);
+    wn_bind_view(lowering, step, &args->dx, layer->inputs[0], dx, accumulate ? WN_ACCESS_ADD : WN_ACCESS_SET);
+    step->flops = (sigmoid ? 3 : 1) * wn_lower_elements(lowering, layer->output);
+}
+
+const wn_layer_kind wn_kind_relu = {.name = "relu", .infer = infer, .forward = forward, .backward = backward};
+const wn_layer_kind wn_kind_sigmoid = {
+    .name = "sigmoid", .infer = infer, .forward = forward, .backward = backward};

@@ -1,0 +1,62 @@
+/* Running a tape: every thread walks the same array of steps, with a barrier between phases and steps. */
+#include "clock.h"
+#include "pool.h"
+#include "tape_internal.h"
+
+typedef struct walk_context {
+    const wn_tape *tape;
+    double *seconds; /* per step, added to by thread 0; NULL: not timed */
+} walk_context;
+
+static void run_external(void *context) {
+    const wn_step *step = context;
+    step->run(step, 0, 0, step->args.conv.plan.threads);
+}
+
+static void run_step(wn_pool *pool, wn_step *step, int tid, int nthreads) {
+    if (step->external) {
+        wn_pool_external(pool, tid, run_external, step);
+        return;
+    }
+    for (int phase = 0; phase < step->phases; phase++) {
+        step->run(step, phase, tid, nthreads);
+        wn_pool_barrier(pool, tid);
+    }
+}
+
+static void walk(void *pointer, int tid, int nthreads) {
+    const walk_context *context = pointer;
+    const wn_tape *tape = context->tape;
+    for (int s = 0; s < tape->step_count; s++)
+        run_step(tape->options.pool, &tape->steps[s], tid, nthreads);
+}
+
+static void walk_timed(void *pointer, int tid, int nthreads) {
+    const walk_context *context = pointer;
+    const wn_tape *tape = context->tape;
+    wn_pool_barrier(tape->options.pool, tid); /* the first step's time starts when everybody is there */
+    int64_t start = wn_nanoseconds();
+    for (int s = 0; s < tape->step_count; s++) {
+        run_step(tape->options.pool, &tape->steps[s], tid, nthreads);
+        if (tid == 0) {
+            int64_t end = wn_nanoseconds();
+            context->seconds[s] += (double)(end - start) * 1e-9;
+            start = end;
+        }
+    }
+}
+
+static void run(wn_tape *tape, wn_task task, double *seconds) {
+    if (tape->options.training)
+        tape->hyper.step = tape->step = ++tape->model->updates;
+    walk_context context = {.tape = tape, .seconds = seconds};
+    wn_pool_run(tape->options.pool, task, &context);
+}
+
+void wn_tape_run(wn_tape *tape) {
+    run(tape, walk, NULL);
+}
+
+void wn_tape_run_timed(wn_tape *tape, double *seconds) {
+    run(tape, walk_timed, seconds);
+}

@@ -1,0 +1,164 @@
+/* Compiling a tape and looking at it. Running it is in execute.c. */
+#include "pool.h"
+#include "tape_internal.h"
+#include <stdlib.h>
+#include <string.h>
+
+static wn_status check_options(const wn_tape_options *options) {
+    if (options->batch < 1)
+        return wn_error(WN_ERROR_INVALID, "found a batch of %d images, expected at least 1", options->batch);
+    if (!options->pool)
+        return wn_error(WN_ERROR_INVALID, "a tape needs a pool of threads to run on");
+    if (options->isa < 0 || options->isa >= WN_ISA_COUNT)
+        return wn_error(WN_ERROR_INVALID, "found ISA number %d, expected one of wn_isa", (int)options->isa);
+    if (!wn_kernels_of(options->isa))
+        return wn_error(WN_ERROR_UNSUPPORTED, "this build has no kernels for %s", wn_isa_name(options->isa));
+    return wn_ok();
+}
+
+static wn_status open_convolutions(wn_tape *tape) {
+    for (int s = 0; s < tape->step_count; s++) {
+        wn_step *step = &tape->steps[s];
+        if (!step->is_conv || !step->args.conv.plan.impl->open)
+            continue;
+        wn_status status = step->args.conv.plan.impl->open(&step->args.conv.plan, &step->args.conv.state);
+        if (wn_failed(status))
+            return wn_error(status.code, "%s with %s: %s", step->label, step->kernel, status.message);
+    }
+    return wn_ok();
+}
+
+/* Addresses of buffers, then of every operand. */
+static void resolve(wn_tape *tape) {
+    for (int b = 0; b < tape->buffer_count; b++)
+        if (tape->buffers[b].planned)
+            tape->buffers[b].address = (char *)tape->arena.base + tape->buffers[b].offset;
+    for (int s = 0; s < tape->step_count; s++)
+        for (int i = 0; i < tape->steps[s].operand_count; i++) {
+            const wn_operand *operand = &tape->steps[s].operands[i];
+            char *address = (char *)tape->buffers[operand->buffer].address + operand->offset;
+            memcpy((char *)&tape->steps[s] + operand->slot, &address, sizeof address);
+        }
+}
+
+static wn_status compile(wn_tape *tape) {
+    const wn_tape_options *options = &tape->options;
+    for (int p = 0; p < tape->model->graph->parameter_count; p++)
+        tape->gradients[p] = -1;
+    if (options->training) {
+        bool adam = options->optimizer == WN_OPTIMIZER_ADAM;
+        WN_TRY(wn_model_prepare_moments(tape->model, options->optimizer, adam ? 2 : options->momentum));
+    }
+    WN_TRY(wn_tape_lower(tape));
+    size_t bytes;
+    WN_TRY(wn_tape_plan_memory(tape, !options->no_reuse, &bytes));
+    WN_TRY(wn_arena_map(bytes, &tape->arena));
+    resolve(tape);
+    return open_convolutions(tape);
+}
+
+wn_status wn_tape_compile(wn_model *model, const wn_tape_options *options, wn_tape **result) {
+    *result = NULL;
+    WN_TRY(check_options(options));
+    wn_tape *tape = calloc(1, sizeof *tape);
+    int *gradients = calloc((size_t)model->graph->parameter_count + 1, sizeof *gradients);
+    if (!tape || !gradients) {
+        free(tape);
+        free(gradients);
+        return wn_error(WN_ERROR_MEMORY, "out of memory for a tape");
+    }
+    tape->model = model;
+    tape->options = *options;
+    tape->threads = wn_pool_threads(options->pool);
+    tape->gradients = gradients;
+    wn_tape_set_options(tape, &(wn_step_options){.lr = 0.01F, .beta1 = 0.9F, .beta2 = 0.999F, .eps = 1e-8F});
+    wn_status status = compile(tape);
+    if (wn_failed(status)) {
+        wn_tape_destroy(tape);
+        return status;
+    }
+    *result = tape;
+    return wn_ok();
+}
+
+static void destroy_step(wn_step *step) {
+    if (step->is_conv && step->args.conv.state && step->args.conv.plan.impl->close)
+        step->args.conv.plan.impl->close(step->args.conv.state);
+    free(step->label);
+    free(step->kernel);
+}
+
+void wn_tape_destroy(wn_tape *tape) {
+    if (!tape)
+        return;
+    for (int s = 0; s < tape->step_count; s++)
+        destroy_step(&tape->steps[s]);
+    for (int i = 0; i < tape->lane_mask_count; i++)
+        free(tape->lane_masks[i]);
+    wn_arena_unmap(&tape->arena);
+    free(tape->lane_masks);
+    free(tape->steps);
+    free(tape->buffers);
+    free(tape->gradients);
+    free(tape);
+}
+
+float *wn_tape_input(wn_tape *tape) {
+    return tape->buffers[tape->input].address;
+}
+
+int32_t *wn_tape_labels(wn_tape *tape) {
+    return tape->buffers[tape->labels].address;
+}
+
+void wn_tape_set_options(wn_tape *tape, const wn_step_options *options) {
+    tape->hyper = (wn_hyper){.lr = options->lr,
+                             .momentum = options->momentum,
+                             .weight_decay = options->weight_decay,
+                             .beta1 = options->beta1,
+                             .beta2 = options->beta2,
+                             .eps = options->eps,
+                             .decoupled_decay = options->decoupled_decay};
+}
+
+double wn_tape_loss(const wn_tape *tape) {
+    return tape->loss;
+}
+
+int64_t wn_tape_correct(const wn_tape *tape) {
+    return tape->correct;
+}
+
+void wn_tape_logits(const wn_tape *tape, float *logits) {
+    int classes = tape->model->graph->tensors[tape->logits].channels;
+    const wn_operand *at = &tape->logits_at;
+    const float *blocked = (const float *)((char *)tape->buffers[at->buffer].address + at->offset);
+    wn_activations_unblock(tape->options.batch, classes, 1, 1, blocked, at->stride / (int64_t)sizeof(float),
+                           logits);
+}
+
+void wn_tape_gradient(const wn_tape *tape, int parameter, float *values) {
+    wn_parameter_unblock(tape->model->graph, parameter, tape->buffers[tape->gradients[parameter]].address,
+                         values);
+}
+
+int wn_tape_step_count(const wn_tape *tape) {
+    return tape->step_count;
+}
+
+wn_step_info wn_tape_step(const wn_tape *tape, int index) {
+    const wn_step *step = &tape->steps[index];
+    return (wn_step_info){.label = step->label,
+                          .kernel = step->kernel,
+                          .flops = step->flops,
+                          .bytes = step->bytes,
+                          .plan = step->is_conv ? &step->args.conv.plan : NULL};
+}
+
+size_t wn_tape_arena_bytes(const wn_tape *tape) {
+    return tape->arena.bytes;
+}
+
+size_t wn_tape_naive_bytes(const wn_tape *tape) {
+    return tape->naive_bytes;
+}

@@ -1,0 +1,141 @@
+/* The tape as data: steps, their operands, and the buffers that lie in the arena; and the model behind it.
+ * Filled by lower.c, placed by plan_memory.c, walked by execute.c and by tests. */
+#ifndef WN_TAPE_INTERNAL_H
+#define WN_TAPE_INTERNAL_H
+
+#include "arena.h"
+#include "graph_internal.h"
+#include "isa.h"
+#include <winnow/model.h>
+
+struct wn_model {
+    const wn_graph *graph;
+    wn_arena values;
+    wn_arena
+        moments[2]; /* the optimiser's memory, laid out like values; mapped by the first tape that needs it */
+    wn_optimizer moments_of;
+    size_t *offsets; /* [parameters + 1] bytes into values and moments */
+    int64_t updates; /* training steps so far, over all tapes of this model */
+};
+
+/* Maps what the optimiser remembers. Moments of another optimiser are forgotten. */
+wn_status wn_model_prepare_moments(wn_model *model, wn_optimizer optimizer, int count);
+
+/* Memory that steps work on. */
+typedef struct wn_buffer {
+    size_t bytes;
+    void *address;   /* fixed when it is not NULL before planning (parameters), else set by resolving */
+    bool planned;    /* lies in the arena */
+    bool lasting;    /* keeps its contents between runs: never shared */
+    int first, last; /* steps that use it */
+    size_t offset;   /* in the arena */
+} wn_buffer;
+
+typedef enum wn_access {
+    WN_ACCESS_READ,
+    WN_ACCESS_SET,    /* written without having been read */
+    WN_ACCESS_ADD,    /* read and written */
+    WN_ACCESS_SCRATCH /* means nothing before and after the step */
+} wn_access;
+
+/* One operand: `images` runs of `run` bytes, `stride` bytes apart, from `offset` on in a buffer; its address
+ * is stored into the step's arguments at `slot` when the tape is resolved. */
+typedef struct wn_operand {
+    int buffer;
+    wn_access access;
+    int64_t offset, run, stride;
+    int images;
+    size_t slot;
+} wn_operand;
+
+enum { WN_STEP_OPERANDS = 12, WN_STEP_UPDATES = 2 };
+
+/* Turns the plain input into nChw16c, for layers that cannot read it plain. */
+typedef struct wn_block_args {
+    const float *plain;
+    wn_view blocked;
+    int channels;
+} wn_block_args;
+
+typedef struct wn_step wn_step;
+typedef void wn_step_run(const wn_step *step, int phase, int tid, int nthreads);
+
+struct wn_step {
+    wn_step_run *run;
+    const wn_ops *ops;
+    int phases;
+    bool external; /* brings its own threads: run is called once, by one thread */
+    union {
+        struct {
+            wn_conv_plan plan;
+            wn_conv_args args;
+            void *state;
+        } conv;
+        wn_unary_args unary;
+        wn_add_args add;
+        wn_pool_args pool;
+        wn_batch_norm_args batch_norm;
+        wn_dropout_args dropout;
+        wn_loss_args loss;
+        struct {
+            wn_update_args of[WN_STEP_UPDATES];
+            int count;
+        } update;
+        wn_block_args block;
+    } args;
+    wn_operand operands[WN_STEP_OPERANDS];
+    int operand_count;
+    bool is_conv;
+    char *label, *kernel;
+    double flops, bytes;
+};
+
+struct wn_tape {
+    wn_model *model;
+    wn_tape_options options;
+    int threads;
+    wn_step *steps;
+    wn_buffer *buffers; /* the first ones are the model's parameters */
+    int step_count, buffer_count;
+    wn_arena arena;
+    size_t naive_bytes;
+    int input, labels;    /* buffers */
+    int logits;           /* tensor */
+    wn_operand logits_at; /* where it lies */
+    int *gradients;       /* [parameters] buffer of its gradient, or -1 */
+    float **lane_masks;   /* owned */
+    int lane_mask_count;
+    wn_hyper hyper;
+    int64_t step; /* number of the running training step, from 1; dropout's counter */
+    double loss;
+    int64_t correct;
+};
+
+/* Appends all steps of the tape (model and options are filled in). */
+wn_status wn_tape_lower(wn_tape *tape);
+/* Lifetimes from the steps' operands, then a place in one arena for every planned buffer. `reuse` false gives
+ * every buffer its own. Sets *arena_bytes and tape->naive_bytes. Errors: MEMORY when sizes overflow. */
+wn_status wn_tape_plan_memory(wn_tape *tape, bool reuse, size_t *arena_bytes);
+
+/* Address of a parameter's blocked storage. */
+static inline float *wn_model_storage(const wn_model *model, int parameter) {
+    return (float *)((char *)model->values.base + model->offsets[parameter]);
+}
+/* Number of floats of a parameter's blocked storage, a multiple of 16; -1 when they do not fit 63 bits. */
+int64_t wn_parameter_floats(const wn_graph *graph, int parameter);
+
+/* How a parameter's values in conventional order lie in blocked storage: `runs` runs of `length` values each,
+ * `step` floats apart. */
+typedef struct wn_parameter_layout {
+    const wn_graph_parameter *parameter;
+    wn_problem problem;     /* of a weight */
+    const int *physical_of; /* of the channels it runs over; NULL: themselves */
+    int64_t runs, length, step;
+} wn_parameter_layout;
+wn_parameter_layout wn_parameter_layout_of(const wn_graph *graph, int parameter);
+/* Position of a run's first value. */
+int64_t wn_parameter_run_start(const wn_parameter_layout *layout, int64_t run);
+/* Blocked storage to conventional order. */
+void wn_parameter_unblock(const wn_graph *graph, int parameter, const float *storage, float *values);
+
+#endif
