@@ -21,18 +21,25 @@ static void *map_aligned(size_t bytes) {
     return block + head;
 }
 
+static double gibibytes(size_t bytes) {
+    return (double)bytes / (1 << 30);
+}
+
 wn_status wn_arena_map(size_t bytes, wn_arena *arena) {
     *arena = (wn_arena){0};
     if (bytes == 0)
         return wn_ok();
     size_t page = (size_t)sysconf(_SC_PAGESIZE);
-    if (bytes > SIZE_MAX / 2)
-        return wn_error(WN_ERROR_MEMORY, "cannot map %zu bytes: more than the address space", bytes);
+    size_t installed = (size_t)sysconf(_SC_PHYS_PAGES) * page;
+    if (bytes >
+        installed) /* a system that overcommits would say yes, and end the process at the first touch */
+        return wn_error(WN_ERROR_MEMORY, "cannot map %zu bytes (%.1f GiB): this machine has %.1f GiB", bytes,
+                        gibibytes(bytes), gibibytes(installed));
     size_t mapped = (bytes + page - 1) & ~(page - 1);
     char *base = map_aligned(mapped);
     if (base == MAP_FAILED)
-        return wn_error(WN_ERROR_MEMORY, "cannot map %zu bytes (%.1f MiB): the system refuses", bytes,
-                        (double)bytes / (1 << 20));
+        return wn_error(WN_ERROR_MEMORY, "cannot map %zu bytes (%.1f GiB): the system refuses", bytes,
+                        gibibytes(bytes));
     madvise(base, mapped, MADV_HUGEPAGE); /* advice only: small pages do as well */
     for (size_t at = 0; at < mapped; at += page)
         *(volatile char *)(base + at) = 0;

@@ -1,0 +1,276 @@
+/* What the machine is said to be: ISA choice, threads, control groups, fingerprint, measured peaks. */
+#include "cgroup.h"
+#include "check.h"
+#include "machine.h"
+#include <ftw.h>
+#include <math.h>
+#include <sched.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* The value of a line of /proc/cpuinfo: the kernel's own reading of CPUID, to compare ours with. */
+static bool cpuinfo(const char *key, char *value, size_t size) {
+    FILE *file = fopen("/proc/cpuinfo", "re");
+    if (!file)
+        return false;
+    char line[16384];
+    bool found = false;
+    while (!found && fgets(line, sizeof line, file)) {
+        char *colon = strchr(line, ':');
+        if (!colon || strncmp(line, key, strlen(key)) != 0 ||
+            strspn(line + strlen(key), "\t ") + line + strlen(key) != colon)
+            continue;
+        found = true;
+        snprintf(value, size, "%.*s", (int)strcspn(colon + 2, "\n"), colon + 2);
+    }
+    fclose(file);
+    return found;
+}
+
+static bool has_flag(const char *flags, const char *flag) {
+    size_t length = strlen(flag);
+    for (const char *at = strstr(flags, flag); at; at = strstr(at + 1, flag))
+        if ((at == flags || at[-1] == ' ') && (at[length] == ' ' || at[length] == 0))
+            return true;
+    return false;
+}
+
+static void check_detection(void) {
+    char flags[16384];
+    wn_isa isa = wn_isa_detect();
+    if (!cpuinfo("flags", flags, sizeof flags)) {
+        check_skipped++;
+        return;
+    }
+    bool avx2 = has_flag(flags, "avx2") && has_flag(flags, "fma");
+    bool avx512 = avx2 && has_flag(flags, "avx512f") && has_flag(flags, "avx512bw") &&
+                  has_flag(flags, "avx512dq") && has_flag(flags, "avx512vl");
+    CHECK((isa >= WN_ISA_AVX2) == avx2, "detected %s, the kernel's flags say AVX2 and FMA: %d",
+          wn_isa_name(isa), avx2);
+    CHECK(!avx512 || isa >= WN_ISA_AVX2, "detected %s on a CPU with AVX-512", wn_isa_name(isa));
+}
+
+/* Every ISA up to the detected one can be had, none above. */
+static void check_selection(void) {
+    const char *names[] = {"portable", "avx2", "avx512"};
+    for (int i = 0; i < WN_ISA_COUNT; i++) {
+        CHECK(strcmp(wn_isa_name((wn_isa)i), names[i]) == 0, "%s, expected %s", wn_isa_name((wn_isa)i),
+              names[i]);
+        wn_isa isa = WN_ISA_COUNT;
+        wn_status status = wn_isa_select(names[i], &isa);
+        if (i <= (int)wn_isa_detect()) {
+            CHECK(!wn_failed(status) && (int)isa == i, "%s: %s", names[i], status.message);
+        } else {
+            CHECK(status.code == WN_ERROR_UNSUPPORTED && isa == WN_ISA_COUNT, "%s: code %d", names[i],
+                  status.code);
+            CHECK(strstr(status.message, names[i]) && strstr(status.message, wn_isa_name(wn_isa_detect())),
+                  "\"%s\" does not name %s and the best ISA", status.message, names[i]);
+        }
+    }
+    const char *unknown[] = {"", "sse9", "AVX2", "avx2 "};
+    for (size_t i = 0; i < sizeof unknown / sizeof *unknown; i++) {
+        wn_isa isa = WN_ISA_COUNT;
+        wn_status status = wn_isa_select(unknown[i], &isa);
+        CHECK(status.code == WN_ERROR_USAGE && isa == WN_ISA_COUNT, "\"%s\": code %d, expected USAGE",
+              unknown[i], status.code);
+        CHECK(strstr(status.message, unknown[i]) && strstr(status.message, "portable, avx2 or avx512"),
+              "\"%s\"", status.message);
+    }
+}
+
+static void check_environment(void) {
+    wn_isa isa;
+    unsetenv("WINNOW_ISA");
+    CHECK(!wn_failed(wn_isa_select(NULL, &isa)) && isa == wn_isa_detect(), "without WINNOW_ISA: %d", isa);
+    setenv("WINNOW_ISA", "", 1);
+    CHECK(!wn_failed(wn_isa_select(NULL, &isa)) && isa == wn_isa_detect(), "with WINNOW_ISA empty: %d", isa);
+    setenv("WINNOW_ISA", "portable", 1);
+    CHECK(!wn_failed(wn_isa_select(NULL, &isa)) && isa == WN_ISA_PORTABLE, "with WINNOW_ISA=portable: %d",
+          isa);
+    setenv("WINNOW_ISA", "sse9", 1);
+    wn_status status = wn_isa_select(NULL, &isa);
+    CHECK(status.code == WN_ERROR_USAGE && strstr(status.message, "WINNOW_ISA") &&
+              strstr(status.message, "sse9"),
+          "code %d, \"%s\"", status.code, status.message);
+    CHECK(!wn_failed(wn_isa_select("portable", &isa)) && isa == WN_ISA_PORTABLE, "the name does not win");
+    unsetenv("WINNOW_ISA");
+}
+
+static void check_threads(void) {
+    cpu_set_t all, one;
+    sched_getaffinity(0, sizeof all, &all);
+    int threads = wn_threads_default();
+    double quota = wn_cgroup_quota("");
+    int expected = CPU_COUNT(&all);
+    if (quota > 0 && ceil(quota) < expected)
+        expected = (int)ceil(quota);
+    CHECK(threads == expected, "%d threads, expected %d", threads, expected);
+    for (int cpu = 0; cpu < CPU_SETSIZE; cpu++) {
+        if (!CPU_ISSET(cpu, &all))
+            continue;
+        CPU_ZERO(&one);
+        CPU_SET(cpu, &one);
+        sched_setaffinity(0, sizeof one, &one);
+        wn_machine machine;
+        wn_machine_read(&machine);
+        CHECK(wn_threads_default() == 1 && machine.affinity == 1, "on CPU %d alone: %d threads, affinity %d",
+              cpu, wn_threads_default(), machine.affinity);
+    }
+    sched_setaffinity(0, sizeof all, &all);
+}
+
+/* Writes a file below the root and creates the folders it needs. */
+static void write_file(const char *root, const char *path, const char *text) {
+    char full[512];
+    snprintf(full, sizeof full, "%s/%s", root, path);
+    for (char *slash = strchr(full + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+        *slash = 0;
+        mkdir(full, 0700);
+        *slash = '/';
+    }
+    FILE *file = fopen(full, "we");
+    if (!CHECK(file, "cannot write %s", full))
+        return;
+    fputs(text, file);
+    fclose(file);
+}
+
+static int remove_entry(const char *path, const struct stat *status, int type, struct FTW *walk) {
+    (void)status, (void)type, (void)walk;
+    return remove(path);
+}
+
+/* A small tree of files as the kernel shows them: pairs of path and text. */
+typedef struct group_case {
+    const char *what;
+    double quota;
+    const char *files[10];
+} group_case;
+
+static void check_group_case(const group_case *c) {
+    char root[] = "/tmp/winnow-check-XXXXXX";
+    if (!CHECK(mkdtemp(root), "cannot create a folder in /tmp"))
+        return;
+    for (int i = 0; c->files[i]; i += 2)
+        write_file(root, c->files[i], c->files[i + 1]);
+    double quota = wn_cgroup_quota(root);
+    CHECK(fabs(quota - c->quota) < 1e-9, "%s: quota %g, expected %g", c->what, quota, c->quota);
+    nftw(root, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
+}
+
+static void check_control_groups(void) {
+    const group_case cases[] = {
+        {"nothing there", 0, {NULL}},
+        {"version 2, no limit", 0, {"proc/self/cgroup", "0::/\n", "sys/fs/cgroup/cpu.max", "max 100000\n"}},
+        {"version 2", 1.5, {"proc/self/cgroup", "0::/a\n", "sys/fs/cgroup/a/cpu.max", "150000 100000\n"}},
+        {"version 2, the parent is tighter",
+         0.5,
+         {"proc/self/cgroup", "0::/a/b\n", "sys/fs/cgroup/a/b/cpu.max", "300000 100000\n",
+          "sys/fs/cgroup/a/cpu.max", "50000 100000\n"}},
+        {"version 2, the host's path inside a container",
+         2,
+         {"proc/self/cgroup", "0::/docker/123\n", "sys/fs/cgroup/cpu.max", "200000 100000\n"}},
+        {"version 2 at unified",
+         3,
+         {"proc/self/cgroup", "0::/\n", "sys/fs/cgroup/unified/cpu.max", "300000 100000\n"}},
+        {"version 1",
+         2.5,
+         {"proc/self/cgroup", "3:cpuset:/x\n2:cpu,cpuacct:/x\n",
+          "sys/fs/cgroup/cpu,cpuacct/x/cpu.cfs_quota_us", "250000\n",
+          "sys/fs/cgroup/cpu,cpuacct/x/cpu.cfs_period_us", "100000\n"}},
+        {"version 1, no limit",
+         0,
+         {"proc/self/cgroup", "1:cpu:/\n", "sys/fs/cgroup/cpu/cpu.cfs_quota_us", "-1\n",
+          "sys/fs/cgroup/cpu/cpu.cfs_period_us", "100000\n"}},
+        {"version 1, another controller's quota",
+         0,
+         {"proc/self/cgroup", "1:cpuset:/\n", "sys/fs/cgroup/cpuset/cpu.cfs_quota_us", "100000\n",
+          "sys/fs/cgroup/cpuset/cpu.cfs_period_us", "100000\n"}},
+        {"both",
+         1,
+         {"proc/self/cgroup", "1:cpu:/\n0::/\n", "sys/fs/cgroup/cpu/cpu.cfs_quota_us", "100000\n",
+          "sys/fs/cgroup/cpu/cpu.cfs_period_us", "100000\n", "sys/fs/cgroup/cpu.max", "200000 100000\n"}},
+        {"damaged", 0, {"proc/self/cgroup", "nonsense\n0::/\n", "sys/fs/cgroup/cpu.max", "many\n"}},
+        {"period zero", 0, {"proc/self/cgroup", "0::/\n", "sys/fs/cgroup/cpu.max", "100000 0\n"}},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        check_group_case(&cases[i]);
+}
+
+static void check_fingerprint(void) {
+    wn_machine machine = {.vendor = "AuthenticAMD",
+                          .family = 25,
+                          .model = 1,
+                          .stepping = 1,
+                          .l1d = 32 << 10,
+                          .l2 = 512 << 10,
+                          .l3 = 32 << 20,
+                          .cpus = 8,
+                          .affinity = 4,
+                          .quota = 1.5};
+    const char *expected = "AuthenticAMD-25-1-1 avx2 L1d32K L2512K L332M cpus8 affinity4 quota1.5 threads2";
+    char text[256], cut[10];
+    int length = wn_machine_fingerprint(&machine, WN_ISA_AVX2, 2, text, sizeof text);
+    CHECK(strcmp(text, expected) == 0, "\"%s\", expected \"%s\"", text, expected);
+    CHECK(length == (int)strlen(expected), "length %d, expected %zu", length, strlen(expected));
+    CHECK(wn_machine_fingerprint(&machine, WN_ISA_AVX2, 2, cut, sizeof cut) == length,
+          "length differs when cut");
+    machine = (wn_machine){.cpus = 1, .affinity = 1};
+    expected = "unknown-0-0-0 portable cpus1 affinity1 threads1";
+    wn_machine_fingerprint(&machine, WN_ISA_PORTABLE, 1, text, sizeof text);
+    CHECK(strcmp(text, expected) == 0, "\"%s\", expected \"%s\"", text, expected);
+}
+
+static void check_reading(void) {
+    wn_machine machine;
+    wn_machine_read(&machine);
+    const struct {
+        const char *key;
+        int value;
+    } numbers[] = {{"cpu family", machine.family}, {"model", machine.model}, {"stepping", machine.stepping}};
+    char text[256];
+    for (int i = 0; i < 3; i++)
+        if (cpuinfo(numbers[i].key, text, sizeof text))
+            CHECK(atoi(text) == numbers[i].value, "%s is %d, the kernel says %s", numbers[i].key,
+                  numbers[i].value, text);
+    if (cpuinfo("vendor_id", text, sizeof text))
+        CHECK(strcmp(text, machine.vendor) == 0, "vendor \"%s\", the kernel says \"%s\"", machine.vendor,
+              text);
+    CHECK(machine.cpus >= machine.affinity && machine.affinity >= 1, "%d CPUs, affinity %d", machine.cpus,
+          machine.affinity);
+    CHECK(machine.l1d >= 0 && machine.l2 >= 0 && machine.l3 >= 0, "caches %ld %ld %ld", machine.l1d,
+          machine.l2, machine.l3);
+    CHECK(machine.l2 == 0 || machine.l1d < machine.l2, "L1 of %ld bytes, L2 of %ld", machine.l1d, machine.l2);
+    CHECK(machine.isa == wn_isa_detect(), "ISA %d", machine.isa);
+}
+
+static void check_peaks(void) {
+    for (int threads = 1; threads <= 3; threads++) {
+        wn_pool *pool;
+        wn_status status = wn_pool_create(threads, &pool);
+        if (!CHECK(!wn_failed(status), "%s", status.message))
+            return;
+        for (int isa = 0; isa <= (int)wn_isa_detect(); isa++) {
+            double flops = wn_peak_flops(pool, (wn_isa)isa, 0.01);
+            CHECK(isfinite(flops) && flops > 0, "%s, %d threads: %g FLOP/s", wn_isa_name((wn_isa)isa),
+                  threads, flops);
+            double bandwidth = wn_peak_bandwidth(pool, (wn_isa)isa, 0.01);
+            CHECK(isfinite(bandwidth) && bandwidth >= 0, "%s, %d threads: %g bytes/s",
+                  wn_isa_name((wn_isa)isa), threads, bandwidth);
+        }
+        wn_pool_destroy(pool);
+    }
+}
+
+int main(void) {
+    check_detection();
+    check_selection();
+    check_environment();
+    check_threads();
+    check_control_groups();
+    check_fingerprint();
+    check_reading();
+    check_peaks();
+    return check_finish("check_machine");
+}
