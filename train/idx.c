@@ -154,7 +154,9 @@ static wn_status read_array(const char *folder, const char *stem, int dimensions
     wn_status status = read_header(&file, dimensions, array, &payload);
     if (!wn_failed(status))
         status = read_payload(&file, payload, array);
-    gzclose_r(file.stream);
+    /* A stream without its end shows at closing only when all data before it came through. */
+    if (gzclose_r(file.stream) == Z_BUF_ERROR && !wn_failed(status))
+        status = wn_error(WN_ERROR_FORMAT, "%s: truncated: the gzip stream ends before its check sum", path);
     return status;
 }
 
