@@ -24,6 +24,27 @@ static int clamp(int value, int low, int high) {
     return value < low ? low : value > high ? high : value;
 }
 
+/* The largest number of blocks that the ISA's tiles have, at most `wanted`. */
+static int blocks_of_tile(wn_isa isa, int wanted) {
+    const wn_tiles *tiles = wn_kernels_of(isa)->tiles;
+    int blocks = 1;
+    while (blocks < wanted && blocks < WN_TILE_MAX_BLOCKS && tiles->max_rows[blocks + 1])
+        blocks++;
+    return blocks;
+}
+
+/* A linear layer's gradient of the data across images: its tiles' blocks are blocks of images. */
+static wn_config across_linear(const wn_problem *problem, wn_isa isa) {
+    wn_config config = {0};
+    config.knob[DIRECT_BLOCKS] =
+        isa == WN_ISA_AVX512 ? blocks_of_tile(isa, clamp(2, 1, wn_blocks(problem->mb))) : 1;
+    config.knob[DIRECT_REDUCE] = clamp(8, 1, wn_blocks(problem->oc));
+    config.knob[DIRECT_ROWS] = 16;
+    config.knob[DIRECT_IMAGES] = 1;
+    config.knob[DIRECT_ACROSS] = 1;
+    return config;
+}
+
 /* Largest number of blocks a tile may have here. */
 static int most_blocks(const wn_problem *problem, wn_isa isa) {
     const int outputs = problem->direction == WN_BWD_D ? problem->ic : problem->oc;
@@ -93,7 +114,10 @@ static int configs(const wn_problem *problem, wn_isa isa, int threads, wn_config
     const int inputs = weights ? (problem->plain_src ? 1 : wn_conv_window(problem))
                                : wn_blocks(problem->direction == WN_BWD_D ? problem->oc : problem->ic);
     const int limit[] = {most, inputs, height, problem->mb};
-    int count = add(list, 0, room, base);
+    int count = 0;
+    if (problem->direction == WN_BWD_D && wn_direct_is_linear(problem) && problem->mb > 1)
+        count = add(list, count, room, across_linear(problem, isa));
+    count = add(list, count, room, base);
     for (int blocks = 1; blocks <= most; blocks++) {
         wn_config config = base;
         config.knob[DIRECT_BLOCKS] = blocks;
@@ -119,19 +143,25 @@ static int configs(const wn_problem *problem, wn_isa isa, int threads, wn_config
 
 static wn_status plan(wn_conv_plan *plan) {
     const wn_problem *problem = &plan->problem;
-    const int most = most_blocks(problem, plan->isa);
     const int32_t *knob = plan->config.knob;
+    const bool linear = problem->direction == WN_BWD_D && knob[DIRECT_ACROSS];
+    const int most =
+        linear ? blocks_of_tile(plan->isa, wn_blocks(problem->mb)) : most_blocks(problem, plan->isa);
     for (int i = 0; i < DIRECT_ACROSS; i++)
         if (knob[i] < 1)
             return wn_error(WN_ERROR_INVALID, "direct: config %s=%d: expected at least 1", knobs[i], knob[i]);
-    const bool across = problem->direction == WN_BWD_WB && !problem->plain_src;
+    const bool across = problem->direction == WN_BWD_D
+                            ? wn_direct_is_linear(problem)
+                            : problem->direction == WN_BWD_WB && !problem->plain_src;
     if (knob[DIRECT_ACROSS] != 0 && !(knob[DIRECT_ACROSS] == 1 && across))
         return wn_error(WN_ERROR_INVALID, "direct: config across=%d: expected 0%s", knob[DIRECT_ACROSS],
                         across ? " or 1" : " here");
     if (knob[DIRECT_BLOCKS] > most)
         return wn_error(WN_ERROR_INVALID, "direct: config blocks=%d: at most %d with %s here",
                         knob[DIRECT_BLOCKS], most, wn_isa_name(plan->isa));
-    return problem->direction == WN_BWD_WB ? wn_direct_weights_plan(plan) : wn_direct_gather_plan(plan);
+    if (problem->direction == WN_BWD_WB)
+        return wn_direct_weights_plan(plan);
+    return knob[DIRECT_ACROSS] ? wn_direct_linear_plan(plan) : wn_direct_gather_plan(plan);
 }
 
 static void run(const wn_conv_plan *plan, void *state, const wn_conv_args *args, int phase, int tid,
@@ -139,6 +169,8 @@ static void run(const wn_conv_plan *plan, void *state, const wn_conv_args *args,
     (void)state;
     if (plan->problem.direction == WN_BWD_WB)
         wn_direct_weights_run(plan, args, phase, tid, nthreads);
+    else if (plan->config.knob[DIRECT_ACROSS])
+        wn_direct_linear_run(plan, args, phase, tid, nthreads);
     else
         wn_direct_gather_run(plan, args, phase, tid, nthreads);
 }
@@ -146,6 +178,18 @@ static void run(const wn_conv_plan *plan, void *state, const wn_conv_args *args,
 extern const wn_conv_impl wn_conv_direct;
 const wn_conv_impl wn_conv_direct = {
     .name = "direct", .knobs = knobs, .refuse = refuse, .configs = configs, .plan = plan, .run = run};
+
+void wn_direct_run_rows(const wn_tiles *tiles, wn_tile_kind kind, wn_tile *tile, int rows, int blocks) {
+    const int parts = wn_ceil_div(rows, tiles->max_rows[blocks]);
+    const float *a = tile->a;
+    float *c = tile->c;
+    for (int part = 0; part < parts; part++) {
+        const int begin = wn_part_begin(rows, parts, part);
+        tile->a = a + begin * tile->a_row;
+        tile->c = c + begin * tile->c_row;
+        tiles->run[kind][blocks][wn_part_begin(rows, parts, part + 1) - begin](tile);
+    }
+}
 
 wn_axis wn_axis_make(const wn_problem *problem, bool vertical, int in_size, int out_size) {
     const bool backward = problem->direction == WN_BWD_D;

@@ -3,6 +3,7 @@
 #define WN_DIRECT_H
 
 #include "conv.h"
+#include "gemm/tile.h"
 
 /* Knobs of the configs. */
 enum {
@@ -69,9 +70,18 @@ static inline int wn_ceil_div(int a, int b) {
     return (a + b - 1) / b;
 }
 
+/* Runs tiles below each other over `rows` rows of A and C, nearly equal in height. */
+void wn_direct_run_rows(const wn_tiles *tiles, wn_tile_kind kind, wn_tile *tile, int rows, int blocks);
+
 /* FWD_B and BWD_D. */
 wn_status wn_direct_gather_plan(wn_conv_plan *plan);
 void wn_direct_gather_run(const wn_conv_plan *plan, const wn_conv_args *args, int phase, int tid,
+                          int nthreads);
+
+/* BWD_D of linear layers with DIRECT_ACROSS. */
+bool wn_direct_is_linear(const wn_problem *problem);
+wn_status wn_direct_linear_plan(wn_conv_plan *plan);
+void wn_direct_linear_run(const wn_conv_plan *plan, const wn_conv_args *args, int phase, int tid,
                           int nthreads);
 
 /* BWD_WB. */

@@ -118,19 +118,6 @@ static wn_span valid(const wn_axis *axis, int offset) {
     return span;
 }
 
-/* Runs the tiles of `rows` rows of A (channels or neighbouring taps) below each other. */
-static void run_rows(const pass *s, wn_tile *tile, int rows, int blocks) {
-    const int parts = wn_ceil_div(rows, s->tiles->max_rows[blocks]);
-    const float *a = tile->a;
-    float *c = tile->c;
-    for (int part = 0; part < parts; part++) {
-        const int begin = wn_part_begin(rows, parts, part);
-        tile->a = a + begin * tile->a_row;
-        tile->c = c + begin * tile->c_row;
-        s->tiles->run[WN_TILE_CHANNELS][blocks][wn_part_begin(rows, parts, part + 1) - begin](tile);
-    }
-}
-
 /* Lists output rows [begin, end) for vertical tap offset `offset`, columns starting at input column
  * `in_column` and output column `out_column`; returns their number. */
 static int list_rows(const pass *s, int begin, int end, int offset, int64_t in_column, int64_t out_column,
@@ -172,7 +159,7 @@ static void sum_blocked(const pass *s, const item *it, const float *in, const fl
                 tile.a = in + (it->first_input + input) * s->in_block;
                 tile.c = it->weights + it->block * s->weight_block +
                          (((int64_t)input * p->kh + r) * p->kw + c) * s->weight_tap;
-                run_rows(s, &tile, WN_BLOCK, it->blocks);
+                wn_direct_run_rows(s->tiles, WN_TILE_CHANNELS, &tile, WN_BLOCK, it->blocks);
             }
         }
 }
@@ -209,7 +196,7 @@ static void sum_plain(const pass *s, const item *it, const float *in, const floa
                     tile.c = it->weights + it->block * s->weight_block +
                              ((int64_t)r * p->kw + s->columns.index[first]) * s->weight_tap +
                              channel * WN_BLOCK;
-                    run_rows(s, &tile, taps, it->blocks);
+                    wn_direct_run_rows(s->tiles, WN_TILE_CHANNELS, &tile, taps, it->blocks);
                 }
             }
         }
@@ -249,7 +236,7 @@ static void sum_across_images(const pass *s, const item *it, int row_begin, int 
                     s->in + it->image_begin * s->plan->src_stride + (it->first_input + input) * s->in_block;
                 tile.c = it->weights + it->block * s->weight_block +
                          (((int64_t)input * p->kh + r) * p->kw + c) * s->weight_tap;
-                run_rows(s, &tile, WN_BLOCK, it->blocks);
+                wn_direct_run_rows(s->tiles, WN_TILE_CHANNELS, &tile, WN_BLOCK, it->blocks);
             }
         }
     }
