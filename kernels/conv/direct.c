@@ -36,8 +36,7 @@ static int blocks_of_tile(wn_isa isa, int wanted) {
 /* A linear layer's gradient of the data across images: its tiles' blocks are blocks of images. */
 static wn_config across_linear(const wn_problem *problem, wn_isa isa) {
     wn_config config = {0};
-    config.knob[DIRECT_BLOCKS] =
-        isa == WN_ISA_AVX512 ? blocks_of_tile(isa, clamp(2, 1, wn_blocks(problem->mb))) : 1;
+    config.knob[DIRECT_BLOCKS] = isa == WN_ISA_AVX512 ? clamp(2, 1, wn_blocks(problem->mb)) : 1;
     config.knob[DIRECT_REDUCE] = clamp(8, 1, wn_blocks(problem->oc));
     config.knob[DIRECT_ROWS] = 16;
     config.knob[DIRECT_IMAGES] = 1;
@@ -48,12 +47,7 @@ static wn_config across_linear(const wn_problem *problem, wn_isa isa) {
 /* Largest number of blocks a tile may have here. */
 static int most_blocks(const wn_problem *problem, wn_isa isa) {
     const int outputs = problem->direction == WN_BWD_D ? problem->ic : problem->oc;
-    const wn_tiles *tiles = wn_kernels_of(isa)->tiles;
-    int most = 1;
-    while (problem->g == 1 && most < WN_TILE_MAX_BLOCKS && most < wn_blocks(outputs) &&
-           tiles->max_rows[most + 1])
-        most++;
-    return most;
+    return problem->g == 1 ? blocks_of_tile(isa, wn_blocks(outputs)) : 1;
 }
 
 /* Whether tiles across images pay: maps so small that a row does not fill a tile, or borders weigh. */
