@@ -183,7 +183,7 @@ static void check_split_into(long total, int nthreads) {
     for (int tid = 0; tid < nthreads; tid++) {
         long begin, end;
         wn_split(total, tid, nthreads, &begin, &end);
-        mistakes += begin != reached || end - begin < share || end - begin > share + 1;
+        mistakes += begin != reached || end - begin < share || end - begin - share > 1;
         reached = end;
     }
     CHECK(mistakes == 0 && reached == total, "%ld items, %d threads: %d wrong shares, %ld items taken", total,
