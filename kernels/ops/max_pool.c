@@ -74,7 +74,7 @@ void WN_TARGET_NAME(max_pool_forward)(const wn_pool_args *args, int tid, int nth
 /* Gradient of the pixel (h, w): that of every window whose maximum it was. */
 WN_INLINE void gather_pixel(const wn_pool_args *args, const float *dy, const uint8_t *argmax, int h,
                             wn_range rows, int w, float *dx) {
-    wn_range columns = wn_windows_over(w, args->sw, args->pw, args->kw, args->y.width);
+    wn_range columns = wn_windows_over(w, args->sw, args->pw, args->kw, args->dy.width);
     vf sum[WN_VECTORS];
 #pragma GCC unroll 4
     for (int v = 0; v < WN_VECTORS; v++)
@@ -82,7 +82,7 @@ WN_INLINE void gather_pixel(const wn_pool_args *args, const float *dy, const uin
     for (int oh = rows.begin; oh < rows.end; oh++)
         for (int ow = columns.begin; ow < columns.end; ow++) {
             int tap = (h + args->ph - oh * args->sh) * args->kw + w + args->pw - ow * args->sw;
-            long at = ((long)oh * args->y.width + ow) * WN_BLOCK;
+            long at = ((long)oh * args->dy.width + ow) * WN_BLOCK;
 #pragma GCC unroll 4
             for (int v = 0; v < WN_VECTORS; v++) {
                 vi chosen = (vi)(vi_load_bytes(argmax + at + v * WN_LANES) == vi_set1(tap));

@@ -1,0 +1,113 @@
+/* Softmax with cross-entropy: loss, hits and gradient, also where the numbers are extreme. */
+#include "op_fixture.h"
+#include <float.h>
+#include <math.h>
+
+typedef struct loss_run {
+    const wn_ops *ops;
+    wn_loss_args args;
+} loss_run;
+
+static void call_loss(const void *context, int phase, int tid, int threads) {
+    const loss_run *run = context;
+    run->ops->loss(&run->args, phase, tid, threads);
+}
+
+/* The exponentials have 1 ulp each (of at most 1), and their arguments x - max are rounded, which at a
+ * distance d costs d half epsilons; both are relative to a probability. The loss is rounded once more. */
+static void check_loss(const wn_ops *ops, const char *what, int images, int classes, double range,
+                       bool training, bool in_place) {
+    ref_tensor x = ref_create(images, classes, 1, 1), dx = ref_create(images, classes, 1, 1);
+    ref_tensor bound = ref_create(images, classes, 1, 1);
+    op_tensor logits = op_create(images, classes, 1, 1, 1, 0), apart = op_create(images, classes, 1, 1, 0, 1);
+    op_tensor *gradient = in_place ? &logits : &apart;
+    int32_t labels[64], hit[64];
+    float losses[64];
+    double loss = NAN;
+    int64_t correct = -1, want_correct = 0;
+    op_random(&x, -range, range);
+    for (int n = 0; n < images; n++) {
+        labels[n] = op_random_below(classes);
+        if (n % 2) /* the label wins, so that probabilities near 1 occur */
+            x.data[(long)n * classes + labels[n]] = range * 1.25;
+        if (n % 3 == 0) /* ties */
+            x.data[(long)n * classes + op_random_below(classes)] = x.data[(long)n * classes + labels[n]];
+    }
+    op_write(&logits, &x);
+    double want = ref_loss(&x, labels, &dx, &want_correct);
+    double relative = (3 + range) * 2 * FLT_EPSILON;
+    for (long i = 0; i < ref_count(&dx); i++)
+        bound.data[i] = relative * fabs(dx.data[i]) + 1e-44;
+    loss_run run = {ops,
+                    {.logits = logits.view,
+                     .labels = labels,
+                     .sample_loss = losses,
+                     .sample_hit = hit,
+                     .loss = &loss,
+                     .correct = &correct}};
+    if (training)
+        run.args.dlogits = gradient->view;
+    op_run(what, call_loss, &run, 2,
+           (op_region[]){op_region_of(gradient), {&loss, sizeof loss}, {&correct, sizeof correct}}, 3);
+    CHECK(fabs(loss - want) <= relative * fabs(want) + 1e-44, "%s: loss %.9g, expected %.9g", what, loss,
+          want);
+    CHECK(correct == want_correct, "%s: %" PRId64 " right, expected %" PRId64, what, correct, want_correct);
+    if (training)
+        op_check(what, gradient, &dx, bound.data);
+    op_destroy(&logits);
+    op_destroy(&apart);
+    ref_destroy(&x);
+    ref_destroy(&dx);
+    ref_destroy(&bound);
+}
+
+/* One image of four classes. */
+static double single_loss(const wn_ops *ops, const float values[4], int label, int64_t *correct) {
+    float logits[16] __attribute__((aligned(64))) = {values[0], values[1], values[2], values[3]};
+    int32_t labels[1] = {label}, hit[1];
+    float losses[1];
+    double loss;
+    wn_loss_args args = {.logits = {logits, 1, 4, 1, 1, 16},
+                         .labels = labels,
+                         .sample_loss = losses,
+                         .sample_hit = hit,
+                         .loss = &loss,
+                         .correct = correct};
+    ops->loss(&args, 0, 0, 1);
+    ops->loss(&args, 1, 0, 1);
+    return loss;
+}
+
+static void check_special(const wn_ops *ops, const char *isa) {
+    int64_t correct;
+    double loss = single_loss(ops, (float[]){1e30f, 0, -1e30f, 3}, 0, &correct);
+    CHECK(loss == 0 && correct == 1, "%s: a certain answer: loss %g, %d right", isa, loss, (int)correct);
+    loss = single_loss(ops, (float[]){1000, 0, 0, 0}, 3, &correct);
+    CHECK(fabs(loss - 1000) < 1e-3 && correct == 0, "%s: loss %.9g, expected 1000", isa, loss);
+    loss = single_loss(ops, (float[]){2, 2, 2, 2}, 1, &correct);
+    CHECK(fabs(loss - log(4)) < 1e-6 && correct == 0, "%s: among equals the first is the answer: loss %g",
+          isa, loss);
+    loss = single_loss(ops, (float[]){-INFINITY, 5, -INFINITY, 5}, 1, &correct);
+    CHECK(fabs(loss - log(2)) < 1e-6 && correct == 1, "%s: excluded classes: loss %g", isa, loss);
+    loss = single_loss(ops, (float[]){0, 1, NAN, 2}, 3, &correct);
+    CHECK(isnan(loss), "%s: NaN among the logits: loss %g", isa, loss);
+}
+
+int main(void) {
+    op_seed(check_seed());
+    static const int sizes[][2] = {{1, 1}, {3, 2}, {7, 10}, {33, 16}, {64, 17}, {5, 1000}, {9, 100}};
+    static const double ranges[] = {0.001, 1, 10, 60};
+    for (int isa = 0; op_table(isa); isa++) {
+        for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
+            for (size_t j = 0; j < sizeof ranges / sizeof *ranges; j++)
+                for (int variant = 0; variant < 3; variant++) {
+                    char what[96];
+                    snprintf(what, sizeof what, "%s %d images %d classes +-%g variant %d",
+                             wn_isa_name((wn_isa)isa), sizes[i][0], sizes[i][1], ranges[j], variant);
+                    check_loss(op_table(isa), what, sizes[i][0], sizes[i][1], ranges[j], variant > 0,
+                               variant == 2);
+                }
+        check_special(op_table(isa), wn_isa_name((wn_isa)isa));
+    }
+    return check_finish("check_loss");
+}
