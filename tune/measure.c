@@ -2,7 +2,6 @@
 #include "measure.h"
 #include "arena.h"
 #include "clock.h"
-#include "execute.h"
 #include "machine.h"
 #include "random.h"
 #include <math.h>
@@ -138,14 +137,40 @@ typedef struct timed_run {
     int64_t nanoseconds;
 } timed_run;
 
+typedef struct external_run {
+    const measured_plan *entry;
+    const wn_conv_args *args;
+} external_run;
+
+static void run_external(void *context) {
+    const external_run *run = context;
+    const wn_conv_plan *plan = run->entry->plan;
+    plan->impl->run(plan, run->entry->state, run->args, 0, 0, plan->threads);
+}
+
+/* One run with the phases and barriers that a tape gives it. */
+static void run_once(wn_pool *pool, const measured_plan *entry, const wn_conv_args *args, int tid,
+                     int nthreads) {
+    const wn_conv_plan *plan = entry->plan;
+    if (plan->external) {
+        external_run run = {entry, args};
+        wn_pool_external(pool, tid, run_external, &run);
+        return;
+    }
+    for (int phase = 0; phase < plan->phases; phase++) {
+        plan->impl->run(plan, entry->state, args, phase, tid, nthreads);
+        wn_pool_barrier(pool, tid);
+    }
+}
+
 static void timed_task(void *context, int tid, int nthreads) {
     timed_run *run = context;
     const wn_measure *measure = run->measure;
-    wn_pool_barrier(measure->pool, tid);
+    wn_pool_barrier(measure->pool, tid); /* the clock starts when everybody is there */
     int64_t begin = wn_nanoseconds();
     for (int i = 0; i < run->repeats; i++) {
         wn_conv_args args = set_args(measure, (measure->next + i) % measure->sets);
-        wn_conv_execute(measure->pool, run->entry->plan, run->entry->state, &args, tid, nthreads);
+        run_once(measure->pool, run->entry, &args, tid, nthreads);
     }
     if (tid == 0)
         run->nanoseconds = wn_nanoseconds() - begin;

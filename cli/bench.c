@@ -1,0 +1,196 @@
+/* winnow bench: which benchmarks are wanted, and their CSV file. */
+#include "bench.h"
+#include "cli.h"
+#include "problem_list.h"
+#include <string.h>
+
+static const char details[] =
+    "With networks: times a training step and an inference step by step of the tape, with the tuning\n"
+    "database's picks. With problems (benchdnn's descriptors, or a batch file of them): times the\n"
+    "implementations of each side by side. The share of the peak is of an FMA loop measured in turns with "
+    "them.\n"
+    "Columns of the CSV file for networks:\n  " WN_BENCH_NET_HEADER
+    "\nand for problems:\n  " WN_BENCH_PROBLEM_HEADER;
+
+enum { MODE_BOTH, MODE_TRAINING, MODE_INFERENCE };
+
+typedef struct flags {
+    const char *isa, *db, *csv, *file, *directions, *batches, *impls;
+    int64_t size, batch, threads, repetitions;
+    int mode;
+    bool all_configs;
+} flags;
+
+static wn_status read_flags(const wn_command *command, int argc, char **argv, flags *f, int *words,
+                            bool *help) {
+    static const char *const modes[] = {"both", "training", "inference", NULL};
+    const wn_option options[] = {
+        WN_OPTION_SIZE(&f->size),
+        WN_OPTION_BATCH(&f->batch),
+        {.name = "--mode",
+         .kind = WN_OPTION_CHOICE,
+         .value = &f->mode,
+         .argument = "both|training|inference",
+         .choices = modes,
+         .help = "of networks (default: both)"},
+        {.name = "--batch",
+         .kind = WN_OPTION_TEXT,
+         .value = &f->file,
+         .argument = "FILE",
+         .help = "a batch file of problems"},
+        {.name = "--dir",
+         .kind = WN_OPTION_TEXT,
+         .value = &f->directions,
+         .argument = "LIST",
+         .help = "of problems: FWD_B,BWD_D,BWD_WB (default: FWD_B)"},
+        {.name = "--mb",
+         .kind = WN_OPTION_TEXT,
+         .value = &f->batches,
+         .argument = "LIST",
+         .help = "of problems: images, in place of their own (0: their own)"},
+        {.name = "--impl",
+         .kind = WN_OPTION_TEXT,
+         .value = &f->impls,
+         .argument = "LIST",
+         .help = "of problems: these implementations only"},
+        {.name = "--all-configs",
+         .kind = WN_OPTION_SWITCH,
+         .value = &f->all_configs,
+         .help = "of problems: every config, not only the default of each implementation"},
+        {.name = "--repetitions",
+         .kind = WN_OPTION_WHOLE,
+         .value = &f->repetitions,
+         .argument = "N",
+         .low = 1,
+         .high = 100000,
+         .help = "timed runs after one that warms up (default: 7)"},
+        WN_OPTION_THREADS(&f->threads),
+        WN_OPTION_ISA(&f->isa),
+        WN_OPTION_DB(&f->db),
+        WN_OPTION_CSV(&f->csv),
+    };
+    return wn_options_read(command, options, WN_COUNT_OF(options), argc, argv, words, help);
+}
+
+static wn_status bench_tape(const flags *f, const wn_session *session, const wn_network *network,
+                            wn_tune_db *db, bool training, wn_csv *csv) {
+    wn_bench_net bench = {.fingerprint = session->fingerprint,
+                          .net = network->net->name,
+                          .size = network->size,
+                          .batch = network->batch,
+                          .training = training,
+                          .repetitions = (int)f->repetitions,
+                          .isa = session->isa,
+                          .pool = session->pool,
+                          .classes = 10};
+    WN_TRY(wn_network_tape(network, session, db, training, &bench.tape));
+    wn_status status = wn_bench_net_run(&bench, stdout, csv);
+    wn_tape_destroy(bench.tape);
+    return status;
+}
+
+static wn_status bench_networks(const flags *f, const wn_session *session, char **names, int count,
+                                wn_csv *csv) {
+    wn_tune_db *db;
+    WN_TRY(wn_session_database(session, f->db, &db));
+    wn_status status = wn_ok();
+    for (int i = 0; i < count && !wn_failed(status); i++) {
+        wn_network network;
+        status = wn_network_open(names[i], f->size, f->batch, &network);
+        if (wn_failed(status))
+            break;
+        for (int training = 1; training >= 0 && !wn_failed(status); training--)
+            if (f->mode == MODE_BOTH || f->mode == (training ? MODE_TRAINING : MODE_INFERENCE))
+                status = bench_tape(f, session, &network, db, training == 1, csv);
+        wn_network_close(&network);
+    }
+    wn_tune_db_close(db);
+    return status;
+}
+
+/* An option of the command line in the form that batch files have. */
+static wn_status add_option(wn_problem_list *list, const char *name, const char *value) {
+    char word[4200];
+    if (!value)
+        return wn_ok();
+    if ((size_t)snprintf(word, sizeof word, "%s=%s", name, value) >= sizeof word)
+        return wn_error(WN_ERROR_USAGE, "%s: found %zu characters, expected at most 4096", name,
+                        strlen(value));
+    return wn_problem_list_add(list, word);
+}
+
+static wn_status read_problems(const flags *f, char **words, int count, wn_problem_list *list) {
+    WN_TRY(wn_bench_impls_check(f->impls));
+    WN_TRY(add_option(list, "--dir", f->directions));
+    WN_TRY(add_option(list, "--mb", f->batches));
+    for (int i = 0; i < count; i++)
+        WN_TRY(wn_problem_list_add(list, words[i]));
+    WN_TRY(add_option(list, "--batch", f->file));
+    if (list->count == 0)
+        return wn_error(WN_ERROR_FORMAT, "%s: found no problem, expected at least one", f->file);
+    return wn_ok();
+}
+
+static wn_status bench_problems(const flags *f, const wn_session *session, const wn_problem_list *list,
+                                wn_csv *csv) {
+    wn_bench_problem bench = {.fingerprint = session->fingerprint,
+                              .impls = f->impls,
+                              .all_configs = f->all_configs,
+                              .repetitions = (int)f->repetitions,
+                              .isa = session->isa,
+                              .pool = session->pool};
+    for (int i = 0; i < list->count; i++) {
+        WN_TRY(wn_bench_problem_run(&bench, &list->problems[i], stdout, csv));
+        fflush(stdout);
+    }
+    return wn_ok();
+}
+
+/* How many of the words are networks. A word that is neither that nor looks like a descriptor is a network
+ * that does not exist. */
+static wn_status count_networks(char **words, int count, int *networks) {
+    *networks = 0;
+    for (int i = 0; i < count; i++) {
+        const wn_net *net = wn_net_find(words[i]);
+        const char *channels = strstr(words[i], "ic");
+        if (!net && (!channels || strspn(channels + 2, "-0123456789") == 0))
+            return wn_network_find(words[i], &net);
+        *networks += net != NULL;
+    }
+    return wn_ok();
+}
+
+static wn_status bench(const wn_command *command, int argc, char **argv) {
+    flags f = {.repetitions = 7};
+    int words, networks;
+    bool help;
+    WN_TRY(read_flags(command, argc, argv, &f, &words, &help));
+    if (help)
+        return wn_ok();
+    if (words == 0 && !f.file)
+        return wn_error(WN_ERROR_USAGE, "bench: found no network and no problem, expected winnow bench %s",
+                        command->usage);
+    WN_TRY(count_networks(argv, words, &networks));
+    if (networks > 0 && (networks < words || f.file))
+        return wn_error(WN_ERROR_USAGE, "bench: found networks and problems, expected one kind at a time");
+    wn_session session = {.pool = NULL};
+    wn_csv csv = {.file = NULL};
+    wn_problem_list list;
+    WN_TRY(wn_problem_list_create(&list));
+    wn_status status = networks ? wn_ok() : read_problems(&f, argv, words, &list);
+    if (!wn_failed(status))
+        status = wn_session_open(f.isa, f.threads, &session);
+    if (!wn_failed(status) && f.csv)
+        status = wn_csv_open(f.csv, networks ? WN_BENCH_NET_HEADER : WN_BENCH_PROBLEM_HEADER, &csv);
+    if (!wn_failed(status))
+        status = networks ? bench_networks(&f, &session, argv, networks, f.csv ? &csv : NULL)
+                          : bench_problems(&f, &session, &list, f.csv ? &csv : NULL);
+    wn_status closed = wn_csv_close(&csv);
+    wn_problem_list_free(&list);
+    wn_session_close(&session);
+    return wn_failed(status) ? status : closed;
+}
+
+const wn_command wn_command_bench = {"bench", "NET...|PROBLEM... [options]",
+                                     "time a network step by step, or the implementations of one problem",
+                                     details, bench};

@@ -1,0 +1,90 @@
+/* The subcommands, and what they share: threads and ISA, networks by name, the tuning database. */
+#ifndef WN_CLI_H
+#define WN_CLI_H
+
+#include "nets.h"
+#include "options.h"
+#include "pool.h"
+#include "tune.h"
+#include <stddef.h>
+#include <stdio.h>
+#include <winnow/model.h>
+
+extern const wn_command wn_command_train, wn_command_tune, wn_command_bench, wn_command_summary,
+    wn_command_list, wn_command_info;
+
+enum { WN_COUNT_MAX = 1000000000, WN_SIZE_MAX = 1000000, WN_THREADS_MAX = 1024 };
+
+/* Number of entries of an array. */
+#define WN_COUNT_OF(array) ((int)(sizeof(array) / sizeof((array)[0])))
+
+/* Rows of option tables that several subcommands have. */
+#define WN_OPTION_THREADS(variable)                                                                          \
+    {                                                                                                        \
+        .name = "--threads", .kind = WN_OPTION_WHOLE, .value = (variable), .argument = "T", .low = 1,        \
+        .high = WN_THREADS_MAX, .help = "threads (default: the CPUs this process may use)"                   \
+    }
+#define WN_OPTION_ISA(variable)                                                                              \
+    {                                                                                                        \
+        .name = "--isa", .kind = WN_OPTION_TEXT, .value = (variable), .argument = "I",                       \
+        .help = "portable, avx2 or avx512 (default: WINNOW_ISA, else the best of this CPU)"                  \
+    }
+#define WN_OPTION_SIZE(variable)                                                                             \
+    {                                                                                                        \
+        .name = "--size", .kind = WN_OPTION_WHOLE, .value = (variable), .argument = "S", .low = 1,           \
+        .high = WN_SIZE_MAX, .help = "height and width of the input (default: the network's)"                \
+    }
+#define WN_OPTION_BATCH(variable)                                                                            \
+    {                                                                                                        \
+        .name = "--batch-size", .kind = WN_OPTION_WHOLE, .value = (variable), .argument = "B", .low = 1,     \
+        .high = WN_COUNT_MAX, .help = "images in a batch (default: the network's)"                           \
+    }
+#define WN_OPTION_DB(variable)                                                                               \
+    {                                                                                                        \
+        .name = "--db", .kind = WN_OPTION_TEXT, .value = (variable), .argument = "FILE",                     \
+        .help = "tuning database (default: WINNOW_DB, else winnow/tune.db in the cache folder)"              \
+    }
+#define WN_OPTION_CSV(variable)                                                                              \
+    {                                                                                                        \
+        .name = "--csv", .kind = WN_OPTION_TEXT, .value = (variable), .argument = "FILE",                    \
+        .help = "also write the figures as CSV"                                                              \
+    }
+
+/* Where a command runs: made from --isa and --threads. */
+typedef struct wn_session {
+    wn_isa isa;
+    wn_pool *pool;
+    wn_machine machine;
+    char fingerprint[256];
+} wn_session;
+
+/* isa NULL and threads 0 take the defaults. Errors: those of wn_isa_select and wn_pool_create. */
+wn_status wn_session_open(const char *isa, int64_t threads, wn_session *session);
+void wn_session_close(wn_session *session);
+
+/* Opens the database at path (NULL: the default one) and says on stderr what in it could not be used. */
+wn_status wn_session_database(const wn_session *session, const char *path, wn_tune_db **db);
+
+/* The network of a name. Errors: USAGE, listing the known ones. */
+wn_status wn_network_find(const char *name, const wn_net **net);
+
+/* A network's graph and parameters, as the teaching data sets shape it: one channel, ten classes. */
+typedef struct wn_network {
+    const wn_net *net;
+    int size, batch;
+    wn_graph *graph;
+    wn_model *model;
+} wn_network;
+
+/* size and batch 0 take the network's defaults. Errors: USAGE for an unknown name, the graph's, MEMORY. */
+wn_status wn_network_open(const char *name, int64_t size, int64_t batch, wn_network *network);
+void wn_network_close(wn_network *network);
+
+/* Compiles a tape of the network on the session's pool with the database's picks (db NULL: the heuristic). */
+wn_status wn_network_tape(const wn_network *network, const wn_session *session, wn_tune_db *db, bool training,
+                          wn_tape **tape);
+
+/* "3.2 GB", "12 KB": at most three digits before the point. */
+const char *wn_bytes_text(double bytes, char text[static 16]);
+
+#endif

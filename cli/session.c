@@ -1,0 +1,96 @@
+/* What subcommands share: threads and ISA, the database, networks by name. */
+#include "cli.h"
+#include <limits.h>
+#include <string.h>
+
+wn_status wn_session_open(const char *isa, int64_t threads, wn_session *session) {
+    *session = (wn_session){.pool = NULL};
+    WN_TRY(wn_isa_select(isa, &session->isa));
+    int used = threads ? (int)threads : wn_threads_default();
+    wn_machine_read(&session->machine);
+    wn_machine_fingerprint(&session->machine, session->isa, used, session->fingerprint,
+                           sizeof session->fingerprint);
+    return wn_pool_create(used, &session->pool);
+}
+
+void wn_session_close(wn_session *session) {
+    wn_pool_destroy(session->pool);
+    session->pool = NULL;
+}
+
+wn_status wn_session_database(const wn_session *session, const char *path, wn_tune_db **db) {
+    char found[PATH_MAX];
+    *db = NULL;
+    if (!path) {
+        WN_TRY(wn_tune_db_default_path(found, sizeof found));
+        path = found;
+    }
+    WN_TRY(wn_tune_db_open(path, session->fingerprint, db));
+    int skipped = wn_tune_db_skipped(*db), foreign = wn_tune_db_foreign(*db), stale = wn_tune_db_stale(*db);
+    if (skipped)
+        fprintf(stderr, "%s: %d damaged or unknown lines skipped\n", path, skipped);
+    if (stale)
+        fprintf(stderr, "%s: %d records of other versions of the kernels ignored\n", path, stale);
+    if (foreign && wn_tune_db_records(*db) == 0)
+        fprintf(stderr, "%s: all %d records are of other machines, ISAs or numbers of threads\n", path,
+                foreign);
+    return wn_ok();
+}
+
+wn_status wn_network_find(const char *name, const wn_net **net) {
+    *net = wn_net_find(name);
+    if (*net)
+        return wn_ok();
+    char known[320] = "";
+    for (const wn_net *n = wn_nets; n->name; n++) {
+        size_t used = strlen(known);
+        snprintf(known + used, sizeof known - used, "%s%s", used ? ", " : "", n->name);
+    }
+    return wn_error(WN_ERROR_USAGE, "%.64s: unknown network, expected one of %s", name, known);
+}
+
+wn_status wn_network_open(const char *name, int64_t size, int64_t batch, wn_network *network) {
+    *network = (wn_network){.net = NULL};
+    WN_TRY(wn_network_find(name, &network->net));
+    network->size = size ? (int)size : network->net->default_size;
+    network->batch = batch ? (int)batch : network->net->default_batch;
+    network->graph = wn_graph_create();
+    if (!network->graph)
+        return wn_error(WN_ERROR_MEMORY, "%s: no memory for its graph", name);
+    wn_net_options options = {.channels = 1, .height = network->size, .width = network->size, .classes = 10};
+    network->net->build(network->graph, &options);
+    wn_status status = wn_model_create(network->graph, &network->model);
+    if (wn_failed(status))
+        wn_network_close(network);
+    else
+        wn_model_initialise(network->model, WN_INIT_XAVIER_UNIFORM, 1);
+    return status;
+}
+
+void wn_network_close(wn_network *network) {
+    wn_model_destroy(network->model);
+    wn_graph_destroy(network->graph);
+    network->model = NULL;
+    network->graph = NULL;
+}
+
+wn_status wn_network_tape(const wn_network *network, const wn_session *session, wn_tune_db *db, bool training,
+                          wn_tape **tape) {
+    wn_tape_options options = {.batch = network->batch,
+                               .training = training,
+                               .isa = session->isa,
+                               .pool = session->pool,
+                               .pick = wn_tune_pick,
+                               .pick_context = db,
+                               .seed = 1};
+    return wn_tape_compile(network->model, &options, tape);
+}
+
+const char *wn_bytes_text(double bytes, char text[static 16]) {
+    static const char *const units[] = {"B", "KB", "MB", "GB", "TB"};
+    int unit = 0;
+    for (; bytes >= 1000 && unit < WN_COUNT_OF(units) - 1; unit++)
+        bytes /= 1000;
+    snprintf(text, 16, unit ? "%.3g %s" : "%.0f %s", bytes, units[unit]);
+    return text;
+}

@@ -1,0 +1,139 @@
+/* winnow train: options in, the trainer's work, nothing else. */
+#include "cli.h"
+#include "clock.h"
+#include "trainer.h"
+#include <unistd.h>
+
+static const char details[] =
+    "Trains NET on a folder with the four IDX files of MNIST or Fashion-MNIST (raw or .gz), or on the\n"
+    "embedded synthetic digits. Convolutions run with the tuning database's picks (see winnow tune) where "
+    "it\n"
+    "has one. The CSV file has a row for every step and every epoch:\n  " WN_TRAIN_CSV_HEADER;
+
+typedef struct flags {
+    const char *data, *isa, *csv, *db;
+    int64_t size, batch, epochs, seed, threads, limit, test_limit;
+    double lr, momentum, weight_decay;
+    int optimizer;
+} flags;
+
+static wn_status read_flags(const wn_command *command, int argc, char **argv, flags *f, int *words,
+                            bool *help) {
+    static const char *const optimizers[] = {"sgd", "adam", NULL}; /* in the order of wn_optimizer */
+    const wn_option options[] = {
+        {.name = "--data",
+         .kind = WN_OPTION_TEXT,
+         .value = &f->data,
+         .argument = "DIR|synthetic",
+         .help = "training and test images (default: synthetic)"},
+        WN_OPTION_SIZE(&f->size),
+        WN_OPTION_BATCH(&f->batch),
+        {.name = "--epochs",
+         .kind = WN_OPTION_WHOLE,
+         .value = &f->epochs,
+         .argument = "E",
+         .low = 1,
+         .high = WN_COUNT_MAX,
+         .help = "passes over the training images (default: 10)"},
+        {.name = "--lr",
+         .kind = WN_OPTION_REAL,
+         .value = &f->lr,
+         .argument = "L",
+         .low = 1e-12,
+         .high = 1e6,
+         .help = "learning rate (default: the network's with sgd, 0.001 with adam)"},
+        {.name = "--optimizer",
+         .kind = WN_OPTION_CHOICE,
+         .value = &f->optimizer,
+         .argument = "sgd|adam",
+         .choices = optimizers,
+         .help = "how weights are updated (default: sgd)"},
+        {.name = "--momentum",
+         .kind = WN_OPTION_REAL,
+         .value = &f->momentum,
+         .argument = "M",
+         .high = 1,
+         .help = "of sgd (default: 0)"},
+        {.name = "--weight-decay",
+         .kind = WN_OPTION_REAL,
+         .value = &f->weight_decay,
+         .argument = "D",
+         .high = 1e6,
+         .help = "added to the gradient, times the weights (default: 0)"},
+        {.name = "--seed",
+         .kind = WN_OPTION_WHOLE,
+         .value = &f->seed,
+         .argument = "S",
+         .high = 9e15,
+         .help = "of weights, order of images and dropout (default: 1)"},
+        {.name = "--limit",
+         .kind = WN_OPTION_WHOLE,
+         .value = &f->limit,
+         .argument = "N",
+         .low = 1,
+         .high = WN_COUNT_MAX,
+         .help = "use the first N training images only"},
+        {.name = "--test-limit",
+         .kind = WN_OPTION_WHOLE,
+         .value = &f->test_limit,
+         .argument = "N",
+         .low = 1,
+         .high = WN_COUNT_MAX,
+         .help = "use the first N test images only"},
+        WN_OPTION_THREADS(&f->threads),
+        WN_OPTION_ISA(&f->isa),
+        WN_OPTION_DB(&f->db),
+        WN_OPTION_CSV(&f->csv),
+    };
+    return wn_options_read(command, options, WN_COUNT_OF(options), argc, argv, words, help);
+}
+
+static wn_status train(const wn_command *command, int argc, char **argv) {
+    double started = wn_seconds();
+    flags f = {.seed = 1};
+    int words;
+    bool help;
+    WN_TRY(read_flags(command, argc, argv, &f, &words, &help));
+    if (help)
+        return wn_ok();
+    if (words != 1)
+        return wn_error(WN_ERROR_USAGE, "train: found %d networks, expected one: winnow train %s", words,
+                        command->usage);
+    const wn_net *net;
+    WN_TRY(wn_network_find(argv[0], &net));
+    wn_session session;
+    wn_tune_db *db = NULL;
+    WN_TRY(wn_session_open(f.isa, f.threads, &session));
+    wn_status status = wn_session_database(&session, f.db, &db);
+    if (wn_failed(status))
+        goto done;
+    wn_train_options options = {.net = net->name,
+                                .data = f.data,
+                                .limit = f.limit,
+                                .test_limit = f.test_limit,
+                                .size = (int)f.size,
+                                .batch = (int)f.batch,
+                                .epochs = (int)f.epochs,
+                                .lr = (float)f.lr,
+                                .optimizer = (wn_optimizer)f.optimizer,
+                                .momentum = (float)f.momentum,
+                                .weight_decay = (float)f.weight_decay,
+                                .seed = (uint64_t)f.seed,
+                                .pool = session.pool,
+                                .isa = session.isa,
+                                .pick = wn_tune_pick,
+                                .pick_context = db,
+                                .csv = f.csv,
+                                .log = stdout,
+                                .terminal = isatty(STDOUT_FILENO) == 1,
+                                .started = started};
+    wn_train_result result;
+    status = wn_train(&options, &result);
+done:
+    wn_tune_db_close(db);
+    wn_session_close(&session);
+    return status;
+}
+
+const wn_command wn_command_train = {"train", "NET [options]",
+                                     "train a network and report loss, accuracy and speed", details, train};
