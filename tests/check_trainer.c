@@ -1,0 +1,303 @@
+/* The training loop as a whole: it learns, depends on nothing but its options, reports what it did, and
+ * refuses or stops with one clear line. Small networks on the embedded data. */
+#include "check.h"
+#include "data.h"
+#include "pool.h"
+#include "trainer.h"
+
+#include <math.h>
+#include <regex.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+/* A run small enough for a test: two epochs of three batches of 64 and one of 8. */
+static wn_train_options small_run(wn_pool *pool) {
+    return (wn_train_options){.net = "mnist-cnn",
+                              .limit = 200,
+                              .test_limit = 130,
+                              .batch = 64,
+                              .epochs = 2,
+                              .optimizer = WN_OPTIMIZER_ADAM,
+                              .seed = 3,
+                              .pool = pool,
+                              .isa = wn_isa_detect()};
+}
+
+enum { SMALL_STEPS = 8, SMALL_EXAMPLES = 400 };
+
+static wn_pool *pool_of(int threads) {
+    wn_pool *pool = NULL;
+    wn_status status = wn_pool_create(threads, &pool);
+    if (wn_failed(status)) {
+        fprintf(stderr, "%s\n", status.message);
+        exit(1);
+    }
+    return pool;
+}
+
+static bool run(const wn_train_options *options, wn_train_result *result) {
+    wn_status status = wn_train(options, result);
+    return CHECK(!wn_failed(status), "%s", status.message);
+}
+
+static void check_learning(wn_pool *pool) {
+    wn_train_options options = small_run(pool);
+    wn_train_result result;
+    options.limit = 2000;
+    options.test_limit = 500;
+    options.epochs = 4;
+    options.lr = 0.003f;
+    if (run(&options, &result))
+        CHECK(result.test_accuracy > 0.6 && result.train_accuracy > 0.6 && result.loss < 1.2,
+              "after 4 epochs of 2000 images: loss %g, train accuracy %g, test accuracy %g", result.loss,
+              result.train_accuracy, result.test_accuracy);
+    /* The same with plain SGD and momentum: another path through the tape. */
+    options.optimizer = WN_OPTIMIZER_SGD;
+    options.momentum = 0.9f;
+    options.lr = 0.03f;
+    if (run(&options, &result))
+        CHECK(result.test_accuracy > 0.5, "with momentum: test accuracy %g", result.test_accuracy);
+}
+
+static bool same(const wn_train_result *a, const wn_train_result *b) {
+    return a->loss == b->loss && a->train_accuracy == b->train_accuracy &&
+           a->test_accuracy == b->test_accuracy;
+}
+
+static void check_repeatable(void) {
+    wn_train_result first, other;
+    for (int threads = 1; threads <= 3; threads++) {
+        wn_pool *pool = pool_of(threads);
+        wn_train_options options = small_run(pool);
+        if (run(&options, threads == 1 ? &first : &other) && threads > 1)
+            CHECK(same(&first, &other), "%d threads: loss %.17g, with 1 thread %.17g", threads, other.loss,
+                  first.loss);
+        if (threads == 1) {
+            options.eval_batch = 7;
+            if (run(&options, &other))
+                CHECK(same(&first, &other), "evaluation in batches of 7: %.17g, of 64: %.17g",
+                      other.test_accuracy, first.test_accuracy);
+            options.seed++;
+            if (run(&options, &other))
+                CHECK(other.loss != first.loss, "another seed gives the same loss %.17g", other.loss);
+        }
+        wn_pool_destroy(pool);
+    }
+    CHECK(first.steps == SMALL_STEPS && first.examples == SMALL_EXAMPLES && first.epochs == 2,
+          "%lld steps, %lld examples, %d epochs", (long long)first.steps, (long long)first.examples,
+          first.epochs);
+    CHECK(first.examples_per_second > 0 && first.training_seconds > 0 && first.evaluating_seconds > 0 &&
+              first.preparing_seconds > 0 &&
+              first.seconds_to_here >=
+                  first.training_seconds + first.evaluating_seconds + first.preparing_seconds,
+          "times do not add up: %g s to here, %g training, %g evaluating, %g preparing",
+          first.seconds_to_here, first.training_seconds, first.evaluating_seconds, first.preparing_seconds);
+}
+
+typedef struct csv_row {
+    char kind[8], test_accuracy[16];
+    int epoch;
+    long long step, examples;
+    double loss, train_accuracy, lr, seconds_step, seconds_total;
+} csv_row;
+
+static bool read_row(const char *line, csv_row *row) {
+    int end = 0;
+    row->test_accuracy[0] = '\0';
+    if (sscanf(line, "%7[a-z],%d,%lld,%lld,%lf,%lf,%n", row->kind, &row->epoch, &row->step, &row->examples,
+               &row->loss, &row->train_accuracy, &end) != 6)
+        return false;
+    const char *rest = line + end;
+    size_t length = strcspn(rest, ",");
+    snprintf(row->test_accuracy, sizeof row->test_accuracy, "%.*s", (int)length, rest);
+    return sscanf(rest + length, ",%lf,%lf,%lf%n", &row->lr, &row->seconds_step, &row->seconds_total, &end) ==
+               3 &&
+           strcmp(rest + length + end, "\n") == 0;
+}
+
+/* Rows of steps and epochs in order, whose sums agree with each other and with the result. */
+static void check_csv(wn_pool *pool) {
+    char path[] = "/tmp/check_trainer_XXXXXX", line[256];
+    int handle = mkstemp(path);
+    if (!CHECK(handle >= 0, "%s cannot be created", path))
+        return;
+    close(handle);
+    wn_train_options options = small_run(pool);
+    options.csv = path;
+    wn_train_result result;
+    bool ran = run(&options, &result);
+    FILE *file = fopen(path, "r");
+    CHECK(fgets(line, sizeof line, file) && strcmp(line, WN_TRAIN_CSV_HEADER "\n") == 0, "header: %s", line);
+    csv_row row = {.kind = ""};
+    double loss = 0, correct = 0, last_total = 0;
+    long long steps = 0, examples = 0, epoch_began = 0;
+    int epochs = 0;
+    while (fgets(line, sizeof line, file)) {
+        if (!CHECK(read_row(line, &row), "not a row: %s", line))
+            continue;
+        if (strcmp(row.kind, "step") == 0) {
+            long long batch = row.examples - examples;
+            CHECK(row.step == ++steps && row.epoch == epochs + 1, "%s", line);
+            CHECK(batch == (steps % 4 ? 64 : 8), "batch of %lld: %s", batch, line);
+            CHECK(row.test_accuracy[0] == '\0', "test accuracy in a step: %s", line);
+            loss += row.loss * (double)batch;
+            correct += row.train_accuracy * (double)batch;
+            examples = row.examples;
+        } else {
+            double of = (double)(examples - epoch_began);
+            CHECK(strcmp(row.kind, "epoch") == 0 && row.epoch == ++epochs && row.step == steps &&
+                      row.examples == examples,
+                  "%s", line);
+            CHECK(fabs(row.loss - loss / of) < 1e-6, "epoch's loss %.9g, its steps' mean %.9g", row.loss,
+                  loss / of);
+            CHECK(fabs(row.train_accuracy - correct / of) < 1e-5, "epoch's accuracy %g, its steps' mean %g",
+                  row.train_accuracy, correct / of);
+            loss = correct = 0;
+            epoch_began = examples;
+        }
+        CHECK(row.lr > 0.00099 && row.lr < 0.00101 && row.seconds_step > 0 && row.seconds_total >= last_total,
+              "%s", line);
+        last_total = row.seconds_total;
+    }
+    CHECK(steps == SMALL_STEPS && epochs == 2, "%lld steps and %d epochs, expected %d and 2", steps, epochs,
+          SMALL_STEPS);
+    if (ran)
+        CHECK(fabs(row.loss - result.loss) < 1e-6 &&
+                  fabs(atof(row.test_accuracy) - result.test_accuracy) < 1e-5,
+              "last row: loss %g, test accuracy %s; result: %g, %g", row.loss, row.test_accuracy, result.loss,
+              result.test_accuracy);
+    fclose(file);
+    unlink(path);
+}
+
+/* Runs into an error that must have this code and hold these parts. */
+static void expect_error(const wn_train_options *options, const char *what, wn_code code,
+                         const char *const parts[4]) {
+    wn_train_result result;
+    wn_status status = wn_train(options, &result);
+    CHECK(status.code == code, "%s: code %d, expected %d: %s", what, status.code, code, status.message);
+    for (int i = 0; i < 4 && parts[i]; i++)
+        CHECK(strstr(status.message, parts[i]), "%s: '%s' lacks '%s'", what, status.message, parts[i]);
+}
+
+#define ERROR(options, what, code, ...) expect_error(options, what, code, (const char *const[4]){__VA_ARGS__})
+
+static void check_unwritable_csv(wn_pool *pool) {
+    wn_train_options options = small_run(pool);
+    FILE *log = tmpfile();
+    options.log = log;
+    options.csv = "/nowhere/at/all/run.csv";
+    ERROR(&options, "no such folder", WN_ERROR_IO, options.csv, "No such file");
+    options.csv = "/dev/full";
+    ERROR(&options, "full disk at the header", WN_ERROR_IO, "/dev/full", "No space left");
+    CHECK(ftell(log) == 0, "the log has %ld bytes, expected none before the CSV file is open", ftell(log));
+    fclose(log);
+
+    /* A disk that fills up during the run: the limit on the size of files stands in for it. */
+    char path[] = "/tmp/check_trainer_XXXXXX";
+    int handle = mkstemp(path);
+    if (!CHECK(handle >= 0, "%s cannot be created", path))
+        return;
+    close(handle);
+    struct rlimit before, small;
+    getrlimit(RLIMIT_FSIZE, &before);
+    small = before;
+    small.rlim_cur = sizeof WN_TRAIN_CSV_HEADER + 100;
+    void (*handler)(int) = signal(SIGXFSZ, SIG_IGN);
+    setrlimit(RLIMIT_FSIZE, &small);
+    options.log = NULL;
+    options.csv = path;
+    ERROR(&options, "full disk at a row", WN_ERROR_IO, path, "cannot write the row of step 2",
+          "File too large");
+    setrlimit(RLIMIT_FSIZE, &before);
+    signal(SIGXFSZ, handler);
+    unlink(path);
+}
+
+static void check_divergence(wn_pool *pool) {
+    wn_train_options options = small_run(pool);
+    options.optimizer = WN_OPTIMIZER_SGD;
+    options.lr = 1e30f;
+    ERROR(&options, "enormous learning rate", WN_ERROR_INVALID, "mnist-cnn: the loss became",
+          "of epoch 1 with learning rate 1e+30", "finite number");
+}
+
+static void check_refused_options(wn_pool *pool) {
+    wn_train_options options;
+#define WITH(field, bad, ...)                                                                                \
+    options = small_run(pool);                                                                               \
+    options.field = bad;                                                                                     \
+    ERROR(&options, #field " " #bad, __VA_ARGS__)
+    WITH(net, "resnet-18", WN_ERROR_USAGE, "unknown network 'resnet-18'", "lenet, mnist-cnn");
+    WITH(net, NULL, WN_ERROR_USAGE, "unknown network ''");
+    WITH(pool, NULL, WN_ERROR_INVALID, "thread pool");
+    WITH(size, -1, WN_ERROR_INVALID, "size is -1", "1 to 16384");
+    WITH(size, 1 << 30, WN_ERROR_INVALID, "size is 1.07374e+09", "1 to 16384");
+    WITH(size, 1, WN_ERROR_INVALID, "");
+    WITH(batch, -64, WN_ERROR_INVALID, "batch size is -64", "at least 1");
+    WITH(batch, 201, WN_ERROR_INVALID, "limit is 200", "batch size 201");
+    WITH(eval_batch, -1, WN_ERROR_INVALID, "evaluation batch size is -1");
+    WITH(epochs, -2, WN_ERROR_INVALID, "epochs is -2");
+    WITH(lr, -0.5f, WN_ERROR_INVALID, "learning rate is -0.5", "above 0");
+    WITH(lr, NAN, WN_ERROR_INVALID, "learning rate is", "above 0");
+    WITH(momentum, 1, WN_ERROR_INVALID, "momentum is 1", "0 to below 1");
+    WITH(weight_decay, INFINITY, WN_ERROR_INVALID, "weight decay is inf");
+    WITH(limit, -1, WN_ERROR_INVALID, "limit is -1");
+    WITH(test_limit, -1, WN_ERROR_INVALID, "test limit is -1");
+    WITH(data, "/nowhere/at/all", WN_ERROR_IO, "/nowhere/at/all: No such file");
+#undef WITH
+    options = small_run(pool);
+    options.limit = 0;
+    options.batch = WN_SYNTHETIC_TRAIN + 1;
+    ERROR(&options, "batch larger than the data", WN_ERROR_INVALID, "batch size is 10001",
+          "10000 training images");
+}
+
+static bool matches(const char *pattern, const char *text) {
+    regex_t compiled;
+    if (regcomp(&compiled, pattern, REG_EXTENDED | REG_NOSUB | REG_NEWLINE) != 0)
+        return false;
+    bool found = regexec(&compiled, text, 0, NULL, 0) == 0;
+    regfree(&compiled);
+    return found;
+}
+
+/* The lines people and scripts read: one per epoch, the closing line in its exact form, the time to here. */
+static void check_log(wn_pool *pool) {
+    for (int terminal = 0; terminal <= 1; terminal++) {
+        char text[4096];
+        wn_train_options options = small_run(pool);
+        wn_train_result result;
+        options.log = tmpfile();
+        options.terminal = terminal;
+        run(&options, &result);
+        rewind(options.log);
+        text[fread(text, 1, sizeof text - 1, options.log)] = '\0';
+        fclose(options.log);
+        CHECK(matches("^loss [0-9]+\\.[0-9]{3}, train acc [01]\\.[0-9]{3}, test acc [01]\\.[0-9]{3}, "
+                      "[0-9]+\\.[0-9] examples/sec$",
+                      text),
+              "no closing line in:\n%s", text);
+        CHECK(matches("^[0-9.]+ s from start to here: loading ", text), "no time to here in:\n%s", text);
+        CHECK(strstr(text, "epoch 1/2: loss ") && strstr(text, "epoch 2/2: loss "), "no epochs in:\n%s",
+              text);
+        if (!terminal)
+            CHECK(!strchr(text, '\r') && !strchr(text, '\033'), "control characters off a terminal:\n%s",
+                  text);
+    }
+}
+
+int main(void) {
+    check_repeatable();
+    wn_pool *pool = pool_of(2);
+    check_learning(pool);
+    check_csv(pool);
+    check_unwritable_csv(pool);
+    check_divergence(pool);
+    check_refused_options(pool);
+    check_log(pool);
+    wn_pool_destroy(pool);
+    return check_finish("check_trainer");
+}
