@@ -19,7 +19,8 @@
  *   bytes           operands read and written once each
  *   min_seconds, median_seconds   over the repetitions
  *   gflops          flops / median / 1e9
- *   percent_of_peak median over the repetitions of the share of the peak measured next to each
+ *   percent_of_peak median over the repetitions of the share of the peak measured beside each (the higher of
+ *                   one taken before and one after)
  *   gbytes          bytes / median / 1e9
  *   peak_gflops     median of the measured peaks
  *   repetitions */

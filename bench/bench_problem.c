@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const double peak_slice = 0.005; /* seconds of measuring the peak before each round */
+static const double peak_slice = 0.02; /* seconds of measuring the peak before and after each round */
 
 typedef struct table {
     const wn_bench_problem *bench;
@@ -112,25 +112,30 @@ static void measure_rounds(table *t, wn_measure *measure) {
     for (int i = 0; i < t->count; i++)
         if (t->runner[i] >= 0)
             wn_measure_run(measure, t->runner[i]); /* warm-up */
+    double before = wn_peak_flops(t->bench->pool, t->bench->isa, peak_slice);
     for (int round = 0; round < t->bench->repetitions; round++) {
-        t->peak[round] = wn_peak_flops(t->bench->pool, t->bench->isa, peak_slice);
         wn_race_shuffle(0, round, t->order, t->count);
         for (int i = 0; i < t->count; i++) {
             int candidate = t->order[i];
             if (t->runner[candidate] >= 0)
                 times_of(t, candidate)[round] = wn_measure_run(measure, t->runner[candidate]);
         }
+        double after = wn_peak_flops(t->bench->pool, t->bench->isa, peak_slice);
+        t->peak[round] = fmax(before, after);
+        before = after;
     }
 }
 
-/* Medians and shares of the peak, then ratios to the candidate with the best median, and the order of the
- * report: by ratio, refused ones last. */
+/* Medians and shares of the peak, then ratios to the fastest, and the order of the report: by ratio, refused
+ * ones last. */
 static void summarise(table *t) {
-    int best = -1, repetitions = t->bench->repetitions;
+    int repetitions = t->bench->repetitions;
+    bool timed[WN_TUNE_MAX_CANDIDATES] = {false};
     for (int i = 0; i < t->count; i++) {
         wn_candidate *candidate = &t->candidates[i];
         t->order[i] = i;
-        if (t->runner[i] < 0)
+        timed[i] = t->runner[i] >= 0;
+        if (!timed[i])
             continue;
         for (int r = 0; r < repetitions; r++)
             t->scratch[r] = 100 * t->flops / times_of(t, i)[r] / t->peak[r];
@@ -139,13 +144,12 @@ static void summarise(table *t) {
         candidate->median_seconds = wn_median(t->scratch, repetitions);
         candidate->min_seconds = t->scratch[0];
         candidate->rounds = repetitions;
-        if (best < 0 || candidate->median_seconds < t->candidates[best].median_seconds)
-            best = i;
     }
+    int best = wn_paired_best(t->seconds, repetitions, repetitions, t->count, timed, t->scratch);
     for (int i = 0; i < t->count; i++)
         t->candidates[i].ratio =
-            t->runner[i] < 0 ? (double)INFINITY
-                             : wn_paired_ratio(times_of(t, i), times_of(t, best), repetitions, t->scratch);
+            !timed[i] ? (double)INFINITY
+                      : wn_paired_ratio(times_of(t, i), times_of(t, best), repetitions, t->scratch);
     for (int i = 1; i < t->count; i++) /* insertion sort: few entries, and ties keep the registry's order */
         for (int j = i; j > 0; j--) {
             int left = t->order[j - 1], right = t->order[j];
@@ -163,6 +167,14 @@ static void flags_text(const wn_problem *problem, char text[static 40]) {
         memmove(text, text + 1, strlen(text));
 }
 
+/* The config in words; empty for an implementation that was refused before it had one. */
+static void config_text(const wn_candidate *candidate, char *text, size_t size) {
+    static const wn_config none;
+    text[0] = '\0';
+    if (!candidate->refusal[0] || memcmp(&candidate->plan.config, &none, sizeof none) != 0)
+        wn_config_format(candidate->plan.impl, &candidate->plan.config, text, size);
+}
+
 static void write_row(const table *t, int i, double peak, wn_csv *csv) {
     const wn_candidate *candidate = &t->candidates[i];
     wn_problem unnamed = *t->problem;
@@ -170,7 +182,7 @@ static void write_row(const table *t, int i, double peak, wn_csv *csv) {
     char flags[40], problem[320], config[256];
     flags_text(t->problem, flags);
     wn_problem_format(&unnamed, problem, sizeof problem);
-    wn_config_format(candidate->plan.impl, &candidate->plan.config, config, sizeof config);
+    config_text(candidate, config, sizeof config);
     bool timed = candidate->rounds > 0;
     wn_csv_text(csv, t->bench->fingerprint);
     wn_csv_text(csv, wn_isa_name(t->bench->isa));
@@ -197,14 +209,14 @@ static void write_row(const table *t, int i, double peak, wn_csv *csv) {
 static void print_row(const table *t, int i, FILE *out) {
     const wn_candidate *candidate = &t->candidates[i];
     char config[256], label[300];
-    wn_config_format(candidate->plan.impl, &candidate->plan.config, config, sizeof config);
+    config_text(candidate, config, sizeof config);
     snprintf(label, sizeof label, "%s %s", candidate->plan.impl->name, config);
     if (candidate->rounds > 0)
-        fprintf(out, "  %-40s %10.3f %10.3f %9.1f %6.1f %7.3f %11.2f\n", label, candidate->min_seconds * 1e3,
+        fprintf(out, "  %-58s %10.3f %10.3f %9.1f %6.1f %7.3f %12.2f\n", label, candidate->min_seconds * 1e3,
                 candidate->median_seconds * 1e3, t->flops / candidate->median_seconds * 1e-9, t->percent[i],
                 candidate->ratio, (double)candidate->plan.workspace_bytes * 1e-6);
     else
-        fprintf(out, "  %-40s refused: %s\n", label, candidate->refusal);
+        fprintf(out, "  %-58s refused: %s\n", label, candidate->refusal);
 }
 
 static void report(table *t, FILE *out, wn_csv *csv) {
@@ -215,7 +227,7 @@ static void report(table *t, FILE *out, wn_csv *csv) {
     fprintf(out, "\n%s %s\n%s, %d threads, %.3f GFLOP, peak of the FMA loop beside it %.1f GFLOP/s\n",
             wn_direction_name(t->problem->direction), problem, wn_isa_name(t->bench->isa),
             wn_pool_threads(t->bench->pool), t->flops * 1e-9, peak * 1e-9);
-    fprintf(out, "  %-40s %10s %10s %9s %6s %7s %11s\n", "implementation", "min ms", "median ms", "GFLOP/s",
+    fprintf(out, "  %-58s %10s %10s %9s %6s %7s %12s\n", "implementation", "min ms", "median ms", "GFLOP/s",
             "% peak", "to best", "workspace MB");
     for (int i = 0; i < t->count; i++) {
         print_row(t, t->order[i], out);

@@ -84,7 +84,7 @@ void wn_network_close(wn_network *network);
 wn_status wn_network_tape(const wn_network *network, const wn_session *session, wn_tune_db *db, bool training,
                           wn_tape **tape);
 
-/* "3.2 GB", "12 KB": at most three digits before the point. */
+/* "3.2 GiB", "512 KiB": with four digits at most. */
 const char *wn_bytes_text(double bytes, char text[static 16]);
 
 #endif

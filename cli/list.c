@@ -4,7 +4,8 @@
 
 static wn_status list_networks(void) {
     printf("networks (one channel in, ten classes out)\n");
-    printf("  %-14s %5s %6s %6s %12s %9s  %s\n", "name", "size", "batch", "lr", "parameters", "MMAC", "");
+    printf("  %-14s %5s %6s %6s %12s %9s  %s\n", "name", "size", "batch", "lr", "parameters", "MMAC",
+           "what it is");
     for (const wn_net *net = wn_nets; net->name; net++) {
         wn_network network;
         WN_TRY(wn_network_open(net->name, 0, 0, &network));

@@ -87,10 +87,10 @@ wn_status wn_network_tape(const wn_network *network, const wn_session *session, 
 }
 
 const char *wn_bytes_text(double bytes, char text[static 16]) {
-    static const char *const units[] = {"B", "KB", "MB", "GB", "TB"};
+    static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
     int unit = 0;
-    for (; bytes >= 1000 && unit < WN_COUNT_OF(units) - 1; unit++)
-        bytes /= 1000;
-    snprintf(text, 16, unit ? "%.3g %s" : "%.0f %s", bytes, units[unit]);
+    for (; bytes >= 1024 && unit < WN_COUNT_OF(units) - 1; unit++)
+        bytes /= 1024;
+    snprintf(text, 16, unit ? "%.4g %s" : "%.0f %s", bytes, units[unit]);
     return text;
 }

@@ -12,9 +12,6 @@ static const double hopeless = 3.0;
 /* Dropped while there are too few rounds for confidence in small differences: slower by this much each time.
  */
 static const double clearly_slower = 1.25;
-/* Nobody notices less than this; candidates this close are ties, so that noise does not choose the winner. */
-static const double tie = 1.02;
-
 enum { CONFIDENT_ROUNDS = 6 }; /* 2^-6 < 2 %: from here on the order-statistic bounds mean what they say */
 
 typedef struct race_state {
@@ -69,24 +66,17 @@ static void run_round(race_state *run) {
     run->rounds++;
 }
 
-static double median_time(const race_state *run, int candidate, double *min, int *valid) {
-    double sorted[WN_RACE_MAX_ROUNDS];
-    int count = 0;
-    for (int i = 0; i < run->rounds; i++)
-        if (times_of(run, candidate)[i] > 0)
-            sorted[count++] = times_of(run, candidate)[i];
-    double median = wn_median(sorted, count);
-    *min = count ? sorted[0] : NAN;
-    *valid = count;
-    return median;
-}
-
-/* The candidate with the lowest median time among those running; -1 when none has a valid time. */
-static int lowest_median(const race_state *run) {
-    int best = -1, valid;
-    double best_median = INFINITY, min;
-    for (int i = 0; i < run->race->candidates; i++) {
-        double median = run->running[i] ? median_time(run, i, &min, &valid) : NAN;
+/* The candidate with the lowest median time; -1 when none has a valid time. */
+static int lowest_median(const double *times, int stride, int rounds, int candidates, const bool *running,
+                         double *scratch) {
+    int best = -1;
+    double best_median = INFINITY;
+    for (int i = 0; i < candidates; i++) {
+        int valid = 0;
+        for (int r = 0; r < rounds && running[i]; r++)
+            if (times[i * stride + r] > 0)
+                scratch[valid++] = times[i * stride + r];
+        double median = wn_median(scratch, valid);
         if (median < best_median) {
             best_median = median;
             best = i;
@@ -95,28 +85,32 @@ static int lowest_median(const race_state *run) {
     return best;
 }
 
-/* The fastest so far; -1 when none has a valid time. Medians of times only say where to begin: a burst may
- * have hit one candidate and not the other, so whoever is ahead of it in paired rounds takes its place, until
- * nobody is. (Paired medians need not be transitive, hence the bound.) */
-static int leader(const race_state *run) {
-    int first = lowest_median(run);
-    for (int step = 0; step < run->race->candidates && first >= 0; step++) {
-        int ahead = first;
-        double best_ratio = 1, ratios[WN_RACE_MAX_ROUNDS];
-        for (int i = 0; i < run->race->candidates; i++) {
-            double ratio = run->running[i]
-                               ? wn_paired_ratio(times_of(run, i), times_of(run, first), run->rounds, ratios)
-                               : NAN;
-            if (ratio < best_ratio) {
-                best_ratio = ratio;
+int wn_paired_best(const double *times, int stride, int rounds, int candidates, const bool *running,
+                   double *scratch) {
+    int best = lowest_median(times, stride, rounds, candidates, running, scratch);
+    for (int step = 0; step < candidates && best >= 0; step++) {
+        int ahead = best;
+        double lowest = 1;
+        for (int i = 0; i < candidates; i++) {
+            if (!running[i])
+                continue;
+            double ratio = wn_paired_ratio(times + i * stride, times + best * stride, rounds, scratch);
+            if (ratio < lowest) {
+                lowest = ratio;
                 ahead = i;
             }
         }
-        if (ahead == first)
+        if (ahead == best)
             break;
-        first = ahead;
+        best = ahead;
     }
-    return first;
+    return best;
+}
+
+static int leader(const race_state *run) {
+    double scratch[WN_RACE_MAX_ROUNDS];
+    return wn_paired_best(run->times, WN_RACE_MAX_ROUNDS, run->rounds, run->race->candidates, run->running,
+                          scratch);
 }
 
 /* True when the sorted ratios to the leader say that a candidate has lost. */
@@ -125,7 +119,7 @@ static bool has_lost(const double *ratios, int pairs, double warm_up_ratio) {
         return false;
     if (pairs < WN_RACE_MIN_ROUNDS)
         return ratios[0] > hopeless && warm_up_ratio > hopeless;
-    return wn_median_lower(ratios, pairs) > (pairs < CONFIDENT_ROUNDS ? clearly_slower : tie);
+    return wn_median_lower(ratios, pairs) > (pairs < CONFIDENT_ROUNDS ? clearly_slower : WN_RACE_TIE);
 }
 
 /* Drops what has lost, and what has shown no valid time in three rounds. Returns true when the race is
@@ -147,7 +141,7 @@ static bool drop_losers(race_state *run) {
         }
         left++;
         if (i != first)
-            ties = ties && pairs >= CONFIDENT_ROUNDS && wn_median_upper(ratios, pairs) <= tie;
+            ties = ties && pairs >= CONFIDENT_ROUNDS && wn_median_upper(ratios, pairs) <= WN_RACE_TIE;
     }
     return left <= 1 || ties;
 }
@@ -161,13 +155,26 @@ static int choose(const race_state *run) {
         if (!run->running[i])
             continue;
         double ratio = wn_paired_ratio(times_of(run, i), times_of(run, first), run->rounds, ratios);
-        if (!(ratio <= tie))
+        if (!(ratio <= WN_RACE_TIE))
             continue;
         size_t mine = race->workspace_bytes[i], bests = race->workspace_bytes[best];
         if (mine < bests || (mine == bests && i < best))
             best = i;
     }
     return best;
+}
+
+/* What became of a candidate. */
+static wn_race_result result_of(const race_state *run, int candidate, int winner) {
+    double values[WN_RACE_MAX_ROUNDS];
+    wn_race_result result = {.finished = run->running[candidate]};
+    for (int r = 0; r < run->rounds; r++)
+        if (times_of(run, candidate)[r] > 0)
+            values[result.rounds++] = times_of(run, candidate)[r];
+    result.median = wn_median(values, result.rounds); /* sorts */
+    result.min = result.rounds ? values[0] : (double)NAN;
+    result.ratio = wn_paired_ratio(times_of(run, candidate), times_of(run, winner), run->rounds, values);
+    return result;
 }
 
 wn_status wn_race_run(const wn_race *race, wn_race_result *results, int *winner) {
@@ -199,12 +206,8 @@ wn_status wn_race_run(const wn_race *race, wn_race_result *results, int *winner)
     if (*winner < 0)
         status = wn_error(WN_ERROR_UNSUPPORTED, "race: none of %d candidates showed a time above zero",
                           race->candidates);
-    for (int i = 0; i < race->candidates && *winner >= 0; i++) {
-        double ratios[WN_RACE_MAX_ROUNDS];
-        results[i].median = median_time(&run, i, &results[i].min, &results[i].rounds);
-        results[i].ratio = wn_paired_ratio(times_of(&run, i), times_of(&run, *winner), run.rounds, ratios);
-        results[i].finished = run.running[i];
-    }
+    for (int i = 0; i < race->candidates && *winner >= 0; i++)
+        results[i] = result_of(&run, i, *winner);
 done:
     free(run.times);
     free(run.warm_up);

@@ -7,6 +7,10 @@
 #include <stdint.h>
 #include <winnow/status.h>
 
+/* Nobody notices less than this: candidates this close to each other are ties, settled by workspace and
+ * registry order, so that noise does not choose the winner. */
+#define WN_RACE_TIE 1.02
+
 enum { WN_RACE_MIN_ROUNDS = 3, WN_RACE_MAX_ROUNDS = 60 };
 
 typedef struct wn_race {
@@ -38,5 +42,12 @@ void wn_race_shuffle(uint64_t seed, int round, int *order, int count);
 /* Median of a[i] / b[i] over the rounds that have both (times above zero); NAN without one. scratch: count.
  */
 double wn_paired_ratio(const double *a, const double *b, int count, double *scratch);
+
+/* The fastest of candidates with times[i * stride + round], among those running; -1 when none has a time
+ * above zero. Medians only say where to begin: a burst may have hit one candidate and not another, so whoever
+ * is ahead in paired rounds takes its place until nobody is (a bounded number of times, since medians of
+ * ratios need not be transitive). scratch: rounds. */
+int wn_paired_best(const double *times, int stride, int rounds, int candidates, const bool *running,
+                   double *scratch);
 
 #endif
