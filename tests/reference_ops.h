@@ -83,7 +83,7 @@ typedef struct ref_dropout {
 } ref_dropout;
 void ref_dropout_add(const ref_dropout *dropout, const ref_tensor *x, const ref_tensor *y);
 
-/* Mean cross-entropy of softmax; adds its gradient to dlogits (data NULL: not wanted) and counts labels that
+/* Mean cross-entropy of softmax; adds its gradient to dlogits (NULL: not wanted) and counts labels that
  * are the first maximum in *correct (may be NULL). */
 double ref_loss(const ref_tensor *logits, const int32_t *labels, const ref_tensor *dlogits, int64_t *correct);
 
