@@ -10,7 +10,12 @@ wn_status wn_csv_open(const char *path, const char *header, wn_csv *csv) {
     if (!csv->file)
         return wn_error(WN_ERROR_IO, "%s: %s", path, strerror(errno));
     fprintf(csv->file, "%s\n", header);
-    return wn_ok();
+    if (fflush(csv->file) == 0) /* a full disk shows before the work */
+        return wn_ok();
+    int error = errno;
+    fclose(csv->file);
+    csv->file = NULL;
+    return wn_error(WN_ERROR_IO, "%s: %s", path, strerror(error));
 }
 
 static void separate(wn_csv *csv) {

@@ -17,11 +17,11 @@ typedef struct source {
 
 static wn_status read_word(wn_problem_list *list, const char *word, const source *from);
 
-/* An error with the place in front. What is wrong on a command line is wrong usage. */
+/* An error with the place in front. What cannot be read on a command line is wrong usage. */
 static wn_status complain(const source *from, wn_status status) {
     if (from->path)
         return wn_error(status.code, "%.150s:%d: %.330s", from->path, from->line, status.message);
-    if (status.code == WN_ERROR_FORMAT || status.code == WN_ERROR_INVALID)
+    if (status.code == WN_ERROR_FORMAT)
         status.code = WN_ERROR_USAGE;
     return status;
 }

@@ -1,0 +1,435 @@
+/* The program as people meet it: right and wrong command lines, exit codes, one clear line for each mistake,
+ * and what it writes. Takes the program's path as its argument. */
+#include "bench.h"
+#include "check.h"
+#include "trainer.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <limits.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { ARGUMENTS = 20, OUTPUT = 1 << 18 };
+
+static const char *program;
+static char folder[] = "/tmp/winnow-check-XXXXXX";
+
+/* What a run left behind. */
+typedef struct outcome {
+    int code; /* exit code; -1 when it did not exit */
+    char out[OUTPUT], err[OUTPUT];
+} outcome;
+
+static void read_whole(const char *path, char text[OUTPUT]) {
+    FILE *file = fopen(path, "r");
+    size_t length = file ? fread(text, 1, OUTPUT - 1, file) : 0;
+    text[length] = '\0';
+    if (file)
+        fclose(file);
+}
+
+/* Runs the program in the scratch folder with standard output going to `out` (NULL: closed). */
+static void run_to(const char *out, const char *const arguments[], outcome *o) {
+    char *argv[ARGUMENTS + 2] = {(char *)program};
+    for (int i = 0; i < ARGUMENTS && arguments[i]; i++)
+        argv[i + 1] = (char *)arguments[i];
+    fflush(NULL);
+    pid_t child = fork();
+    if (child == 0) {
+        int err = open("err", O_WRONLY | O_CREAT | O_TRUNC, 0600);
+        int fd = out ? open(out, O_WRONLY | O_CREAT | O_TRUNC, 0600) : -1;
+        if (err < 0 || dup2(err, 2) < 0 || (out && (fd < 0 || dup2(fd, 1) < 0)))
+            _exit(126);
+        if (!out)
+            close(1);
+        execv(program, argv);
+        _exit(127);
+    }
+    int how;
+    o->code = waitpid(child, &how, 0) == child && WIFEXITED(how) ? WEXITSTATUS(how) : -1;
+    read_whole("out", o->out);
+    read_whole("err", o->err);
+}
+
+#define RUN(o, ...) run_to("out", (const char *const[ARGUMENTS + 1]){__VA_ARGS__}, (o))
+
+static void write_file(const char *path, const void *bytes, size_t length) {
+    FILE *file = fopen(path, "w");
+    CHECK(file && fwrite(bytes, 1, length, file) == length, "%s: %s", path, strerror(errno));
+    if (file)
+        fclose(file);
+}
+
+static void write_text(const char *path, const char *text) {
+    write_file(path, text, strlen(text));
+}
+
+/* An IDX file: sizes[0..dimensions) and bytes that count up modulo `modulus`. */
+static void write_idx(const char *path, int dimensions, const uint32_t sizes[], unsigned modulus, long cut) {
+    size_t header = 4 + 4 * (size_t)dimensions, total = 1;
+    for (int i = 0; i < dimensions; i++)
+        total *= sizes[i];
+    unsigned char *bytes = calloc(1, header + total);
+    bytes[2] = 8;
+    bytes[3] = (unsigned char)dimensions;
+    for (int i = 0; i < dimensions; i++)
+        for (int b = 0; b < 4; b++)
+            bytes[4 + 4 * i + b] = (unsigned char)(sizes[i] >> (24 - 8 * b));
+    for (size_t i = 0; i < total; i++)
+        bytes[header + i] = (unsigned char)(i % modulus);
+    write_file(path, bytes, header + total - (size_t)cut);
+    free(bytes);
+}
+
+/* A folder of 60 training and 20 test images; what is wrong with it depends on the fault. */
+typedef enum fault { SOUND, TRUNCATED, OVERSIZED, MISLABELLED, LABEL_TOO_LARGE } dataset_fault;
+
+static void write_dataset(const char *name, dataset_fault fault) {
+    char path[128];
+    mkdir(name, 0700);
+    static const char *const splits[] = {"train", "t10k"};
+    for (int s = 0; s < 2; s++) {
+        const uint32_t images[] = {s == 0 ? 60 : 20, 28, 28};
+        const uint32_t claimed[] = {fault == OVERSIZED && s == 0 ? 4000000000u : images[0], 28, 28};
+        snprintf(path, sizeof path, "%s/%s-images-idx3-ubyte", name, splits[s]);
+        write_idx(path, fault == MISLABELLED ? 1 : 3, images, 251, fault == TRUNCATED && s == 0 ? 100 : 0);
+        if (claimed[0] != images[0]) {
+            int fd = open(path, O_WRONLY);
+            CHECK(pwrite(fd, (unsigned char[]){0xEE, 0x6B, 0x28, 0x00}, 4, 4) == 4, "%s", strerror(errno));
+            close(fd);
+        }
+        snprintf(path, sizeof path, "%s/%s-labels-idx1-ubyte", name, splits[s]);
+        write_idx(path, 1, images, fault == LABEL_TOO_LARGE ? 11 : 10, 0);
+    }
+}
+
+/* A command line that must fail. */
+typedef struct mistake {
+    int code;
+    const char *expected[3]; /* words that the message must hold */
+    const char *arguments[ARGUMENTS + 1];
+} mistake;
+
+static void describe(const char *const arguments[], char text[512]) {
+    text[0] = '\0';
+    for (int i = 0; arguments[i]; i++)
+        snprintf(text + strlen(text), 512 - strlen(text), " %.60s", arguments[i]);
+}
+
+static void expect_mistake(const mistake *m, const char *out) {
+    static outcome o;
+    char line[512];
+    describe(m->arguments, line);
+    run_to(out, m->arguments, &o);
+    CHECK(o.code == m->code, "winnow%s: exit code %d, expected %d; it said: %s", line, o.code, m->code,
+          o.err);
+    char *end = strchr(o.err, '\n');
+    CHECK(end && end[1] == '\0' && strncmp(o.err, "winnow: ", 8) == 0,
+          "winnow%s: expected one line that begins with \"winnow: \", found: %s", line, o.err);
+    for (int i = 0; i < 3 && m->expected[i]; i++)
+        CHECK(strstr(o.err, m->expected[i]), "winnow%s: expected \"%s\" in: %s", line, m->expected[i], o.err);
+}
+
+static void check_usage_mistakes(void) {
+    static const mistake mistakes[] = {
+        {2, {"command"}, {NULL}},
+        {2, {"dance"}, {"dance"}},
+        {2, {"--fly"}, {"--fly"}},
+        {2, {"network"}, {"train"}},
+        {2, {"2 networks"}, {"train", "lenet", "alexnet"}},
+        {2, {"nosuch", "resnet18", "lenet"}, {"train", "nosuch"}},
+        {2, {"nosuch", "resnet18", "lenet"}, {"tune", "nosuch"}},
+        {2, {"nosuch", "resnet18", "lenet"}, {"bench", "nosuch"}},
+        {2, {"nosuch", "resnet18", "lenet"}, {"summary", "nosuch"}},
+        {2, {"network"}, {"summary"}},
+        {2, {"network"}, {"tune"}},
+        {2, {"network"}, {"bench"}},
+        {2, {"extra"}, {"list", "extra"}},
+        {2, {"extra"}, {"info", "extra"}},
+        {2, {"--colour", "winnow train --help"}, {"train", "lenet", "--colour", "red"}},
+        {2, {"--colour"}, {"tune", "lenet", "--colour=red"}},
+        {2, {"--colour"}, {"bench", "--colour"}},
+        {2, {"--colour"}, {"summary", "--colour"}},
+        {2, {"--colour"}, {"list", "--colour"}},
+        {2, {"--colour"}, {"info", "--colour"}},
+        {2, {"-q"}, {"train", "lenet", "-q"}},
+        {2, {"--size", "no value", "whole number"}, {"train", "lenet", "--size"}},
+        {2, {"--size", "no value"}, {"train", "lenet", "--size", "--epochs", "1"}},
+        {2, {"--size", "\"\"", "whole number"}, {"train", "lenet", "--size="}},
+        {2, {"--size", "\"abc\"", "1 to"}, {"train", "lenet", "--size", "abc"}},
+        {2, {"--size", "\"28px\""}, {"summary", "lenet", "--size", "28px"}},
+        {2, {"--size", "\"0\"", "from 1"}, {"train", "lenet", "--size", "0"}},
+        {2, {"--size", "\"-5\""}, {"train", "lenet", "--size", "-5"}},
+        {2, {"--size", "\"1e3\""}, {"train", "lenet", "--size", "1e3"}},
+        {2, {"--size", "99999999999999999999"}, {"train", "lenet", "--size", "99999999999999999999"}},
+        {2, {"--batch-size", "\"0\""}, {"train", "lenet", "--batch-size=0"}},
+        {2, {"--epochs", "\"1.5\""}, {"train", "lenet", "--epochs", "1.5"}},
+        {2, {"--lr", "\"nan\"", "a number"}, {"train", "lenet", "--lr", "nan"}},
+        {2, {"--lr", "\"-1\""}, {"train", "lenet", "--lr", "-1"}},
+        {2, {"--lr", "\"fast\""}, {"train", "lenet", "--lr", "fast"}},
+        {2, {"--optimizer", "\"rms\"", "sgd, adam"}, {"train", "lenet", "--optimizer", "rms"}},
+        {2, {"--threads", "\"0\""}, {"train", "lenet", "--threads", "0"}},
+        {2, {"--threads", "\"5000\"", "1024"}, {"info", "--threads", "5000"}},
+        {2, {"--data", "\"\""}, {"train", "lenet", "--data", ""}},
+        {2, {"sse9", "avx2"}, {"train", "lenet", "--isa", "sse9"}},
+        {2, {"sse9", "avx2"}, {"bench", "lenet", "--isa=sse9"}},
+        {2, {"sse9", "avx2"}, {"info", "--isa", "sse9"}},
+        {2, {"--all-configs", "no value"}, {"bench", "ic16ih8oc16kh3", "--all-configs=yes"}},
+        {2, {"\"x\"", "column 15"}, {"bench", "ic16ih8oc16kh3x"}},
+        {2, {"oc"}, {"bench", "ic16ih8kh3"}},
+        {2, {"SIDEWAYS", "FWD_B"}, {"bench", "ic16ih8oc16kh3", "--dir=SIDEWAYS"}},
+        {2, {"--mb", "\"two\""}, {"bench", "ic16ih8oc16kh3", "--mb", "two"}},
+        {2, {"--impl", "magic", "direct"}, {"bench", "ic16ih8oc16kh3", "--impl", "direct,magic"}},
+        {2, {"--impl", "reference"}, {"bench", "ic16ih8oc16kh3", "--impl", "reference"}},
+        {2, {"one kind"}, {"bench", "lenet", "ic16ih8oc16kh3"}},
+        {2, {"--mode", "\"sideways\"", "training"}, {"bench", "lenet", "--mode", "sideways"}},
+        {2, {"--budget", "\"0\""}, {"tune", "lenet", "--budget", "0"}},
+        {2, {"\"x\"", "column 15"}, {"tune", "--problem", "ic16ih8oc16kh3x", "--db", "unused.db"}},
+    };
+    for (int i = 0; i < (int)(sizeof mistakes / sizeof mistakes[0]); i++)
+        expect_mistake(&mistakes[i], "out");
+}
+
+static void check_other_mistakes(void) {
+    static const mistake mistakes[] = {
+        {1, {"no-folder"}, {"train", "lenet", "--data", "no-folder"}},
+        {1, {"train-images"}, {"train", "lenet", "--data", "empty"}},
+        {1, {"train-images"}, {"train", "lenet", "--data", "truncated", "--batch-size", "4"}},
+        {1, {"train-images"}, {"train", "lenet", "--data", "oversized", "--batch-size", "4"}},
+        {1, {"train-images"}, {"train", "lenet", "--data", "mislabelled", "--batch-size", "4"}},
+        {1, {"labels", "10"}, {"train", "lenet", "--data", "label", "--batch-size", "4"}},
+        {1, {"1000", "60"}, {"train", "lenet", "--data", "sound", "--batch-size", "1000"}},
+        {1,
+         {"no-folder/x.csv"},
+         {"train", "lenet", "--data", "sound", "--batch-size", "4", "--csv", "no-folder/x.csv"}},
+        {1, {"/dev/full"}, {"train", "lenet", "--data", "sound", "--batch-size", "4", "--csv", "/dev/full"}},
+        {1, {"no-folder/x.csv"}, {"bench", "lenet", "--batch-size", "1", "--csv", "no-folder/x.csv"}},
+        {1, {"/dev/full"}, {"bench", "ic16ih8oc16kh3", "--csv", "/dev/full"}},
+        {1, {"empty"}, {"train", "lenet", "--data", "sound", "--db", "empty"}},
+        {1, {"list.txt:2", "--colour"}, {"bench", "--batch", "list.txt"}},
+        {1, {"inner.txt:1", "\"x\""}, {"bench", "--batch=outer.txt"}},
+        {1, {"no-file"}, {"bench", "--batch=no-file"}},
+        {1, {"nested"}, {"bench", "--batch=endless.txt"}},
+        {1, {"found no problem"}, {"bench", "--batch=blank.txt"}},
+        {1, {NULL}, {"summary", "alexnet", "--size", "1000000", "--batch-size", "1000000000"}},
+        {1, {NULL}, {"bench", "alexnet", "--size", "60000", "--batch-size", "1000000"}},
+        {1, {NULL}, {"tune", "resnet18", "--size", "1000000"}},
+        {1, {NULL}, {"train", "lenet", "--data", "sound", "--size", "1000000"}},
+        {1, {NULL}, {"summary", "lenet", "--size", "1"}},
+        {1, {NULL}, {"bench", "g1mb1000000ic65536ih60000oc65536kh1"}},
+    };
+    mkdir("empty", 0700);
+    write_dataset("sound", SOUND);
+    write_dataset("truncated", TRUNCATED);
+    write_dataset("oversized", OVERSIZED);
+    write_dataset("mislabelled", MISLABELLED);
+    write_dataset("label", LABEL_TOO_LARGE);
+    write_text("list.txt", "ic16ih8oc16kh3 # fine\n--colour=red\n");
+    mkdir("deeper", 0700);
+    write_text("outer.txt", "--batch=deeper/inner.txt\n");
+    write_text("deeper/inner.txt", "ic16ih8oc16kh3x\n");
+    write_text("endless.txt", "--batch=endless.txt\n");
+    write_text("blank.txt", "# nothing here\n");
+    for (int i = 0; i < (int)(sizeof mistakes / sizeof mistakes[0]); i++)
+        expect_mistake(&mistakes[i], "out");
+}
+
+/* An ISA that this CPU or build lacks, as `winnow list` says, is refused by name: 1, not 2. */
+static void check_missing_isa(void) {
+    static const char *const names[] = {"avx2", "avx512"};
+    static outcome o;
+    RUN(&o, "list");
+    bool missing = false;
+    for (int i = 0; i < 2; i++) {
+        const char *line = strstr(o.out, names[i]);
+        size_t length = line ? strcspn(line, "\n") : 0;
+        if (!CHECK(line, "%s is not listed", names[i]) || !memmem(line, length, "not ", 4))
+            continue;
+        missing = true;
+        mistake m = {1, {names[i]}, {"train", "lenet", "--isa", names[i]}};
+        expect_mistake(&m, "out");
+        setenv("WINNOW_ISA", names[i], 1);
+        m = (mistake){1, {names[i], "WINNOW_ISA"}, {"info"}};
+        expect_mistake(&m, "out");
+        unsetenv("WINNOW_ISA");
+    }
+    check_skipped += !missing; /* this machine and build have them all */
+    setenv("WINNOW_ISA", "sse9", 1);
+    mistake m = {2, {"WINNOW_ISA", "sse9"}, {"info"}};
+    expect_mistake(&m, "out");
+    unsetenv("WINNOW_ISA");
+}
+
+static void check_output_that_nobody_gets(void) {
+    static const mistake full[] = {
+        {1, {"standard output", "No space left"}, {"--version"}},
+        {1, {"standard output", "No space left"}, {"--help"}},
+        {1, {"standard output", "No space left"}, {"list"}},
+        {1, {"standard output", "No space left"}, {"train", "--help"}},
+        {1, {"standard output", "No space left"}, {"summary", "lenet", "--batch-size", "1"}},
+    };
+    static const mistake closed[] = {
+        {1, {"standard output"}, {"--version"}},
+        {1, {"standard output"}, {"summary", "lenet", "--batch-size", "1"}},
+        {1,
+         {"standard output"},
+         {"tune", "--problem", "ic16ih8oc16kh3", "--budget", "0.01", "--db", "new.db"}},
+    };
+    for (int i = 0; i < (int)(sizeof full / sizeof full[0]); i++)
+        expect_mistake(&full[i], "/dev/full");
+    for (int i = 0; i < (int)(sizeof closed / sizeof closed[0]); i++)
+        expect_mistake(&closed[i], NULL);
+    char text[OUTPUT];
+    read_whole("new.db", text);
+    CHECK(!strstr(text, "winner"), "with standard output closed the table went into the database: %s", text);
+}
+
+static void check_help(void) {
+    static const char *const commands[] = {"train", "tune", "bench", "summary", "list", "info"};
+    static outcome o;
+    RUN(&o, "--version");
+    CHECK(o.code == 0 && strcmp(o.out, "winnow " WN_VERSION "\n") == 0, "code %d: %s", o.code, o.out);
+    RUN(&o, "--help");
+    CHECK(o.code == 0 && o.err[0] == '\0', "code %d: %s", o.code, o.err);
+    for (int i = 0; i < 6; i++)
+        CHECK(strstr(o.out, commands[i]), "winnow --help does not name %s", commands[i]);
+    for (int i = 0; i < 6; i++) {
+        RUN(&o, commands[i], "--help");
+        CHECK(o.code == 0 && strstr(o.out, "options:") && strstr(o.out, commands[i]), "winnow %s --help: %d",
+              commands[i], o.code);
+    }
+    RUN(&o, "train", "lenet", "--size", "28", "-h");
+    CHECK(o.code == 0 && strstr(o.out, "--batch-size"), "-h behind other flags: code %d", o.code);
+}
+
+/* Number of lines; fails when one has another number of fields than the first. */
+static int csv_rows(const char *path, const char *header) {
+    static char text[OUTPUT];
+    read_whole(path, text);
+    size_t first = strcspn(text, "\n");
+    CHECK(strlen(header) == first && strncmp(text, header, first) == 0, "%s begins with %.*s", path,
+          (int)first, text);
+    int rows = 0, columns = 0, expected = 0;
+    bool quoted = false;
+    for (const char *c = text; *c; c++) {
+        quoted ^= *c == '"';
+        columns += *c == ',' && !quoted;
+        if (*c != '\n' || quoted)
+            continue;
+        if (rows++ == 0)
+            expected = columns;
+        CHECK(columns == expected, "%s: line %d has %d commas, expected %d", path, rows, columns, expected);
+        columns = 0;
+    }
+    char host[256] = "";
+    gethostname(host, sizeof host - 1);
+    CHECK(!host[0] || !strstr(text, host), "%s names the host", path);
+    CHECK(!strstr(text, folder), "%s names a path", path);
+    return rows;
+}
+
+static int count_lines(const char *text) {
+    int lines = 0;
+    for (; *text; text++)
+        lines += *text == '\n';
+    return lines;
+}
+
+static void check_list_and_summary(void) {
+    static outcome o;
+    RUN(&o, "list");
+    CHECK(o.code == 0 && strstr(o.out, "lenet") && strstr(o.out, "direct") && strstr(o.out, "portable"),
+          "code %d: %s", o.code, o.out);
+    RUN(&o, "summary", "lenet", "--batch-size", "4", "--threads", "1");
+    CHECK(o.code == 0 && strstr(o.out, "61706") && strstr(o.out, "direct"), "code %d: %s%s", o.code, o.out,
+          o.err);
+    RUN(&o, "summary", "resnet18", "--batch-size", "1", "--size", "32", "--threads", "1", "--isa",
+        "portable");
+    CHECK(o.code == 0 && strstr(o.out, "11178378") && strstr(o.out, "portable"), "code %d: %s%s", o.code,
+          o.out, o.err);
+    RUN(&o, "info", "--seconds", "0.01", "--threads", "1");
+    CHECK(o.code == 0 && strstr(o.out, "GFLOP/s") && strstr(o.out, "database"), "code %d: %s", o.code, o.out);
+}
+
+static void check_tune_and_bench(void) {
+    static outcome o;
+    static char before[OUTPUT], after[OUTPUT];
+    RUN(&o, "tune", "mnist-cnn", "--batch-size", "2", "--budget", "0.2", "--threads", "1", "--db", "t.db",
+        "--problem", "mb1ic16ih8oc16kh3");
+    CHECK(o.code == 0 && o.err[0] == '\0', "code %d: %s", o.code, o.err);
+    read_whole("t.db", before);
+    CHECK(count_lines(before) == count_lines(o.out) - 1,
+          "%d lines in the database, expected a header and one for each of %d problems", count_lines(before),
+          count_lines(o.out) - 2);
+    RUN(&o, "bench", "mnist-cnn", "--batch-size", "2", "--repetitions", "2", "--threads", "1", "--db", "t.db",
+        "--csv", "net.csv");
+    CHECK(o.code == 0 && o.err[0] == '\0', "code %d: %s", o.code, o.err);
+    CHECK(strstr(o.out, "training step") && strstr(o.out, "inference step"), "%s", o.out);
+    CHECK(csv_rows("net.csv", WN_BENCH_NET_HEADER) > 12, "too few rows for a training step and an inference");
+    read_whole("t.db", after);
+    CHECK(strcmp(before, after) == 0, "winnow bench changed the database");
+    /* another number of threads: nothing of the database fits, which is said and is no error */
+    RUN(&o, "bench", "mnist-cnn", "--batch-size", "2", "--repetitions", "1", "--threads", "2", "--db", "t.db",
+        "--mode", "inference");
+    CHECK(o.code == 0 && strstr(o.err, "other machines") && !strstr(o.out, "training step"), "code %d: %s%s",
+          o.code, o.err, o.out);
+    write_text("problems.txt",
+               "# two problems\n--dir=FWD_B,BWD_D\nmb1ic16ih8oc16kh3ph1n\"a,b\" --batch=more.txt\n");
+    write_text("more.txt", "--reset --mb=1,3 ic3ih9oc8kh5sh2 # one image, then three\n");
+    RUN(&o, "bench", "--batch", "problems.txt", "--repetitions", "2", "--threads", "1", "--csv", "p.csv",
+        "--impl", "direct");
+    CHECK(o.code == 0 && o.err[0] == '\0', "code %d: %s", o.code, o.err);
+    int rows = csv_rows("p.csv", WN_BENCH_PROBLEM_HEADER);
+    CHECK(rows == 5, "%d rows, expected a header, two directions, and two batch sizes", rows);
+}
+
+static void check_training(void) {
+    static outcome o;
+    RUN(&o, "train", "mnist-cnn", "--data", "sound", "--epochs", "2", "--batch-size", "8", "--threads", "1",
+        "--csv", "train.csv", "--optimizer", "adam", "--seed", "7", "--limit", "40");
+    CHECK(o.code == 0 && o.err[0] == '\0', "code %d: %s", o.code, o.err);
+    CHECK(strstr(o.out, "test acc") && strstr(o.out, "examples/sec"), "%s", o.out);
+    int rows = csv_rows("train.csv", WN_TRAIN_CSV_HEADER);
+    CHECK(rows == 1 + 2 * (5 + 1), "%d rows, expected a header, five steps and a summary for two epochs",
+          rows);
+    /* a database that is garbage is said to be and does no harm */
+    write_text("garbage.db", "\x01\x02 not a database\nat all");
+    RUN(&o, "train", "mnist-cnn", "--data", "sound", "--epochs", "1", "--batch-size", "8", "--threads", "1",
+        "--db", "garbage.db");
+    CHECK(o.code == 0 && strstr(o.err, "2 damaged"), "code %d: %s", o.code, o.err);
+}
+
+static int remove_entry(const char *path, const struct stat *facts, int kind, struct FTW *where) {
+    (void)facts, (void)kind, (void)where;
+    return remove(path);
+}
+
+int main(int argc, char **argv) {
+    static char absolute[PATH_MAX];
+    if (argc != 2 || !realpath(argv[1], absolute)) {
+        fprintf(stderr, "usage: check_cli PROGRAM\n");
+        return 1;
+    }
+    program = absolute;
+    if (!mkdtemp(folder) || chdir(folder) != 0) {
+        fprintf(stderr, "%s: %s\n", folder, strerror(errno));
+        return 1;
+    }
+    setenv("XDG_CACHE_HOME", folder, 1);
+    unsetenv("WINNOW_DB");
+    unsetenv("WINNOW_ISA");
+    check_help();
+    check_usage_mistakes();
+    check_other_mistakes();
+    check_missing_isa();
+    check_output_that_nobody_gets();
+    check_list_and_summary();
+    check_tune_and_bench();
+    check_training();
+    if (chdir("/") == 0)
+        nftw(folder, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+    return check_finish("check_cli");
+}
