@@ -7,6 +7,7 @@
  * columns are tiled vertically, corners and tiny maps across images, and a constant row stride always
  * suffices. */
 #include "direct.h"
+#include "implementations.h"
 #include "isa.h"
 #include <string.h>
 
@@ -169,7 +170,6 @@ static void run(const wn_conv_plan *plan, void *state, const wn_conv_args *args,
         wn_direct_gather_run(plan, args, phase, tid, nthreads);
 }
 
-extern const wn_conv_impl wn_conv_direct;
 const wn_conv_impl wn_conv_direct = {
     .name = "direct", .knobs = knobs, .refuse = refuse, .configs = configs, .plan = plan, .run = run};
 
