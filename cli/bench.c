@@ -72,8 +72,8 @@ static wn_status read_flags(const wn_command *command, int argc, char **argv, fl
     return wn_options_read(command, options, WN_COUNT_OF(options), argc, argv, words, help);
 }
 
-static wn_status bench_tape(const flags *f, const wn_session *session, const wn_network *network,
-                            wn_tune_db *db, bool training, wn_csv *csv) {
+static wn_status bench_tape(const flags *f, const wn_session *session, wn_network *network, wn_tune_db *db,
+                            bool training, wn_csv *csv) {
     wn_bench_net bench = {.fingerprint = session->fingerprint,
                           .net = network->net->name,
                           .size = network->size,
@@ -84,6 +84,7 @@ static wn_status bench_tape(const flags *f, const wn_session *session, const wn_
                           .pool = session->pool,
                           .classes = 10};
     WN_TRY(wn_network_tape(network, session, db, training, &bench.tape));
+    wn_model_initialise(network->model, WN_INIT_XAVIER_UNIFORM, 1);
     wn_status status = wn_bench_net_run(&bench, stdout, csv);
     wn_tape_destroy(bench.tape);
     return status;

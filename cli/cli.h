@@ -68,12 +68,12 @@ wn_status wn_session_database(const wn_session *session, const char *path, wn_tu
 /* The network of a name. Errors: USAGE, listing the known ones. */
 wn_status wn_network_find(const char *name, const wn_net **net);
 
-/* A network's graph and parameters, as the teaching data sets shape it: one channel, ten classes. */
+/* A network as the teaching data sets shape it: one channel, ten classes. */
 typedef struct wn_network {
     const wn_net *net;
     int size, batch;
     wn_graph *graph;
-    wn_model *model;
+    wn_model *model; /* made with the first tape; all zero */
 } wn_network;
 
 /* size and batch 0 take the network's defaults. Errors: USAGE for an unknown name, the graph's, MEMORY. */
@@ -81,7 +81,7 @@ wn_status wn_network_open(const char *name, int64_t size, int64_t batch, wn_netw
 void wn_network_close(wn_network *network);
 
 /* Compiles a tape of the network on the session's pool with the database's picks (db NULL: the heuristic). */
-wn_status wn_network_tape(const wn_network *network, const wn_session *session, wn_tune_db *db, bool training,
+wn_status wn_network_tape(wn_network *network, const wn_session *session, wn_tune_db *db, bool training,
                           wn_tape **tape);
 
 /* "3.2 GiB", "512 KiB": with four digits at most. */

@@ -59,11 +59,9 @@ wn_status wn_network_open(const char *name, int64_t size, int64_t batch, wn_netw
         return wn_error(WN_ERROR_MEMORY, "%s: no memory for its graph", name);
     wn_net_options options = {.channels = 1, .height = network->size, .width = network->size, .classes = 10};
     network->net->build(network->graph, &options);
-    wn_status status = wn_model_create(network->graph, &network->model);
+    wn_status status = wn_graph_status(network->graph);
     if (wn_failed(status))
         wn_network_close(network);
-    else
-        wn_model_initialise(network->model, WN_INIT_XAVIER_UNIFORM, 1);
     return status;
 }
 
@@ -74,7 +72,7 @@ void wn_network_close(wn_network *network) {
     network->graph = NULL;
 }
 
-wn_status wn_network_tape(const wn_network *network, const wn_session *session, wn_tune_db *db, bool training,
+wn_status wn_network_tape(wn_network *network, const wn_session *session, wn_tune_db *db, bool training,
                           wn_tape **tape) {
     wn_tape_options options = {.batch = network->batch,
                                .training = training,
@@ -83,6 +81,8 @@ wn_status wn_network_tape(const wn_network *network, const wn_session *session, 
                                .pick = wn_tune_pick,
                                .pick_context = db,
                                .seed = 1};
+    if (!network->model)
+        WN_TRY(wn_model_create(network->graph, &network->model));
     return wn_tape_compile(network->model, &options, tape);
 }
 

@@ -34,7 +34,7 @@ static void print_layers(const wn_network *network, const wn_tape *tape) {
     printf("%-26s %-14s %16s %12lld %10.2f\n", "total", "", "", (long long)parameters, multiply_adds * 1e-6);
 }
 
-static wn_status summarise(const wn_session *session, const wn_network *network, wn_tune_db *db) {
+static wn_status summarise(const wn_session *session, wn_network *network, wn_tune_db *db) {
     wn_tape *tape;
     char used[16], naive[16];
     WN_TRY(wn_network_tape(network, session, db, false, &tape));

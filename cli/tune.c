@@ -47,7 +47,7 @@ static wn_status add_work(work_list *list, const wn_problem *problem, const char
     return wn_ok();
 }
 
-static wn_status collect_network(work_list *list, const wn_session *session, const wn_network *network) {
+static wn_status collect_network(work_list *list, const wn_session *session, wn_network *network) {
     wn_status status = wn_ok();
     for (int training = 0; training < 2 && !wn_failed(status); training++) {
         wn_tape *tape;
