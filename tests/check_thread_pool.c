@@ -22,15 +22,22 @@ static wn_pool *create(int threads) {
     return pool;
 }
 
+/* As main found it, so that a pool that forgets to restore it cannot hide behind the next one. */
+static cpu_set_t process_affinity;
+
 static int cpus(void) {
-    cpu_set_t mask;
-    sched_getaffinity(0, sizeof mask, &mask);
-    return CPU_COUNT(&mask);
+    return CPU_COUNT(&process_affinity);
 }
 
 static void sleep_milliseconds(long milliseconds) {
     struct timespec time = {.tv_nsec = milliseconds * 1000000};
     nanosleep(&time, NULL);
+}
+
+static void spin_nanoseconds(int64_t nanoseconds) {
+    int64_t start = wn_nanoseconds();
+    while (wn_nanoseconds() - start < nanoseconds)
+        _mm_pause();
 }
 
 /* What the tasks write: plain memory, so that ThreadSanitizer sees whether the pool orders it. */
@@ -101,7 +108,8 @@ static void read_modes(void *context, int tid, int nthreads) {
 }
 
 static void check_modes(int threads) {
-    unsigned before = _mm_getcsr();
+    const unsigned before = 0x1f80; /* as a process starts */
+    _mm_setcsr(before);
     notes n = {.pool = create(threads)};
     CHECK(_mm_getcsr() == before, "creating a pool changed MXCSR from %x to %x", before, _mm_getcsr());
     _mm_setcsr(before | MXCSR_ROUND_UP);
@@ -124,9 +132,9 @@ static void read_affinity(void *context, int tid, int nthreads) {
 }
 
 static void check_affinity(int threads) {
-    cpu_set_t before, after, together;
+    const cpu_set_t before = process_affinity;
+    cpu_set_t after, together;
     bool pinned = threads <= cpus();
-    sched_getaffinity(0, sizeof before, &before);
     notes n = {.pool = create(threads)};
     wn_pool_run(n.pool, read_affinity, &n);
     wn_pool_destroy(n.pool);
@@ -173,8 +181,7 @@ static void external_task(void *context, int tid, int nthreads) {
 }
 
 static void check_external(int threads) {
-    cpu_set_t before;
-    sched_getaffinity(0, sizeof before, &before);
+    const cpu_set_t before = process_affinity;
     notes n = {.pool = create(threads)};
     for (int run = 1; run <= 2; run++) {
         n.rounds = 0;
@@ -212,29 +219,29 @@ static void check_wake_race(int threads) {
     const int runs = check_full() ? 2000 : 100;
     for (int run = 0; run < runs; run++) {
         wn_pool_run(n.pool, count_runs, &n);
-        int64_t pause = 1900000 + run % 20 * 10000, start = wn_nanoseconds();
-        while (wn_nanoseconds() - start < pause)
-            _mm_pause();
+        spin_nanoseconds(1900000 + run % 20 * 10000);
     }
     for (int tid = 0; tid < threads; tid++)
         CHECK(n.runs[tid] == runs, "thread %d of %d ran %ld times of %d", tid, threads, n.runs[tid], runs);
     wn_pool_destroy(n.pool);
 }
 
-/* In a busy stretch nobody sleeps. Now and then the system may take a CPU away for so long that an idle
- * thread does; a pool that sleeps between tasks would do it every time. */
+/* Nobody sleeps in pauses as short as those of a busy stretch. Now and then the system may take a CPU away
+ * for so long that an idle thread does; a pool that sleeps between tasks would do it every time. */
 static void check_busy_stretch(int threads) {
     if (threads > cpus()) {
         check_skipped++;
         return;
     }
     notes n = {.pool = create(threads)};
-    const int runs = 5000;
+    const int runs = 1000;
     struct rusage before, after;
     wn_pool_run(n.pool, count_runs, &n);
     getrusage(RUSAGE_SELF, &before);
-    for (int run = 0; run < runs; run++)
+    for (int run = 0; run < runs; run++) {
         wn_pool_run(n.pool, count_runs, &n);
+        spin_nanoseconds(50000);
+    }
     getrusage(RUSAGE_SELF, &after);
     long sleeps = after.ru_nvcsw - before.ru_nvcsw;
     CHECK(sleeps < runs / 10, "%d threads slept %ld times in %d tasks", threads, sleeps, runs);
@@ -291,6 +298,7 @@ static void check_refused_thread(void) {
 #endif
 
 int main(void) {
+    sched_getaffinity(0, sizeof process_affinity, &process_affinity);
     check_bad_sizes();
     check_refused_thread();
     for (int threads = 1; threads <= 5; threads++) {
