@@ -1,34 +1,16 @@
-/* Philox4x32-10 (Salmon et al., SC11): key = seed, counter = (index, stream). Ten rounds of multiply and
- * xor; nothing is kept between calls. */
+/* Random numbers from Philox, see philox.h; nothing is kept between calls. */
 #include "random.h"
+#include "philox.h"
 #include <math.h>
 
-enum { ROUNDS = 10 };
-
 void wn_random_words(uint64_t seed, uint64_t stream, uint64_t index, uint32_t words[4]) {
-    uint32_t key0 = (uint32_t)seed, key1 = (uint32_t)(seed >> 32);
-    uint32_t c0 = (uint32_t)index, c1 = (uint32_t)(index >> 32);
-    uint32_t c2 = (uint32_t)stream, c3 = (uint32_t)(stream >> 32);
-    for (int round = 0; round < ROUNDS; round++) {
-        uint64_t product0 = (uint64_t)0xD2511F53u * c0;
-        uint64_t product1 = (uint64_t)0xCD9E8D57u * c2;
-        c0 = (uint32_t)(product1 >> 32) ^ c1 ^ key0;
-        c1 = (uint32_t)product1;
-        c2 = (uint32_t)(product0 >> 32) ^ c3 ^ key1;
-        c3 = (uint32_t)product0;
-        key0 += 0x9E3779B9u; /* golden ratio and sqrt(3) - 1: the paper's Weyl sequence of keys */
-        key1 += 0xBB67AE85u;
-    }
-    words[0] = c0;
-    words[1] = c1;
-    words[2] = c2;
-    words[3] = c3;
+    wn_philox(seed, stream, index, &words[0], &words[1], &words[2], &words[3]);
 }
 
 float wn_random_uniform(uint64_t seed, uint64_t stream, uint64_t index) {
     uint32_t words[4];
     wn_random_words(seed, stream, index, words);
-    return (float)(words[0] >> 8) * 0x1p-24f;
+    return wn_philox_uniform(words[0]);
 }
 
 float wn_random_normal(uint64_t seed, uint64_t stream, uint64_t index) {

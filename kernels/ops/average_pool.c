@@ -1,7 +1,9 @@
 /* Average pooling, global average pooling included. A window is divided by its area within the padded input,
- * as PyTorch does with count_include_pad. The backward pass gathers, see max_pool.c. */
+ * as PyTorch does with count_include_pad. The backward pass goes by rows of the input,
+ * see max_pool.c. */
 #include "ops_internal.h"
 #include "vector_math.h"
+#include <string.h>
 
 /* Extent of window `o` along one axis, clipped to the padded input. */
 static inline int padded_extent(int o, int stride, int pad, int kernel, int size) {
@@ -55,27 +57,27 @@ void WN_TARGET_NAME(average_pool_forward)(const wn_pool_args *args, int tid, int
     }
 }
 
-/* Gradient of one pixel: the sum over the windows that cover it of their gradient over their area. */
-WN_INLINE void gather_pixel(const wn_pool_args *args, const float *dy, wn_range rows, int w, float *dx) {
-    wn_range columns = wn_windows_over(w, args->sw, args->pw, args->kw, args->dy.width);
-    vf sum[WN_VECTORS];
-#pragma GCC unroll 4
-    for (int v = 0; v < WN_VECTORS; v++)
-        sum[v] = vf_zero();
+/* Adds to the pixels of one row the gradient over the area of every window that covers them. */
+static void backward_row(const wn_pool_args *args, const float *dy, int h, float *row) {
+    wn_range rows = wn_windows_over(h, args->sh, args->ph, args->kh, args->dy.height);
+    if (!args->accumulate)
+        memset(row, 0, (size_t)args->dx.width * WN_BLOCK * sizeof *row);
     for (int oh = rows.begin; oh < rows.end; oh++) {
         int height = padded_extent(oh, args->sh, args->ph, args->kh, args->dx.height);
-        for (int ow = columns.begin; ow < columns.end; ow++) {
+        for (int ow = 0; ow < args->dy.width; ow++) {
             int width = padded_extent(ow, args->sw, args->pw, args->kw, args->dx.width);
-            vf share = vf_set1(1.0f / (float)(height * width));
+            wn_range columns = wn_window(ow, args->sw, args->pw, args->kw, args->dx.width);
+            vf part = vf_set1(1.0f / (float)(height * width)), gradient[WN_VECTORS];
             const float *window = dy + ((long)oh * args->dy.width + ow) * WN_BLOCK;
 #pragma GCC unroll 4
             for (int v = 0; v < WN_VECTORS; v++)
-                sum[v] = vf_fma(vf_load(window + v * WN_LANES), share, sum[v]);
+                gradient[v] = vf_load(window + v * WN_LANES) * part;
+            for (int w = columns.begin; w < columns.end; w++)
+#pragma GCC unroll 4
+                for (int v = 0; v < WN_VECTORS; v++)
+                    vf_put(row + w * WN_BLOCK + v * WN_LANES, gradient[v], true);
         }
     }
-#pragma GCC unroll 4
-    for (int v = 0; v < WN_VECTORS; v++)
-        vf_put(dx + v * WN_LANES, sum[v], args->accumulate);
 }
 
 void WN_TARGET_NAME(average_pool_backward)(const wn_pool_args *args, int tid, int nthreads) {
@@ -86,8 +88,6 @@ void WN_TARGET_NAME(average_pool_backward)(const wn_pool_args *args, int tid, in
         int h = (int)(row % args->dx.height);
         const float *dy = wn_view_plane(&args->dy, plane / blocks, plane % blocks);
         float *dx = wn_view_plane(&args->dx, plane / blocks, plane % blocks) + h * row_floats;
-        wn_range rows = wn_windows_over(h, args->sh, args->ph, args->kh, args->dy.height);
-        for (int w = 0; w < args->dx.width; w++)
-            gather_pixel(args, dy, rows, w, dx + w * WN_BLOCK);
+        backward_row(args, dy, h, dx);
     }
 }

@@ -119,19 +119,27 @@ typedef struct normalisation {
     float mean[WN_BLOCK], factor[WN_BLOCK];
 } normalisation;
 
-/* The flags are constants wherever this is expanded. */
+/* The flag and the residual's presence are constants wherever this is expanded. */
 WN_INLINE void normalise_pixels(const float *x, const float *residual, float *y, long pixels,
                                 const normalisation *by, const float *shift, bool relu) {
-    for (int v = 0; v < WN_BLOCK; v += WN_LANES) {
-        vf mean = vf_load_unaligned(by->mean + v), factor = vf_load_unaligned(by->factor + v);
-        vf offset = vf_load(shift + v);
-        for (long i = v; i < pixels * WN_BLOCK; i += WN_BLOCK) {
-            vf value = vf_fma(vf_load(x + i) - mean, factor, offset);
+    vf mean[WN_VECTORS], factor[WN_VECTORS], offset[WN_VECTORS];
+#pragma GCC unroll 4
+    for (int v = 0; v < WN_VECTORS; v++) {
+        mean[v] = vf_load_unaligned(by->mean + v * WN_LANES);
+        factor[v] = vf_load_unaligned(by->factor + v * WN_LANES);
+        offset[v] = vf_load(shift + v * WN_LANES);
+    }
+    for (long pixel = 0; pixel < pixels; pixel++)
+#pragma GCC unroll 4
+        for (int v = 0; v < WN_VECTORS; v++) {
+            long i = pixel * WN_BLOCK + v * WN_LANES;
+            vf value = vf_fma(vf_load(x + i) - mean[v], factor[v], offset[v]);
             if (residual)
                 value += vf_load(residual + i);
-            vf_store(y + i, relu ? vf_max(vf_zero(), value) : value);
+            if (relu)
+                value = vf_max(vf_zero(), value);
+            vf_store(y + i, value);
         }
-    }
 }
 
 static void normalise_plane(const wn_batch_norm_args *args, long image, long block, const normalisation *by) {
@@ -203,20 +211,41 @@ void WN_TARGET_NAME(batch_norm_eval)(const wn_batch_norm_args *args, int tid, in
     }
 }
 
-/* Adds a tile's sums of g and g (x - mean), g being dy where the output is positive (y NULL: everywhere). */
+/* Sums of g and g (x - mean) over a tile, g being dy where the output is positive (y NULL: everywhere), two
+ * pixels at a time to keep the adders busy. */
+WN_INLINE void gradient_sums(const float *x, const float *y, const float *dy, long pixels, vf mean, vf *sum,
+                             vf *product) {
+    vf sums[2] = {vf_zero(), vf_zero()}, products[2] = {vf_zero(), vf_zero()};
+    long pixel = 0;
+    for (; pixel + 2 <= pixels; pixel += 2)
+#pragma GCC unroll 2
+        for (int i = 0; i < 2; i++) {
+            long at = (pixel + i) * WN_BLOCK;
+            vf g = y ? vf_where_positive(vf_load(y + at), vf_load(dy + at)) : vf_load(dy + at);
+            sums[i] += g;
+            products[i] = vf_fma(g, vf_load(x + at) - mean, products[i]);
+        }
+    if (pixel < pixels) {
+        long at = pixel * WN_BLOCK;
+        vf g = y ? vf_where_positive(vf_load(y + at), vf_load(dy + at)) : vf_load(dy + at);
+        sums[0] += g;
+        products[0] = vf_fma(g, vf_load(x + at) - mean, products[0]);
+    }
+    *sum = sums[0] + sums[1];
+    *product = products[0] + products[1];
+}
+
 static void tile_gradients(const float *x, const float *y, const float *dy, long pixels,
                            const float *saved_mean, chunk_sums *sums) {
     for (int v = 0; v < WN_BLOCK; v += WN_LANES) {
-        vf mean = vf_load(saved_mean + v), sum[2] = {vf_zero(), vf_zero()}, product[2] = {sum[0], sum[0]};
-        for (long pixel = 0; pixel < pixels; pixel++) {
-            long i = pixel * WN_BLOCK + v;
-            vf g = y ? vf_where_positive(vf_load(y + i), vf_load(dy + i)) : vf_load(dy + i);
-            sum[pixel % 2] += g;
-            product[pixel % 2] = vf_fma(g, vf_load(x + i) - mean, product[pixel % 2]);
-        }
+        vf mean = vf_load(saved_mean + v), sum, product;
         float lanes[2][WN_LANES];
-        vf_store_unaligned(lanes[0], sum[0] + sum[1]);
-        vf_store_unaligned(lanes[1], product[0] + product[1]);
+        if (y)
+            gradient_sums(x + v, y + v, dy + v, pixels, mean, &sum, &product);
+        else
+            gradient_sums(x + v, NULL, dy + v, pixels, mean, &sum, &product);
+        vf_store_unaligned(lanes[0], sum);
+        vf_store_unaligned(lanes[1], product);
         for (int i = 0; i < WN_LANES; i++) {
             sums->first[v + i] += (double)lanes[0][i];
             sums->second[v + i] += (double)lanes[1][i];
@@ -270,22 +299,29 @@ static void finish_gradients(const wn_batch_norm_args *args, long block, bool ow
 /* The flag is constant wherever this is expanded. */
 WN_INLINE void gradient_plane(const wn_batch_norm_args *args, long image, long block,
                               const gradient_terms *terms, bool relu) {
-    long floats = wn_plane_pixels(&args->x) * WN_BLOCK;
+    long pixels = wn_plane_pixels(&args->x);
     const float *x = wn_view_plane(&args->x, image, block), *dy = wn_view_plane(&args->dy, image, block);
     const float *y = relu ? wn_view_plane(&args->y, image, block) : NULL;
     float *dx = wn_view_plane(&args->dx, image, block);
     float *dresidual = args->dresidual.data ? wn_view_plane(&args->dresidual, image, block) : NULL;
-    for (int v = 0; v < WN_BLOCK; v += WN_LANES) {
-        vf mean = vf_load_unaligned(terms->mean + v), factor = vf_load_unaligned(terms->factor + v);
-        vf mean_g = vf_load_unaligned(terms->mean_g + v), slope = vf_load_unaligned(terms->slope + v);
-        for (long i = v; i < floats; i += WN_BLOCK) {
+    vf mean[WN_VECTORS], factor[WN_VECTORS], mean_g[WN_VECTORS], slope[WN_VECTORS];
+#pragma GCC unroll 4
+    for (int v = 0; v < WN_VECTORS; v++) {
+        mean[v] = vf_load_unaligned(terms->mean + v * WN_LANES);
+        factor[v] = vf_load_unaligned(terms->factor + v * WN_LANES);
+        mean_g[v] = vf_load_unaligned(terms->mean_g + v * WN_LANES);
+        slope[v] = vf_load_unaligned(terms->slope + v * WN_LANES);
+    }
+    for (long pixel = 0; pixel < pixels; pixel++)
+#pragma GCC unroll 4
+        for (int v = 0; v < WN_VECTORS; v++) {
+            long i = pixel * WN_BLOCK + v * WN_LANES;
             vf g = relu ? vf_where_positive(vf_load(y + i), vf_load(dy + i)) : vf_load(dy + i);
-            vf gradient = factor * vf_fma(mean - vf_load(x + i), slope, g - mean_g);
             if (dresidual)
                 vf_put(dresidual + i, g, args->accumulate_residual);
+            vf gradient = factor[v] * vf_fma(mean[v] - vf_load(x + i), slope[v], g - mean_g[v]);
             vf_put(dx + i, gradient, args->accumulate);
         }
-    }
 }
 
 void WN_TARGET_NAME(batch_norm_backward)(const wn_batch_norm_args *args, int phase, int tid, int nthreads) {

@@ -2,6 +2,7 @@
  * gradient is written once and in one order. */
 #include "ops_internal.h"
 #include "vector_math.h"
+#include <string.h>
 
 /* Maximum of `rows` x `columns` existing pixels that start at x; taps count from first_tap, `kernel_width` to
  * a row. NaN wins over numbers and later NaN over earlier, as in PyTorch. */
@@ -27,11 +28,10 @@ WN_INLINE void max_window(const float *x, long row_floats, int rows, int columns
             }
         }
 #pragma GCC unroll 4
-    for (int v = 0; v < WN_VECTORS; v++) {
+    for (int v = 0; v < WN_VECTORS; v++)
         vf_store(y + v * WN_LANES, best[v]);
-        if (argmax)
-            vi_store_bytes(argmax + v * WN_LANES, tap[v]);
-    }
+    if (argmax)
+        vi_store_block_bytes(argmax, tap);
 }
 
 /* One row of outputs. Whole windows of the common sizes get their own unrolled code. */
@@ -71,27 +71,36 @@ void WN_TARGET_NAME(max_pool_forward)(const wn_pool_args *args, int tid, int nth
     }
 }
 
-/* Gradient of the pixel (h, w): that of every window whose maximum it was. */
-WN_INLINE void gather_pixel(const wn_pool_args *args, const float *dy, const uint8_t *argmax, int h,
-                            wn_range rows, int w, float *dx) {
-    wn_range columns = wn_windows_over(w, args->sw, args->pw, args->kw, args->dy.width);
-    vf sum[WN_VECTORS];
+/* Adds a window's gradient to the pixels of one row of it whose tap is the chosen one. */
+WN_INLINE void add_to_chosen(const float *dy, const uint8_t *argmax, wn_range columns, int first_tap,
+                             float *row) {
+    vf gradient[WN_VECTORS];
+    vi chosen[WN_VECTORS];
 #pragma GCC unroll 4
-    for (int v = 0; v < WN_VECTORS; v++)
-        sum[v] = vf_zero();
-    for (int oh = rows.begin; oh < rows.end; oh++)
-        for (int ow = columns.begin; ow < columns.end; ow++) {
-            int tap = (h + args->ph - oh * args->sh) * args->kw + w + args->pw - ow * args->sw;
-            long at = ((long)oh * args->dy.width + ow) * WN_BLOCK;
+    for (int v = 0; v < WN_VECTORS; v++) {
+        gradient[v] = vf_load(dy + v * WN_LANES);
+        chosen[v] = vi_load_bytes(argmax + v * WN_LANES);
+    }
+    for (int w = columns.begin; w < columns.end; w++)
 #pragma GCC unroll 4
-            for (int v = 0; v < WN_VECTORS; v++) {
-                vi chosen = (vi)(vi_load_bytes(argmax + at + v * WN_LANES) == vi_set1(tap));
-                sum[v] += (vf)(chosen & (vi)vf_load(dy + at + v * WN_LANES));
-            }
+        for (int v = 0; v < WN_VECTORS; v++) {
+            vi here = (vi)(chosen[v] == vi_set1(first_tap + w));
+            vf_put(row + w * WN_BLOCK + v * WN_LANES, (vf)(here & (vi)gradient[v]), true);
         }
-#pragma GCC unroll 4
-    for (int v = 0; v < WN_VECTORS; v++)
-        vf_put(dx + v * WN_LANES, sum[v], args->accumulate);
+}
+
+static void backward_row(const wn_pool_args *args, const float *dy, const uint8_t *argmax, int h,
+                         float *row) {
+    wn_range rows = wn_windows_over(h, args->sh, args->ph, args->kh, args->dy.height);
+    if (!args->accumulate)
+        memset(row, 0, (size_t)args->dx.width * WN_BLOCK * sizeof *row);
+    for (int oh = rows.begin; oh < rows.end; oh++)
+        for (int ow = 0; ow < args->dy.width; ow++) {
+            wn_range columns = wn_window(ow, args->sw, args->pw, args->kw, args->dx.width);
+            int first_tap = (h + args->ph - oh * args->sh) * args->kw + args->pw - ow * args->sw;
+            long at = ((long)oh * args->dy.width + ow) * WN_BLOCK;
+            add_to_chosen(dy + at, argmax + at, columns, first_tap, row);
+        }
 }
 
 void WN_TARGET_NAME(max_pool_backward)(const wn_pool_args *args, int tid, int nthreads) {
@@ -104,8 +113,6 @@ void WN_TARGET_NAME(max_pool_backward)(const wn_pool_args *args, int tid, int nt
         const float *dy = wn_view_plane(&args->dy, plane / blocks, plane % blocks);
         const uint8_t *argmax = args->argmax + plane * argmax_floats;
         float *dx = wn_view_plane(&args->dx, plane / blocks, plane % blocks) + h * row_floats;
-        wn_range rows = wn_windows_over(h, args->sh, args->ph, args->kh, args->dy.height);
-        for (int w = 0; w < args->dx.width; w++)
-            gather_pixel(args, dy, argmax, h, rows, w, dx + w * WN_BLOCK);
+        backward_row(args, dy, argmax, h, dx);
     }
 }

@@ -4,6 +4,7 @@
 #define WN_OPS_VECTOR_MATH_H
 
 #include "simd/vf.h"
+#include <immintrin.h>
 #include <stdbool.h>
 
 typedef int32_t vi __attribute__((vector_size(4 * WN_LANES), may_alias));
@@ -28,14 +29,26 @@ WN_INLINE vf vf_abs(vf a) {
     return (vf)((vi)a & 0x7fffffff);
 }
 
-/* WN_LANES bytes as integers, and back. */
-typedef uint8_t vi_bytes __attribute__((vector_size(WN_LANES), may_alias, aligned(1)));
-
+/* WN_LANES bytes as integers, and a block of 16 integers below 256 as bytes. GCC 12 takes these conversions
+ * apart lane by lane when it is left alone with them. */
 WN_INLINE vi vi_load_bytes(const uint8_t *p) {
-    return __builtin_convertvector(*(const vi_bytes *)p, vi);
+#if defined(WN_EMULATE_AVX512)
+    typedef uint8_t bytes __attribute__((vector_size(16), may_alias, aligned(1)));
+    return __builtin_convertvector(*(const bytes *)p, vi);
+#elif WN_LANES == 16
+    return (vi)_mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i_u *)p));
+#elif WN_LANES == 8
+    return (vi)_mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i_u *)p));
+#else
+    __m128i bytes = _mm_loadu_si32(p), zero = _mm_setzero_si128();
+    return (vi)_mm_unpacklo_epi16(_mm_unpacklo_epi8(bytes, zero), zero);
+#endif
 }
-WN_INLINE void vi_store_bytes(uint8_t *p, vi a) {
-    *(vi_bytes *)p = __builtin_convertvector(a, vi_bytes);
+WN_INLINE void vi_store_block_bytes(uint8_t *p, const vi block[WN_VECTORS]) {
+    __m128i quarters[4];
+    __builtin_memcpy(quarters, block, sizeof quarters);
+    __m128i low = _mm_packs_epi32(quarters[0], quarters[1]), high = _mm_packs_epi32(quarters[2], quarters[3]);
+    _mm_storeu_si128((__m128i_u *)p, _mm_packus_epi16(low, high));
 }
 
 /* e^x to within 1 ulp (2 where the result is denormal) for x <= 88; below -104 the result is 0, NaN stays
