@@ -5,15 +5,17 @@
 #define WN_KERNELS_ISA_H
 
 #include "conv.h"
+#include "conv/winograd_transforms.h"
 #include "gemm/sums.h"
 #include "gemm/tile.h"
 #include "ops.h"
 
 typedef struct wn_kernels {
     wn_isa isa;
-    const wn_tiles *tiles; /* register tiles: gemm/tiles.c */
-    const wn_sums *sums;   /* sums and transposes around them: gemm/sums.c */
-    const wn_ops *ops;     /* layers that are not convolutions: ops/ */
+    const wn_tiles *tiles;                  /* register tiles: gemm/tiles.c */
+    const wn_sums *sums;                    /* sums and transposes around them: gemm/sums.c */
+    const wn_ops *ops;                      /* layers that are not convolutions: ops/ */
+    const wn_winograd_transforms *winograd; /* [WN_WINOGRAD_SIZES]: conv/winograd_transforms.c */
 } wn_kernels;
 
 /* The kernels of an ISA that this build has; NULL when it was built without it. */

@@ -7,5 +7,6 @@
 extern const wn_conv_impl wn_conv_direct;
 extern const wn_conv_impl wn_conv_onednn;
 extern const wn_conv_impl wn_conv_reference;
+extern const wn_conv_impl wn_conv_winograd;
 
 #endif

@@ -1,0 +1,249 @@
+/* Winograd's convolution for 3x3 and 5x5 kernels with stride 1: what is supported, the configs, and the
+ * geometry of tiles. The passes are in winograd_gather.c (FWD_B, BWD_D) and winograd_weights.c (BWD_WB), the
+ * arithmetic of the transforms in winograd_transforms.c.
+ *
+ * The output is cut into tiles of m x m pixels, the tiles of all images run on into each other. Each element
+ * of the transformed patches makes a matrix product of its own: tiles x input channels x output channels, on
+ * the register tiles of kernels/gemm. Tiles at ragged borders are whole tiles of which only the pixels on the
+ * map are read and written. */
+#include "winograd.h"
+#include "direct.h"
+#include "isa.h"
+#include "pool.h"
+#include <string.h>
+
+enum { MAX_GROUPS = 1 << 28 }; /* phases are counted in int */
+
+static const char *const knobs[] = {"tile", "tiles", "blocks", "reduce", "outputs", NULL};
+
+static const char *refuse(const wn_problem *problem, wn_isa isa) {
+    if (!wn_kernels_of(isa))
+        return "this build has no kernels for the ISA";
+    if (problem->plain_src)
+        return "no plain source";
+    if (problem->g != 1)
+        return "no groups";
+    if (problem->sh != 1 || problem->sw != 1)
+        return "stride 1 only";
+    if (problem->dh != 0 || problem->dw != 0)
+        return "no dilation";
+    if (problem->kh != problem->kw || (problem->kh != 3 && problem->kh != 5))
+        return "kernels 3x3 and 5x5 only";
+    return NULL;
+}
+
+static int size_of(wn_isa isa, int tile, int kernel) {
+    const wn_winograd_transforms *sizes = wn_kernels_of(isa)->winograd;
+    for (int i = 0; i < WN_WINOGRAD_SIZES; i++)
+        if (sizes[i].tile == tile && sizes[i].kernel == kernel)
+            return i;
+    return -1;
+}
+
+static int clamp(int value, int low, int high) {
+    return value < low ? low : value > high ? high : value;
+}
+
+static int most_blocks(const wn_problem *problem, wn_isa isa) {
+    const wn_tiles *tiles = wn_kernels_of(isa)->tiles;
+    const int outputs = wn_blocks(problem->direction == WN_BWD_D ? problem->ic : problem->oc);
+    int blocks = 1;
+    while (blocks < outputs && blocks < WN_TILE_MAX_BLOCKS && tiles->max_rows[blocks + 1])
+        blocks++;
+    return blocks;
+}
+
+static wn_config default_config(const wn_problem *problem, wn_isa isa) {
+    const bool weights = problem->direction == WN_BWD_WB;
+    wn_config config = {0};
+    config.knob[WINOGRAD_TILE] = 4;
+    config.knob[WINOGRAD_TILES] = weights ? 128 : 48;
+    config.knob[WINOGRAD_BLOCKS] = clamp(isa == WN_ISA_AVX512 ? 2 : 1, 1, most_blocks(problem, isa));
+    if (!weights)
+        config.knob[WINOGRAD_REDUCE] =
+            clamp(16, 1, wn_blocks(problem->direction == WN_BWD_D ? problem->oc : problem->ic));
+    return config;
+}
+
+/* Adds a config unless it is there already. */
+static int add(wn_config *configs, int count, int room, wn_config config) {
+    for (int i = 0; i < count && i < room; i++)
+        if (memcmp(&configs[i], &config, sizeof config) == 0)
+            return count;
+    if (count < room)
+        configs[count] = config;
+    return count + 1;
+}
+
+static int configs(const wn_problem *problem, wn_isa isa, int threads, wn_config *list, int room) {
+    (void)threads;
+    const wn_config base = default_config(problem, isa);
+    int count = add(list, 0, room, base);
+    for (int tile = 2; tile <= 6; tile += 2) {
+        wn_config config = base;
+        config.knob[WINOGRAD_TILE] = tile;
+        if (size_of(isa, tile, problem->kh) < 0)
+            continue;
+        count = add(list, count, room, config);
+        for (int bigger = 0; bigger < 2; bigger++) {
+            config.knob[WINOGRAD_TILES] =
+                bigger ? base.knob[WINOGRAD_TILES] * 2 : base.knob[WINOGRAD_TILES] / 2;
+            count = add(list, count, room, config);
+        }
+        if (problem->direction != WN_BWD_WB) {
+            config = base;
+            config.knob[WINOGRAD_TILE] = tile;
+            config.knob[WINOGRAD_OUTPUTS] = 1;
+            count = add(list, count, room, config);
+        }
+    }
+    return count < room ? count : room;
+}
+
+static wn_status check_knobs(const wn_conv_plan *plan) {
+    const wn_problem *problem = &plan->problem;
+    const int32_t *knob = plan->config.knob;
+    const bool gather = problem->direction != WN_BWD_WB;
+    const int most = most_blocks(problem, plan->isa);
+    if (size_of(plan->isa, knob[WINOGRAD_TILE], problem->kh) < 0)
+        return wn_error(WN_ERROR_INVALID, "winograd: config tile=%d: no transforms for kernel %dx%d",
+                        knob[WINOGRAD_TILE], problem->kh, problem->kw);
+    if (knob[WINOGRAD_TILES] < 1)
+        return wn_error(WN_ERROR_INVALID, "winograd: config tiles=%d: expected at least 1",
+                        knob[WINOGRAD_TILES]);
+    if (knob[WINOGRAD_BLOCKS] < 1 || knob[WINOGRAD_BLOCKS] > most)
+        return wn_error(WN_ERROR_INVALID, "winograd: config blocks=%d: expected 1 to %d with %s here",
+                        knob[WINOGRAD_BLOCKS], most, wn_isa_name(plan->isa));
+    if (gather ? knob[WINOGRAD_REDUCE] < 1 : knob[WINOGRAD_REDUCE] != 0)
+        return wn_error(WN_ERROR_INVALID, "winograd: config reduce=%d: expected %s", knob[WINOGRAD_REDUCE],
+                        gather ? "at least 1" : "0 here");
+    if (knob[WINOGRAD_OUTPUTS] != 0 && !(gather && knob[WINOGRAD_OUTPUTS] == 1))
+        return wn_error(WN_ERROR_INVALID, "winograd: config outputs=%d: expected 0%s", knob[WINOGRAD_OUTPUTS],
+                        gather ? " or 1" : " here");
+    return wn_ok();
+}
+
+static wn_status plan(wn_conv_plan *plan) {
+    const wn_problem *problem = &plan->problem;
+    const int32_t *knob = plan->config.knob;
+    int64_t *derived = plan->derived;
+    WN_TRY(check_knobs(plan));
+    const bool backward = problem->direction == WN_BWD_D;
+    const int tile = knob[WINOGRAD_TILE];
+    derived[WINOGRAD_SIZE] = size_of(plan->isa, tile, problem->kh);
+    derived[WINOGRAD_TILE_ROWS] = wn_ceil_div(backward ? problem->ih : problem->oh, tile);
+    derived[WINOGRAD_TILE_COLUMNS] = wn_ceil_div(backward ? problem->iw : problem->ow, tile);
+    derived[WINOGRAD_TOTAL_TILES] =
+        problem->mb * derived[WINOGRAD_TILE_ROWS] * derived[WINOGRAD_TILE_COLUMNS];
+    derived[WINOGRAD_TILE_GROUPS] = (derived[WINOGRAD_TOTAL_TILES] - 1) / knob[WINOGRAD_TILES] + 1;
+    derived[WINOGRAD_OUTPUT_GROUPS] =
+        wn_ceil_div(wn_blocks(backward ? problem->ic : problem->oc), knob[WINOGRAD_BLOCKS]);
+    if (derived[WINOGRAD_TILE_GROUPS] > MAX_GROUPS)
+        return wn_error(WN_ERROR_INVALID, "winograd: config tiles=%d makes %lld groups of tiles, at most %d",
+                        knob[WINOGRAD_TILES], (long long)derived[WINOGRAD_TILE_GROUPS], MAX_GROUPS);
+    return problem->direction == WN_BWD_WB ? wn_winograd_weights_plan(plan) : wn_winograd_gather_plan(plan);
+}
+
+static void run(const wn_conv_plan *plan, void *state, const wn_conv_args *args, int phase, int tid,
+                int nthreads) {
+    (void)state;
+    if (plan->problem.direction == WN_BWD_WB)
+        wn_winograd_weights_run(plan, args, phase, tid, nthreads);
+    else
+        wn_winograd_gather_run(plan, args, phase, tid, nthreads);
+}
+
+static bool approximate(const wn_conv_plan *plan) {
+    (void)plan;
+    return true;
+}
+
+extern const wn_conv_impl wn_conv_winograd;
+const wn_conv_impl wn_conv_winograd = {.name = "winograd",
+                                       .knobs = knobs,
+                                       .refuse = refuse,
+                                       .configs = configs,
+                                       .plan = plan,
+                                       .run = run,
+                                       .approximate = approximate};
+
+const wn_winograd_transforms *wn_winograd_transforms_of(const wn_conv_plan *plan) {
+    return &wn_kernels_of(plan->isa)->winograd[plan->derived[WINOGRAD_SIZE]];
+}
+
+bool wn_winograd_reserve(const wn_conv_plan *plan, int64_t blocks, int64_t rows, int64_t *floats,
+                         int64_t *start, int64_t *element) {
+    const wn_winograd_transforms *transforms = wn_winograd_transforms_of(plan);
+    const int64_t patch = transforms->tile + transforms->kernel - 1;
+    int64_t lines, size;
+    if (__builtin_mul_overflow(blocks, rows, &lines) ||
+        __builtin_mul_overflow(lines | 1, WN_BLOCK, element) ||
+        __builtin_mul_overflow(*element, patch * patch, &size))
+        return false;
+    *start = *floats;
+    return !__builtin_add_overflow(*floats, size, floats);
+}
+
+wn_winograd_maps wn_winograd_maps_of(const wn_conv_plan *plan) {
+    const wn_problem *p = &plan->problem;
+    const bool backward = p->direction == WN_BWD_D;
+    const int tile = plan->config.knob[WINOGRAD_TILE];
+    return (wn_winograd_maps){
+        .in_height = backward ? p->oh : p->ih,
+        .in_width = backward ? p->ow : p->iw,
+        .out_height = backward ? p->ih : p->oh,
+        .out_width = backward ? p->iw : p->ow,
+        .pad_above = backward ? p->kh - 1 - p->ph : p->ph,
+        .pad_left = backward ? p->kw - 1 - p->pw : p->pw,
+        .tile = tile,
+        .patch = tile + p->kh - 1,
+        .tile_rows = (int)plan->derived[WINOGRAD_TILE_ROWS],
+        .tile_columns = (int)plan->derived[WINOGRAD_TILE_COLUMNS],
+    };
+}
+
+wn_winograd_place wn_winograd_place_of(const wn_winograd_maps *maps, int64_t tile) {
+    const int64_t row = tile / maps->tile_columns;
+    return (wn_winograd_place){.image = row / maps->tile_rows,
+                               .row = (int)(row % maps->tile_rows) * maps->tile,
+                               .column = (int)(tile % maps->tile_columns) * maps->tile};
+}
+
+/* The square of `size` pixels from (top, left) on, as far as it lies on a map of height x width. */
+static wn_winograd_patch cut(const float *map, int height, int width, int top, int left, int size) {
+    wn_winograd_patch patch = {
+        .row = (int64_t)width * WN_BLOCK,
+        .row_begin = clamp(-top, 0, size),
+        .row_end = clamp(height - top, 0, size),
+        .column_begin = clamp(-left, 0, size),
+        .column_end = clamp(width - left, 0, size),
+    };
+    if (patch.row_begin < patch.row_end && patch.column_begin < patch.column_end)
+        patch.data =
+            map + (top + patch.row_begin) * patch.row + (int64_t)(left + patch.column_begin) * WN_BLOCK;
+    else
+        patch.row_end = patch.column_end = 0; /* nothing of it: all zeros */
+    return patch;
+}
+
+wn_winograd_patch wn_winograd_patch_of(const wn_winograd_maps *maps, const wn_winograd_place *place,
+                                       const float *block) {
+    return cut(block, maps->in_height, maps->in_width, place->row - maps->pad_above,
+               place->column - maps->pad_left, maps->patch);
+}
+
+wn_winograd_patch wn_winograd_tile_of(const wn_winograd_maps *maps, const wn_winograd_place *place,
+                                      const float *block) {
+    return cut(block, maps->out_height, maps->out_width, place->row, place->column, maps->tile);
+}
+
+void wn_winograd_transform_source(const wn_conv_plan *plan, const wn_winograd_maps *maps, const float *in,
+                                  int64_t in_stride, int64_t begin, int64_t end, float *elements,
+                                  int64_t element) {
+    const wn_winograd_transforms *transforms = wn_winograd_transforms_of(plan);
+    for (int64_t tile = begin; tile < end; tile++) {
+        const wn_winograd_place place = wn_winograd_place_of(maps, tile);
+        const wn_winograd_patch patch = wn_winograd_patch_of(maps, &place, in + place.image * in_stride);
+        transforms->source(&patch, elements + (tile - begin) * WN_BLOCK, element);
+    }
+}
