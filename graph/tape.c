@@ -4,9 +4,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Far more than fits any memory with a real network, and little enough for all sizes counted in int. */
+enum { MOST_IMAGES = 1 << 20 };
+
 static wn_status check_options(const wn_tape_options *options) {
-    if (options->batch < 1)
-        return wn_error(WN_ERROR_INVALID, "found a batch of %d images, expected at least 1", options->batch);
+    if (options->batch < 1 || options->batch > MOST_IMAGES)
+        return wn_error(WN_ERROR_INVALID, "found a batch of %d images, expected 1 to %d", options->batch,
+                        MOST_IMAGES);
     if (!options->pool)
         return wn_error(WN_ERROR_INVALID, "a tape needs a pool of threads to run on");
     if (options->isa < 0 || options->isa >= WN_ISA_COUNT)
