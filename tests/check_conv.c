@@ -128,8 +128,7 @@ static void check_plan(const question *q, const wn_conv_plan *plan, wn_pool *poo
     static const char *const names[OPERANDS] = {"src", "weights", "bias", "dst"};
     char config[128];
     wn_config_format(plan->impl, &plan->config, config, sizeof config);
-    operands_restore(scratch, &q->before);
-    wn_status status = run_plan(pool, plan, scratch);
+    wn_status status = run_plan(pool, plan, &q->before, scratch);
     if (!CHECK(!wn_failed(status), "%s %s(%s) %s %d threads: %s", q->text, plan->impl->name, config,
                wn_isa_name(plan->isa), plan->threads, status.message))
         return;

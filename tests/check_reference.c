@@ -120,8 +120,7 @@ static void check_problem(wn_problem problem, uint64_t seed) {
             break;
         wn_pool *pool = pool_make(threads);
         operand_set *target = threads == 1 ? &first : &other;
-        operands_restore(target, &before);
-        status = run_plan(pool, &plan, target);
+        status = run_plan(pool, &plan, &before, target);
         wn_pool_destroy(pool);
         CHECK(!wn_failed(status), "%s: %s", text, status.message);
         if (threads > 1)

@@ -31,31 +31,44 @@ static inline void run_task(void *context, int tid, int nthreads) {
     }
 }
 
-/* Opens, runs on a pool of plan->threads, closes. Errors: what open says; INVALID when the workspace's
- * guards were written. */
-static inline wn_status run_plan(wn_pool *pool, const wn_conv_plan *plan, const operand_set *operands) {
-    operand workspace = operand_alloc((int64_t)((plan->workspace_bytes + 3) / 4), 0);
+static inline void run_once(wn_pool *pool, const wn_conv_plan *plan, void *state, const operand_set *operands,
+                            const operand *workspace) {
     wn_conv_args args = operands_args(operands);
-    memset(workspace.data, 0xff, plan->workspace_bytes);
-    args.workspace = workspace.data;
+    args.workspace = workspace->data;
+    memset(workspace->data, 0xff, plan->workspace_bytes);
+    running call = {plan, state, &args, pool};
+    wn_pool_run(pool, run_task, &call);
+}
+
+static inline bool guards_are_whole(const operand *buffer) {
+    float guard[GUARD];
+    fill_bits(guard, GUARD, guard_bits);
+    return memcmp(buffer->memory, guard, sizeof guard) == 0 &&
+           memcmp(buffer->memory + buffer->floats - GUARD, guard, sizeof guard) == 0;
+}
+
+/* Runs a plan on a copy of `before`, with a pool of plan->threads. A state must serve many runs: with one,
+ * the plan runs twice and the second result counts. Errors: what open says; INVALID when the workspace's
+ * guards were written. */
+static inline wn_status run_plan(wn_pool *pool, const wn_conv_plan *plan, const operand_set *before,
+                                 operand_set *result) {
     void *state = NULL;
-    wn_status status = wn_ok();
+    operands_restore(result, before);
     if (plan->impl->open)
-        status = plan->impl->open(plan, &state);
-    if (!wn_failed(status)) {
-        running call = {plan, state, &args, pool};
-        wn_pool_run(pool, run_task, &call);
-        if (plan->impl->close)
-            plan->impl->close(state);
-        float guard[GUARD];
-        fill_bits(guard, GUARD, guard_bits);
-        if (memcmp(workspace.memory, guard, sizeof guard) != 0 ||
-            memcmp(workspace.memory + workspace.floats - GUARD, guard, sizeof guard) != 0)
-            status = wn_error(WN_ERROR_INVALID, "wrote outside of its workspace of %zu bytes",
-                              plan->workspace_bytes);
+        WN_TRY(plan->impl->open(plan, &state));
+    operand workspace = operand_alloc((int64_t)((plan->workspace_bytes + 3) / 4), 0);
+    run_once(pool, plan, state, result, &workspace);
+    if (plan->impl->open) {
+        operands_restore(result, before);
+        run_once(pool, plan, state, result, &workspace);
     }
+    if (plan->impl->close)
+        plan->impl->close(state);
+    bool whole = guards_are_whole(&workspace);
     free(workspace.memory);
-    return status;
+    return whole ? wn_ok()
+                 : wn_error(WN_ERROR_INVALID, "wrote outside of its workspace of %zu bytes",
+                            plan->workspace_bytes);
 }
 
 static inline wn_pool *pool_make(int threads) {

@@ -12,6 +12,9 @@ enum { MAX_THREADS = 1024 };
 const wn_conv_impl *const wn_conv_registry[] = {
     &wn_conv_direct,
     &wn_conv_winograd,
+#ifdef WN_HAVE_ONEDNN
+    &wn_conv_onednn,
+#endif
     &wn_conv_reference,
     NULL,
 };

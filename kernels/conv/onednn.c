@@ -1,0 +1,136 @@
+/* oneDNN as an implementation: what of it is offered, and its plans. Choosing one of oneDNN's own
+ * implementations and its layouts is in onednn_choice.c, running it in onednn_run.c.
+ *
+ * A candidate is one of oneDNN's implementations in the layout it likes best. Where that is not ours, run
+ * reorders there and back, so that its time is what it costs to use it here. */
+#include "onednn.h"
+
+#include "arena.h"
+#include "implementations.h"
+#include "onednn_choice.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* Whether an implementation of oneDNN is one to time, and uses no more than the ISA. Its GEMM picks the best
+ * instructions of the CPU whatever we ask for, and does not say which. */
+static bool is_offered(const char *name, wn_isa isa) {
+    if (strncmp(name, "ref", 3) == 0)
+        return false;
+    if (isa < WN_ISA_AVX512 && strstr(name, "avx512"))
+        return false;
+    return isa >= wn_isa_detect() || !strstr(name, "gemm");
+}
+
+/* Writes up to `room` configs of what oneDNN offers; returns how many were written. */
+static int list(const wn_problem *problem, wn_isa isa, int threads, wn_config *configs, int room) {
+    wn_conv_plan plan = {.problem = *problem, .isa = isa, .threads = threads};
+    char name[ONEDNN_NAME];
+    int count = 0;
+    for (int winograd = 0; winograd < 2; winograd++) {
+        plan.config.knob[ONEDNN_WINOGRAD] = winograd;
+        for (int index = 0; count < room; index++) {
+            plan.config.knob[ONEDNN_INDEX] = index;
+            if (!wn_onednn_find_name(&plan, name))
+                break;
+            if (is_offered(name, isa))
+                configs[count++] = plan.config;
+        }
+    }
+    return count;
+}
+
+static const char *refuse(const wn_problem *problem, wn_isa isa) {
+    wn_config config;
+    if (isa == WN_ISA_PORTABLE)
+        return "its kernels need more than the portable instruction set";
+    if (list(problem, isa, 1, &config, 1) == 0)
+        return "it has nothing but its reference for this problem with this instruction set";
+    return NULL;
+}
+
+static int configs(const wn_problem *problem, wn_isa isa, int threads, wn_config *configs, int room) {
+    return list(problem, isa, threads, configs, room);
+}
+
+/* Takes `bytes` of the workspace; returns where they start. */
+static int64_t reserve(wn_conv_plan *plan, size_t bytes) {
+    int64_t at = (int64_t)plan->workspace_bytes;
+    plan->workspace_bytes += wn_align64(bytes);
+    return at;
+}
+
+static void lay_out_workspace(wn_conv_plan *plan, const wn_onednn_choice *choice) {
+    const wn_problem *p = &plan->problem;
+    size_t scratchpad = wn_dnnl_query_bytes(choice->conv, dnnl_query_scratchpad_md);
+    for (int which = 0; which < ONEDNN_OPERANDS; which++) {
+        const wn_onednn_operand *operand = &choice->operand[which];
+        plan->derived[ONEDNN_COPIES + which] =
+            operand->apart ? reserve(plan, wn_dnnl_desc_bytes(operand->theirs)) : -1;
+        const dnnl_primitive_desc_t reorders[] = {operand->before, operand->after};
+        for (int i = 0; i < 2; i++) {
+            size_t bytes = reorders[i] ? wn_dnnl_query_bytes(reorders[i], dnnl_query_scratchpad_md) : 0;
+            scratchpad = bytes > scratchpad ? bytes : scratchpad;
+        }
+    }
+    plan->derived[ONEDNN_PLAIN_WEIGHTS] =
+        wn_onednn_has_own_blocks(p) ? -1
+                                    : reserve(plan, wn_dnnl_desc_bytes(choice->operand[ONEDNN_WEIGHTS].ours));
+    plan->derived[ONEDNN_BIAS] = p->direction == WN_BWD_D ? -1 : reserve(plan, (size_t)p->oc * sizeof(float));
+    plan->derived[ONEDNN_SCRATCHPAD] = reserve(plan, scratchpad);
+}
+
+static wn_status plan(wn_conv_plan *plan) {
+    const int32_t *knob = plan->config.knob;
+    char name[ONEDNN_NAME];
+    if (knob[ONEDNN_WINOGRAD] < 0 || knob[ONEDNN_WINOGRAD] > 1 || knob[ONEDNN_INDEX] < 0)
+        return wn_error(WN_ERROR_INVALID,
+                        "onednn: config winograd=%d,index=%d: expected 0 or 1, and at least 0",
+                        knob[ONEDNN_WINOGRAD], knob[ONEDNN_INDEX]);
+    wn_onednn_choice choice;
+    WN_TRY(wn_onednn_choose(plan, &choice));
+    wn_onednn_name_of(&choice, name);
+    if (is_offered(name, plan->isa)) {
+        plan->external = true;
+        lay_out_workspace(plan, &choice);
+    }
+    wn_onednn_choice_free(&choice);
+    if (!plan->external)
+        return wn_error(WN_ERROR_INVALID, "onednn: config winograd=%d,index=%d is %s: not offered with %s",
+                        knob[ONEDNN_WINOGRAD], knob[ONEDNN_INDEX], name, wn_isa_name(plan->isa));
+    return wn_ok();
+}
+
+void wn_onednn_name(const wn_conv_plan *plan, char *name, size_t size) {
+    char found[ONEDNN_NAME] = "";
+    if (plan->impl == &wn_conv_onednn)
+        wn_onednn_find_name(plan, found);
+    snprintf(name, size, "%s", found);
+}
+
+static bool is_approximate(const wn_conv_plan *plan) {
+    return plan->config.knob[ONEDNN_WINOGRAD];
+}
+
+/* Of the library that is loaded, which need not be the one of the headers. */
+static const char *version(void) {
+    static _Thread_local char text[32];
+    const dnnl_version_t *loaded = dnnl_version();
+    snprintf(text, sizeof text, "%d.%d.%d", loaded->major, loaded->minor, loaded->patch);
+    return text;
+}
+
+static const char *const knobs[] = {"winograd", "index", NULL};
+
+const wn_conv_impl wn_conv_onednn = {
+    .name = "onednn",
+    .knobs = knobs,
+    .refuse = refuse,
+    .configs = configs,
+    .plan = plan,
+    .open = wn_onednn_open,
+    .run = wn_onednn_run,
+    .close = wn_onednn_close,
+    .approximate = is_approximate,
+    .version = version,
+};
