@@ -356,6 +356,56 @@ static void check_learning(wn_pool *pool, wn_optimizer optimizer, float lr) {
     wn_graph_destroy(g);
 }
 
+/* The implementation that is the context where it supports the problem, else the reference. */
+static wn_status preferring_pick(void *context, const wn_problem *problem, wn_isa isa, int threads,
+                                 int64_t src_stride, int64_t dst_stride, struct wn_conv_plan *plan) {
+    wn_status status = wn_conv_plan_make(context, problem, NULL, isa, threads, src_stride, dst_stride, plan);
+    if (!wn_failed(status))
+        return status;
+    return wn_conv_plan_make(wn_conv_find("reference"), problem, NULL, isa, threads, src_stride, dst_stride,
+                             plan);
+}
+
+static double loss_after_two_steps(const wn_graph *graph, wn_pool *pool, const wn_conv_impl *impl,
+                                   uint64_t seed) {
+    wn_model *model = create_model(graph);
+    wn_tape *tape = compile(model,
+                            (wn_tape_options){.batch = BATCH,
+                                              .training = true,
+                                              .pool = pool,
+                                              .seed = seed,
+                                              .pick = preferring_pick,
+                                              .pick_context = (void *)impl},
+                            impl->name);
+    double loss = NAN;
+    if (tape) {
+        wn_tape_set_options(tape, &(wn_step_options){.lr = 0.001F});
+        random_batch(graph, tape, BATCH, CLASSES, seed);
+        wn_tape_run(tape);
+        wn_tape_run(tape);
+        loss = wn_tape_loss(tape);
+    }
+    wn_tape_destroy(tape);
+    wn_model_destroy(model);
+    return loss;
+}
+
+/* Every implementation, those with their own threads too, trains the same network. Normalisation can amplify
+ * rounding, so the bound is loose: it is about operands and order, not about accuracy. */
+static void check_implementations(wn_pool *pool, uint64_t first_seed, int count) {
+    for (uint64_t seed = first_seed; seed < first_seed + (uint64_t)count; seed++) {
+        wn_graph *graph = random_graph(seed, (random_graph_options){.classes = CLASSES});
+        double expected = loss_after_two_steps(graph, pool, wn_conv_find("reference"), seed);
+        for (const wn_conv_impl *const *impl = wn_conv_registry; *impl; impl++) {
+            double found = loss_after_two_steps(graph, pool, *impl, seed);
+            CHECK(fabs(found - expected) <= 1e-2 * fabs(expected),
+                  "seed %llu, %s: found loss %g, expected %g", (unsigned long long)seed, (*impl)->name, found,
+                  expected);
+        }
+        wn_graph_destroy(graph);
+    }
+}
+
 static wn_status refusing_pick(void *context, const wn_problem *problem, wn_isa isa, int threads,
                                int64_t src_stride, int64_t dst_stride, struct wn_conv_plan *plan) {
     (void)isa, (void)threads, (void)src_stride, (void)dst_stride, (void)plan, (void)problem;
@@ -405,6 +455,7 @@ int main(void) {
     check_evaluation(pool);
     check_learning(pool, WN_OPTIMIZER_SGD, 0.05F);
     check_learning(pool, WN_OPTIMIZER_ADAM, 0.003F);
+    check_implementations(pool, seed, check_full() ? 50 : 8);
     check_compile_errors(pool);
     wn_pool_destroy(pool);
     return check_finish("check_tape");
