@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* A run small enough for a test: two epochs of three batches of 64 and one of 8. */
@@ -217,6 +218,25 @@ static void check_unwritable_csv(wn_pool *pool) {
     unlink(path);
 }
 
+/* A run that fails before its first step leaves an older run's file as it was, and no new one behind. */
+static void check_kept_csv(wn_pool *pool) {
+    wn_train_options options = small_run(pool);
+    options.data = "/nowhere/at/all";
+    char path[] = "/tmp/check_trainer_XXXXXX";
+    int handle = mkstemp(path);
+    if (!CHECK(handle >= 0 && write(handle, "old\n", 4) == 4, "%s cannot be written", path))
+        return;
+    close(handle);
+    options.csv = path;
+    ERROR(&options, "no data", WN_ERROR_IO, options.data);
+    struct stat facts = {0};
+    CHECK(stat(path, &facts) == 0 && facts.st_size == 4, "the older file has %lld bytes, expected 4",
+          (long long)facts.st_size);
+    unlink(path);
+    ERROR(&options, "no data, new file", WN_ERROR_IO, options.data);
+    CHECK(stat(path, &facts) != 0, "%s was left behind by a run without a step", path);
+}
+
 static void check_divergence(wn_pool *pool) {
     wn_train_options options = small_run(pool);
     options.optimizer = WN_OPTIMIZER_SGD;
@@ -296,6 +316,7 @@ int main(void) {
     check_learning(pool);
     check_csv(pool);
     check_unwritable_csv(pool);
+    check_kept_csv(pool);
     check_divergence(pool);
     check_refused_options(pool);
     check_log(pool);

@@ -4,22 +4,38 @@
 #include "clock.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 wn_status wn_train_csv_open(const char *path, wn_train_csv *csv) {
     *csv = (wn_train_csv){.path = path};
     if (!path)
         return wn_ok();
-    csv->file = fopen(path, "w");
+    int descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    csv->created = descriptor >= 0;
+    if (!csv->created)
+        descriptor = open(path, O_WRONLY | O_CLOEXEC);
+    csv->file = descriptor < 0 ? NULL : fdopen(descriptor, "w");
+    if (csv->file)
+        return wn_ok();
+    wn_status status = wn_error(WN_ERROR_IO, "%s: cannot write the CSV file: %s", path, strerror(errno));
+    if (descriptor >= 0)
+        close(descriptor);
+    return status;
+}
+
+wn_status wn_train_csv_begin(wn_train_csv *csv) {
     if (!csv->file)
-        return wn_error(WN_ERROR_IO, "%s: cannot write the CSV file: %s", path, strerror(errno));
-    if (fputs(WN_TRAIN_CSV_HEADER "\n", csv->file) < 0 || fflush(csv->file) != 0) {
-        wn_status status = wn_error(WN_ERROR_IO, "%s: cannot write the CSV file: %s", path, strerror(errno));
-        fclose(csv->file);
-        csv->file = NULL;
-        return status;
-    }
+        return wn_ok();
+    struct stat facts;
+    const bool regular = fstat(fileno(csv->file), &facts) == 0 && S_ISREG(facts.st_mode);
+    if ((regular && ftruncate(fileno(csv->file), 0) != 0) || fputs(WN_TRAIN_CSV_HEADER "\n", csv->file) < 0 ||
+        fflush(csv->file) != 0)
+        return wn_error(WN_ERROR_IO, "%s: cannot write the CSV file: %s", csv->path, strerror(errno));
+    csv->begun = true;
     return wn_ok();
 }
 
@@ -43,6 +59,8 @@ wn_status wn_train_csv_close(wn_train_csv *csv) {
         return wn_ok();
     int failed = fclose(csv->file);
     csv->file = NULL;
+    if (csv->created && !csv->begun)
+        unlink(csv->path);
     if (failed)
         return wn_error(WN_ERROR_IO, "%s: cannot finish the CSV file: %s", csv->path, strerror(errno));
     return wn_ok();

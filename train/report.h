@@ -17,13 +17,18 @@ typedef struct wn_train_row {
 typedef struct wn_train_csv {
     FILE *file; /* NULL: no CSV asked for, every call below does nothing */
     const char *path;
+    bool created, begun; /* there was no such file before; the header is written */
 } wn_train_csv;
 
-/* Creates the file and writes the header. path NULL is fine. Errors: IO, naming the file. */
+/* Makes sure the file can be written, and leaves what it holds alone: a run that fails before its first step
+ * must not cost the figures of the last one. path NULL is fine. Errors: IO, naming the file. */
 wn_status wn_train_csv_open(const char *path, wn_train_csv *csv);
+/* Empties the file and writes the header. Errors: IO. */
+wn_status wn_train_csv_begin(wn_train_csv *csv);
 /* Writes one row through to the system. Errors: IO. */
 wn_status wn_train_csv_row(wn_train_csv *csv, const char *kind, const wn_train_row *row);
-/* Errors: IO, when the system reports a late failure. */
+/* Also removes a file that was created but never begun. Errors: IO, when the system reports a late failure.
+ */
 wn_status wn_train_csv_close(wn_train_csv *csv);
 
 typedef struct wn_train_progress {

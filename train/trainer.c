@@ -172,7 +172,7 @@ static wn_status set_up(trainer *t) {
         .steps_per_epoch = (t->dataset.train.count + t->options.batch - 1) / t->options.batch,
         .last_shown = wn_seconds(),
     };
-    return wn_ok();
+    return wn_train_csv_begin(&t->csv);
 }
 
 /* Fisher and Yates, as a pure function of seed and epoch: every epoch starts from the identity. */
