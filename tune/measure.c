@@ -17,7 +17,7 @@ enum {
 };
 
 typedef struct measured_plan {
-    const wn_conv_plan *plan;
+    wn_conv_plan plan;
     void *state;
     int repeats; /* 0: not run yet */
 } measured_plan;
@@ -89,8 +89,8 @@ void wn_measure_destroy(wn_measure *measure) {
     if (!measure)
         return;
     for (int i = 0; i < measure->count; i++)
-        if (measure->entries[i].plan->impl->close)
-            measure->entries[i].plan->impl->close(measure->entries[i].state);
+        if (measure->entries[i].plan.impl->close)
+            measure->entries[i].plan.impl->close(measure->entries[i].state);
     wn_arena_unmap(&measure->operands);
     wn_arena_unmap(&measure->workspace);
     free(measure->entries);
@@ -116,7 +116,7 @@ wn_status wn_measure_add(wn_measure *measure, const wn_conv_plan *plan, int *ind
         measure->room = room;
     }
     WN_TRY(reserve_workspace(measure, plan->workspace_bytes));
-    measured_plan added = {.plan = plan};
+    measured_plan added = {.plan = *plan};
     if (plan->impl->open)
         WN_TRY(plan->impl->open(plan, &added.state));
     *index = measure->count++;
@@ -144,14 +144,14 @@ typedef struct external_run {
 
 static void run_external(void *context) {
     const external_run *run = context;
-    const wn_conv_plan *plan = run->entry->plan;
+    const wn_conv_plan *plan = &run->entry->plan;
     plan->impl->run(plan, run->entry->state, run->args, 0, 0, plan->threads);
 }
 
 /* One run with the phases and barriers that a tape gives it. */
 static void run_once(wn_pool *pool, const measured_plan *entry, const wn_conv_args *args, int tid,
                      int nthreads) {
-    const wn_conv_plan *plan = entry->plan;
+    const wn_conv_plan *plan = &entry->plan;
     if (plan->external) {
         external_run run = {entry, args};
         wn_pool_external(pool, tid, run_external, &run);

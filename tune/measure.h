@@ -13,8 +13,8 @@ typedef struct wn_measure wn_measure;
 wn_status wn_measure_create(wn_pool *pool, const wn_problem *problem, wn_measure **measure);
 void wn_measure_destroy(wn_measure *measure); /* NULL is fine */
 
-/* Prepares a plan of the problem (dense strides; it must outlive the measure): its state and its workspace.
- * *index numbers the plans from 0. Errors: what the implementation's open says, MEMORY. */
+/* Prepares a plan of the problem (dense strides): keeps a copy, its state and its workspace. *index numbers
+ * the plans from 0. Errors: what the implementation's open says, MEMORY. */
 wn_status wn_measure_add(wn_measure *measure, const wn_conv_plan *plan, int *index);
 
 /* Seconds of one run of a plan, from barrier to barrier as within a tape. Short runs are repeated, each time
