@@ -81,6 +81,11 @@ dnnl_status_t wn_dnnl_conv_nth(const wn_dnnl_conv *conv, const_dnnl_primitive_at
     dnnl_status_t status = describe(conv, &desc);
     if (status != dnnl_success)
         return status;
+    /* With the cache of primitives on, 2.6.3 lists an implementation twice, and leaves out the last, once a
+     * primitive of the same pass exists: an index would mean another implementation then. */
+    status = dnnl_set_primitive_cache_capacity(0);
+    if (status != dnnl_success)
+        return status;
     dnnl_primitive_desc_iterator_t iterator;
     status = dnnl_primitive_desc_iterator_create(&iterator, &desc, attributes, engine, NULL);
     if (status == dnnl_unimplemented)
