@@ -1,6 +1,6 @@
 /* Average pooling, global average pooling included. A window is divided by its area within the padded input,
- * as PyTorch does with count_include_pad. The backward pass goes by rows of the input,
- * see max_pool.c. */
+ * as PyTorch does with count_include_pad. The backward pass goes by rows of the input, see
+ * max_pool.c. */
 #include "ops_internal.h"
 #include "vector_math.h"
 #include <string.h>
