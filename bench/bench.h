@@ -47,6 +47,7 @@ wn_status wn_bench_net_run(const wn_bench_net *bench, FILE *out, wn_csv *csv);
  *   direction, flags, problem     flags: relu, accumulate, plain_src joined by +, or empty
  *   name                          of the problem
  *   impl, config
+ *   library_impl                  which of its own implementations a library runs ("jit:avx2")
  *   flops                         valid taps only
  *   min_seconds, median_seconds, gflops, percent_of_peak, peak_gflops   as above
  *   ratio_to_best                 median of the ratios of paired rounds to the fastest candidate
@@ -54,7 +55,8 @@ wn_status wn_bench_net_run(const wn_bench_net *bench, FILE *out, wn_csv *csv);
  *   repetitions                   0 for a candidate that was refused
  *   refusal                       why it was not run */
 #define WN_BENCH_PROBLEM_HEADER                                                                              \
-    "machine,isa,threads,direction,flags,problem,name,impl,config,flops,min_seconds,median_seconds,gflops,"  \
+    "machine,isa,threads,direction,flags,problem,name,impl,config,library_impl,flops,min_seconds,median_"    \
+    "seconds,gflops,"                                                                                        \
     "percent_of_peak,peak_gflops,ratio_to_best,workspace_bytes,repetitions,refusal"
 
 typedef struct wn_bench_problem {

@@ -2,6 +2,7 @@
 #include "bench.h"
 #include "machine.h"
 #include "measure.h"
+#include "onednn.h"
 #include "race.h"
 #include "statistics.h"
 #include <math.h>
@@ -179,7 +180,9 @@ static void write_row(const table *t, int i, double peak, wn_csv *csv) {
     const wn_candidate *candidate = &t->candidates[i];
     wn_problem unnamed = *t->problem;
     unnamed.name[0] = '\0';
-    char flags[40], problem[320], config[256];
+    char flags[40], problem[320], config[256], library[64] = "";
+    if (!candidate->refusal[0])
+        wn_onednn_name(&candidate->plan, library, sizeof library);
     flags_text(t->problem, flags);
     wn_problem_format(&unnamed, problem, sizeof problem);
     config_text(candidate, config, sizeof config);
@@ -193,6 +196,7 @@ static void write_row(const table *t, int i, double peak, wn_csv *csv) {
     wn_csv_text(csv, t->problem->name);
     wn_csv_text(csv, candidate->plan.impl->name);
     wn_csv_text(csv, config);
+    wn_csv_text(csv, library);
     wn_csv_number(csv, t->flops);
     wn_csv_number(csv, timed ? candidate->min_seconds : (double)NAN);
     wn_csv_number(csv, timed ? candidate->median_seconds : (double)NAN);
@@ -208,9 +212,8 @@ static void write_row(const table *t, int i, double peak, wn_csv *csv) {
 
 static void print_row(const table *t, int i, FILE *out) {
     const wn_candidate *candidate = &t->candidates[i];
-    char config[256], label[300];
-    config_text(candidate, config, sizeof config);
-    snprintf(label, sizeof label, "%s %s", candidate->plan.impl->name, config);
+    char label[300];
+    wn_candidate_name(candidate, label, sizeof label);
     if (candidate->rounds > 0)
         fprintf(out, "  %-58s %10.3f %10.3f %9.1f %6.1f %7.3f %12.2f\n", label, candidate->min_seconds * 1e3,
                 candidate->median_seconds * 1e3, t->flops / candidate->median_seconds * 1e-9, t->percent[i],

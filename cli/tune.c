@@ -113,11 +113,11 @@ static void print_winner(const work *item, const wn_candidate *candidates, int c
         timed += candidates[i].rounds > 0;
     sum->picked += item->times * winner->median_seconds;
     sum->standard += item->times * winner->median_seconds * gain;
-    char config[128];
-    wn_config_format(winner->plan.impl, &winner->plan.config, config, sizeof config);
-    printf("%-40.40s %4d %10.3f %9.1f %8.2fx %4d %4d  %s%s%s\n", item->label, item->times,
+    char name[160];
+    wn_candidate_name(winner, name, sizeof name);
+    printf("%-40.40s %4d %10.3f %9.1f %8.2fx %4d %4d  %s\n", item->label, item->times,
            winner->median_seconds * 1e3, wn_problem_flops(&item->problem) / winner->median_seconds * 1e-9,
-           gain, timed, winner->rounds, winner->plan.impl->name, config[0] ? " " : "", config);
+           gain, timed, winner->rounds, name);
     fflush(stdout);
 }
 

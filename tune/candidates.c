@@ -1,4 +1,5 @@
 /* The candidates of a problem: implementations times configs, and why the others are not among them. */
+#include "onednn.h"
 #include "tune.h"
 #include <stdio.h>
 #include <string.h>
@@ -46,4 +47,17 @@ int wn_tune_candidates(const wn_problem *problem, wn_isa isa, int threads, bool 
         snprintf(candidate->refusal, sizeof candidate->refusal, "%s", reason);
     }
     return count;
+}
+
+void wn_candidate_name(const wn_candidate *candidate, char *text, size_t size) {
+    static const wn_config none;
+    const wn_conv_plan *plan = &candidate->plan;
+    char library[64] = "", config[256] = "";
+    bool has_config = !candidate->refusal[0] || memcmp(&plan->config, &none, sizeof none) != 0;
+    if (!candidate->refusal[0])
+        wn_onednn_name(plan, library, sizeof library);
+    if (has_config)
+        wn_config_format(plan->impl, &plan->config, config, sizeof config);
+    snprintf(text, size, "%s%s%s%s%s", plan->impl->name, library[0] ? " " : "", library, config[0] ? " " : "",
+             config);
 }

@@ -54,6 +54,10 @@ wn_status wn_tune_pick(void *db, const wn_problem *problem, wn_isa isa, int thre
 int wn_tune_candidates(const wn_problem *problem, wn_isa isa, int threads, bool all_configs,
                        wn_candidate *candidates, int room);
 
+/* "direct tile=6,reduce=2", "onednn jit:avx2 winograd=0,index=1": a candidate in words, without its config
+ * when it was refused before it had one. */
+void wn_candidate_name(const wn_candidate *candidate, char *text, size_t size);
+
 /* Times all candidates of a problem, interleaved, until one is left, those left are within 2 %, or `budget`
  * seconds are spent (at least 3 rounds). Writes up to `room` candidates, the winner first, then by time,
  * refused ones last. Errors: what wn_problem_check says; UNSUPPORTED when no candidate could be timed;
