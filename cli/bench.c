@@ -93,7 +93,7 @@ static wn_status bench_tape(const flags *f, const wn_session *session, wn_networ
 static wn_status bench_networks(const flags *f, const wn_session *session, char **names, int count,
                                 wn_csv *csv) {
     wn_tune_db *db;
-    WN_TRY(wn_session_database(session, f->db, &db));
+    WN_TRY(wn_session_database(session, f->db, false, &db));
     wn_status status = wn_ok();
     for (int i = 0; i < count && !wn_failed(status); i++) {
         wn_network network;

@@ -62,8 +62,9 @@ typedef struct wn_session {
 wn_status wn_session_open(const char *isa, int64_t threads, wn_session *session);
 void wn_session_close(wn_session *session);
 
-/* Opens the database at path (NULL: the default one) and says on stderr what in it could not be used. */
-wn_status wn_session_database(const wn_session *session, const char *path, wn_tune_db **db);
+/* Opens the database at path (NULL: the default one) and says on stderr what in it could not be used. Where
+ * the environment names no place for the default one, *db is NULL, or that is an error when it is needed. */
+wn_status wn_session_database(const wn_session *session, const char *path, bool needed, wn_tune_db **db);
 
 /* The network of a name. Errors: USAGE, listing the known ones. */
 wn_status wn_network_find(const char *name, const wn_net **net);

@@ -18,11 +18,13 @@ void wn_session_close(wn_session *session) {
     session->pool = NULL;
 }
 
-wn_status wn_session_database(const wn_session *session, const char *path, wn_tune_db **db) {
+wn_status wn_session_database(const wn_session *session, const char *path, bool needed, wn_tune_db **db) {
     char found[PATH_MAX];
     *db = NULL;
     if (!path) {
-        WN_TRY(wn_tune_db_default_path(found, sizeof found));
+        wn_status status = wn_tune_db_default_path(found, sizeof found);
+        if (wn_failed(status))
+            return needed ? status : wn_ok();
         path = found;
     }
     WN_TRY(wn_tune_db_open(path, session->fingerprint, db));

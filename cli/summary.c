@@ -67,7 +67,7 @@ static wn_status summary(const wn_command *command, int argc, char **argv) {
     wn_tune_db *db = NULL;
     wn_network network = {.net = NULL};
     WN_TRY(wn_session_open(isa, threads, &session));
-    wn_status status = wn_session_database(&session, path, &db);
+    wn_status status = wn_session_database(&session, path, false, &db);
     if (!wn_failed(status))
         status = wn_network_open(argv[0], size, batch, &network);
     if (!wn_failed(status))

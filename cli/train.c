@@ -104,7 +104,7 @@ static wn_status train(const wn_command *command, int argc, char **argv) {
     wn_session session;
     wn_tune_db *db = NULL;
     WN_TRY(wn_session_open(f.isa, f.threads, &session));
-    wn_status status = wn_session_database(&session, f.db, &db);
+    wn_status status = wn_session_database(&session, f.db, false, &db);
     if (wn_failed(status))
         goto done;
     wn_train_options options = {.net = net->name,

@@ -202,7 +202,7 @@ static wn_status tune(const wn_command *command, int argc, char **argv) {
     wn_tune_db *db = NULL;
     work_list list = {0};
     WN_TRY(wn_session_open(f.isa, f.threads, &session));
-    wn_status status = wn_session_database(&session, f.db, &db);
+    wn_status status = wn_session_database(&session, f.db, true, &db);
     if (!wn_failed(status))
         status = collect_networks(&list, &session, argv, words, f.size, f.batch);
     if (!wn_failed(status) && f.problem)

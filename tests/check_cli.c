@@ -402,6 +402,17 @@ static void check_training(void) {
     CHECK(o.code == 0 && strstr(o.err, "2 damaged"), "code %d: %s", o.code, o.err);
 }
 
+/* Without a place for the default database there are no picks to use, and nowhere to save any. */
+static void check_no_place(void) {
+    static outcome o;
+    unsetenv("XDG_CACHE_HOME");
+    unsetenv("HOME");
+    RUN(&o, "summary", "lenet", "--batch-size", "1", "--threads", "1");
+    CHECK(o.code == 0, "code %d: %s", o.code, o.err);
+    mistake m = {1, {"WINNOW_DB", "HOME"}, {"tune", "lenet", "--batch-size", "1"}};
+    expect_mistake(&m, "out");
+}
+
 static int remove_entry(const char *path, const struct stat *facts, int kind, struct FTW *where) {
     (void)facts, (void)kind, (void)where;
     return remove(path);
@@ -429,6 +440,7 @@ int main(int argc, char **argv) {
     check_list_and_summary();
     check_tune_and_bench();
     check_training();
+    check_no_place();
     if (chdir("/") == 0)
         nftw(folder, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
     return check_finish("check_cli");
