@@ -17,6 +17,7 @@
  *   label, kernel   what the step computes, and with which implementation and config
  *   flops           floating-point operations; convolutions count valid taps only
  *   bytes           operands read and written once each
+ *   effective       1 where flops are those of the direct method and fewer are done (Winograd)
  *   min_seconds, median_seconds   over the repetitions
  *   gflops          flops / median / 1e9
  *   percent_of_peak median over the repetitions of the share of the peak measured beside each (the higher of
@@ -25,8 +26,11 @@
  *   peak_gflops     median of the measured peaks
  *   repetitions */
 #define WN_BENCH_NET_HEADER                                                                                  \
-    "machine,isa,threads,net,size,batch,mode,step,label,kernel,flops,bytes,min_seconds,median_seconds,"      \
-    "gflops,percent_of_peak,gbytes,peak_gflops,repetitions"
+    "machine,isa,threads,net,size,batch,mode,step,label,kernel,flops,bytes,effective,min_seconds,"           \
+    "median_seconds,gflops,percent_of_peak,gbytes,peak_gflops,repetitions"
+
+/* Printed below a table that has an e behind a figure. */
+#define WN_BENCH_EFFECTIVE_NOTE "e: effective, counted in operations of the direct method\n"
 
 typedef struct wn_bench_net {
     const char *fingerprint, *net;
@@ -49,13 +53,15 @@ wn_status wn_bench_net_run(const wn_bench_net *bench, FILE *out, wn_csv *csv);
  *   impl, config
  *   library_impl                  which of its own implementations a library runs ("jit:avx2")
  *   flops                         valid taps only
+ *   effective                     as above
  *   min_seconds, median_seconds, gflops, percent_of_peak, peak_gflops   as above
  *   ratio_to_best                 median of the ratios of paired rounds to the fastest candidate
  *   workspace_bytes
  *   repetitions                   0 for a candidate that was refused
  *   refusal                       why it was not run */
 #define WN_BENCH_PROBLEM_HEADER                                                                              \
-    "machine,isa,threads,direction,flags,problem,name,impl,config,library_impl,flops,min_seconds,median_"    \
+    "machine,isa,threads,direction,flags,problem,name,impl,config,library_impl,flops,effective,min_seconds," \
+    "median_"                                                                                                \
     "seconds,gflops,"                                                                                        \
     "percent_of_peak,peak_gflops,ratio_to_best,workspace_bytes,repetitions,refusal"
 

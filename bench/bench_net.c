@@ -20,6 +20,7 @@ typedef struct samples {
 typedef struct figures {
     const char *label, *kernel;
     double flops, bytes, min, median, percent;
+    bool effective;
 } figures;
 
 static wn_status allocate(samples *s) {
@@ -90,13 +91,14 @@ static void add_figures(figures *sum, const figures *f) {
         sum->percent = (sum->percent * sum->median + f->percent * f->median) / median;
     sum->flops += f->flops;
     sum->bytes += f->bytes;
+    sum->effective |= f->effective;
     sum->min += f->min;
     sum->median = median;
 }
 
 static void print_figures(FILE *out, const figures *f) {
-    fprintf(out, "%-34.34s %10.3f %10.3f %9.1f %6.1f %8.1f  %s\n", f->label, f->min * 1e3, f->median * 1e3,
-            f->median > 0 ? f->flops / f->median * 1e-9 : 0, f->percent,
+    fprintf(out, "%-34.34s %10.3f %10.3f %9.1f%c %6.1f %8.1f  %s\n", f->label, f->min * 1e3, f->median * 1e3,
+            f->median > 0 ? f->flops / f->median * 1e-9 : 0, f->effective ? 'e' : ' ', f->percent,
             f->median > 0 ? f->bytes / f->median * 1e-9 : 0, f->kernel);
 }
 
@@ -115,6 +117,7 @@ static void write_figures(wn_csv *csv, const wn_bench_net *bench, int step, cons
     wn_csv_text(csv, f->kernel);
     wn_csv_number(csv, f->flops);
     wn_csv_number(csv, f->bytes);
+    wn_csv_number(csv, f->effective);
     wn_csv_number(csv, f->min);
     wn_csv_number(csv, f->median);
     wn_csv_number(csv, f->flops / f->median * 1e-9);
@@ -129,7 +132,7 @@ static void report(const wn_bench_net *bench, const samples *s, FILE *out, wn_cs
     double peak;
     figures total = {.label = "total", .kernel = ""},
             convolutions = {.label = "of which convolutions and linear", .kernel = ""};
-    fprintf(out, "%-34s %10s %10s %9s %6s %8s  %s\n", "step", "min ms", "median ms", "GFLOP/s", "% peak",
+    fprintf(out, "%-34s %10s %10s %9s  %6s %8s  %s\n", "step", "min ms", "median ms", "GFLOP/s", "% peak",
             "GB/s", "kernel");
     for (int r = 0; r < s->repetitions; r++)
         s->scratch[r] = s->peak[r];
@@ -137,6 +140,7 @@ static void report(const wn_bench_net *bench, const samples *s, FILE *out, wn_cs
     for (int i = 0; i < s->steps; i++) {
         wn_step_info info = wn_tape_step(bench->tape, i);
         figures f = {.label = info.label, .kernel = info.kernel, .flops = info.flops, .bytes = info.bytes};
+        f.effective = info.plan && wn_plan_effective(info.plan);
         summarise(s, i, &f);
         print_figures(out, &f);
         write_figures(csv, bench, i, &f, peak);
@@ -145,10 +149,13 @@ static void report(const wn_bench_net *bench, const samples *s, FILE *out, wn_cs
         if (info.plan)
             add_figures(&convolutions, &f);
     }
+    total.effective = convolutions.effective;
     summarise(s, s->steps, &total);
     print_figures(out, &convolutions);
     print_figures(out, &total);
     write_figures(csv, bench, -1, &total, peak);
+    if (total.effective)
+        fputs(WN_BENCH_EFFECTIVE_NOTE, out);
     fprintf(out, "%s step of %s, batch %d: %.1f images/s; peak of the FMA loop beside it %.1f GFLOP/s\n",
             bench->training ? "training" : "inference", bench->net, bench->batch,
             total.median > 0 ? bench->batch / total.median : 0, peak * 1e-9);

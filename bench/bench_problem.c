@@ -198,6 +198,7 @@ static void write_row(const table *t, int i, double peak, wn_csv *csv) {
     wn_csv_text(csv, config);
     wn_csv_text(csv, library);
     wn_csv_number(csv, t->flops);
+    wn_csv_number(csv, wn_plan_effective(&candidate->plan));
     wn_csv_number(csv, timed ? candidate->min_seconds : (double)NAN);
     wn_csv_number(csv, timed ? candidate->median_seconds : (double)NAN);
     wn_csv_number(csv, timed ? t->flops / candidate->median_seconds * 1e-9 : (double)NAN);
@@ -215,28 +216,33 @@ static void print_row(const table *t, int i, FILE *out) {
     char label[300];
     wn_candidate_name(candidate, label, sizeof label);
     if (candidate->rounds > 0)
-        fprintf(out, "  %-58s %10.3f %10.3f %9.1f %6.1f %7.3f %12.2f\n", label, candidate->min_seconds * 1e3,
-                candidate->median_seconds * 1e3, t->flops / candidate->median_seconds * 1e-9, t->percent[i],
-                candidate->ratio, (double)candidate->plan.workspace_bytes * 1e-6);
+        fprintf(out, "  %-58s %10.3f %10.3f %9.1f%c %6.1f %7.3f %12.2f\n", label,
+                candidate->min_seconds * 1e3, candidate->median_seconds * 1e3,
+                t->flops / candidate->median_seconds * 1e-9, wn_plan_effective(&candidate->plan) ? 'e' : ' ',
+                t->percent[i], candidate->ratio, (double)candidate->plan.workspace_bytes * 1e-6);
     else
         fprintf(out, "  %-58s refused: %s\n", label, candidate->refusal);
 }
 
 static void report(table *t, FILE *out, wn_csv *csv) {
     char problem[400];
+    bool effective = false;
     memcpy(t->scratch, t->peak, (size_t)t->bench->repetitions * sizeof(double));
     double peak = wn_median(t->scratch, t->bench->repetitions);
     wn_problem_format(t->problem, problem, sizeof problem);
     fprintf(out, "\n%s %s\n%s, %d threads, %.3f GFLOP, peak of the FMA loop beside it %.1f GFLOP/s\n",
             wn_direction_name(t->problem->direction), problem, wn_isa_name(t->bench->isa),
             wn_pool_threads(t->bench->pool), t->flops * 1e-9, peak * 1e-9);
-    fprintf(out, "  %-58s %10s %10s %9s %6s %7s %12s\n", "implementation", "min ms", "median ms", "GFLOP/s",
+    fprintf(out, "  %-58s %10s %10s %9s  %6s %7s %12s\n", "implementation", "min ms", "median ms", "GFLOP/s",
             "% peak", "to best", "workspace MB");
     for (int i = 0; i < t->count; i++) {
         print_row(t, t->order[i], out);
         if (csv)
             write_row(t, t->order[i], peak, csv);
+        effective |= t->candidates[i].rounds > 0 && wn_plan_effective(&t->candidates[i].plan);
     }
+    if (effective)
+        fputs(WN_BENCH_EFFECTIVE_NOTE, out);
 }
 
 wn_status wn_bench_problem_run(const wn_bench_problem *bench, const wn_problem *problem, FILE *out,

@@ -115,9 +115,9 @@ static void print_winner(const work *item, const wn_candidate *candidates, int c
     sum->standard += item->times * winner->median_seconds * gain;
     char name[160];
     wn_candidate_name(winner, name, sizeof name);
-    printf("%-40.40s %4d %10.3f %9.1f %8.2fx %4d %4d  %s\n", item->label, item->times,
+    printf("%-40.40s %4d %10.3f %9.1f%c %8.2fx %4d %4d  %s\n", item->label, item->times,
            winner->median_seconds * 1e3, wn_problem_flops(&item->problem) / winner->median_seconds * 1e-9,
-           gain, timed, winner->rounds, name);
+           wn_plan_effective(&winner->plan) ? 'e' : ' ', gain, timed, winner->rounds, name);
     fflush(stdout);
 }
 
@@ -129,7 +129,7 @@ static wn_status tune_all(const work_list *list, const wn_session *session, wn_t
     double begin = wn_seconds();
     totals sum = {0};
     wn_status status = wn_ok();
-    printf("%-40s %4s %10s %9s %9s %4s %4s  %s\n", "problem", "x", "ms", "GFLOP/s", "speed-up", "of", "runs",
+    printf("%-40s %4s %10s %9s  %9s %4s %4s  %s\n", "problem", "x", "ms", "GFLOP/s", "speed-up", "of", "runs",
            "winner");
     for (int i = 0; i < list->count && !wn_failed(status); i++) {
         const work *item = &list->items[i];

@@ -58,6 +58,12 @@ int wn_tune_candidates(const wn_problem *problem, wn_isa isa, int threads, bool 
  * when it was refused before it had one. */
 void wn_candidate_name(const wn_candidate *candidate, char *text, size_t size);
 
+/* Whether a plan does less arithmetic than the direct method whose operations its GFLOP/s are counted in:
+ * such figures are effective ones and say so. */
+static inline bool wn_plan_effective(const wn_conv_plan *plan) {
+    return plan->impl->approximate && plan->impl->approximate(plan);
+}
+
 /* Times all candidates of a problem, interleaved, until one is left, those left are within 2 %, or `budget`
  * seconds are spent (at least 3 rounds). Writes up to `room` candidates, the winner first, then by time,
  * refused ones last. Errors: what wn_problem_check says; UNSUPPORTED when no candidate could be timed;
