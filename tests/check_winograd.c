@@ -19,6 +19,8 @@ static const size_case sizes[] = {{2, 3, 2e-6}, {4, 3, 1e-5}, {6, 3, 2e-5}, {2, 
 
 enum { SIZES = sizeof sizes / sizeof *sizes };
 
+static const double largest_bound = 2e-5;
+
 static const wn_conv_impl *winograd;
 
 static wn_problem problem_of(wn_direction direction, int mb, int ic, int oc, int h, int w, int kernel) {
@@ -172,6 +174,19 @@ static void check_weights_accuracy(const size_case *size, int mb, int map, uint6
     operands_free(&found);
 }
 
+/* Whether at least a quarter of what the direction writes differs from zero, padding not counted. */
+static bool is_telling(const operand_set *expected) {
+    const wn_problem *p = &expected->problem;
+    const int64_t values = p->direction == WN_FWD_B   ? (int64_t)p->mb * p->oc * p->oh * p->ow
+                           : p->direction == WN_BWD_D ? (int64_t)p->mb * p->ic * p->ih * p->iw
+                                                      : (int64_t)p->oc * p->ic * p->kh * p->kw;
+    int64_t nonzero = 0;
+    for (int which = 0; which < OPERANDS; which++)
+        for (int64_t i = 0; is_written(expected, which) && i < expected->all[which].floats; i++)
+            nonzero += expected->all[which].memory[i] != 0 && !isnan(expected->all[which].memory[i]);
+    return nonzero * 4 >= values;
+}
+
 /* F(2x2, 3x3) halves and quarters weights and their gradient, and adds: with weights that are multiples of 4,
  * every intermediate value is an integer below 2^24 (at most 33 channels of 32 * 128). */
 static void check_integers(wn_direction direction, int mb, int ic, int oc, int h, int w, bool epilogue,
@@ -184,6 +199,8 @@ static void check_integers(wn_direction direction, int mb, int ic, int oc, int h
         before.all[WEIGHTS].data[i] *= 4;
     operand_set expected = operands_copy(&before), found = operands_copy(&before);
     run_reference(&before, &expected, pool);
+    CHECK(is_telling(&expected), "%s ic%d oc%d %dx%d: mostly zeros, which prove nothing",
+          wn_direction_name(direction), ic, oc, h, w);
     for (int isa = 0; isa <= (int)wn_isa_detect(); isa++)
         for (int outputs = 0; outputs <= (direction != WN_BWD_WB); outputs++) {
             const wn_config config = config_of(&problem, 2, 7, outputs);
@@ -253,19 +270,20 @@ static void check_shape(stream *s, wn_pool *const pools[]) {
                                        stream_chance(s, 50), REALS, stream_next(s));
     operand_set expected = operands_copy(&before), first = operands_copy(&before),
                 other = operands_copy(&before);
-    const wn_config config = config_of(&problem, size->tile, stream_between(s, 1, 20), stream_chance(s, 50));
+    const wn_config drawn = config_of(&problem, size->tile, stream_between(s, 1, 20), stream_chance(s, 50));
+    const wn_config *config = stream_chance(s, 30) ? NULL : &drawn; /* NULL: the default for the threads */
+    const double bound = config ? size->bound : largest_bound;
     run_reference(&before, &expected, pools[0]);
     for (int isa = 0; isa <= (int)wn_isa_detect(); isa++) {
-        if (!wn_kernels_of((wn_isa)isa) || !run_winograd(&before, &first, &config, (wn_isa)isa, pools[0]))
+        if (!wn_kernels_of((wn_isa)isa) || !run_winograd(&before, &first, config, (wn_isa)isa, pools[0]))
             continue;
         const double error = relative_to_terms(&before, &expected, &first, pools[0]);
-        CHECK(error <= size->bound, "%s %s tile %d %s: error %.3g of the terms, at most %.3g",
-              wn_direction_name(problem.direction), text, size->tile, wn_isa_name((wn_isa)isa), error,
-              size->bound);
+        CHECK(error <= bound, "%s %s tile %d %s: error %.3g of the terms, at most %.3g",
+              wn_direction_name(problem.direction), text, size->tile, wn_isa_name((wn_isa)isa), error, bound);
         CHECK(operands_dirty(&first) == 0, "%s %s tile %d: padding is not zero",
               wn_direction_name(problem.direction), text, size->tile);
         for (int threads = 2; threads <= MAX_THREADS; threads++) {
-            if (!run_winograd(&before, &other, &config, (wn_isa)isa, pools[threads - 1]))
+            if (!run_winograd(&before, &other, config, (wn_isa)isa, pools[threads - 1]))
                 continue;
             const difference d = operands_compare(&first, &other);
             CHECK(d.wrong == 0, "%s %s tile %d %s: %d threads change %" PRId64 " floats",
@@ -348,7 +366,7 @@ static void check_errors(uint64_t seed, wn_pool *pool) {
 
 static void check_exactness(uint64_t seed, wn_pool *pool) {
     static const int shapes[][5] = {
-        {1, 1, 1, 1, 1}, {2, 3, 17, 5, 8}, {1, 16, 16, 13, 7}, {3, 33, 15, 4, 3}, {1, 17, 33, 15, 15}};
+        {5, 2, 3, 2, 1}, {2, 3, 17, 5, 8}, {1, 16, 16, 13, 7}, {3, 33, 15, 4, 3}, {1, 17, 33, 15, 15}};
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
         for (int direction = 0; direction < WN_DIRECTION_COUNT; direction++)
             for (int epilogue = 0; epilogue < 2; epilogue++)

@@ -53,15 +53,71 @@ static int most_blocks(const wn_problem *problem, wn_isa isa) {
     return blocks;
 }
 
-static wn_config default_config(const wn_problem *problem, wn_isa isa) {
-    const bool weights = problem->direction == WN_BWD_WB;
+/* The maps that the tiles cover, and the blocks on both sides of the products. */
+typedef struct extent {
+    int height, width, in_blocks, out_blocks;
+} extent;
+
+static extent extent_of(const wn_problem *problem) {
+    const bool backward = problem->direction == WN_BWD_D;
+    const int ic = wn_blocks(problem->ic), oc = wn_blocks(problem->oc);
+    return (extent){.height = backward ? problem->ih : problem->oh,
+                    .width = backward ? problem->iw : problem->ow,
+                    .in_blocks = backward ? oc : ic,
+                    .out_blocks = backward ? ic : oc};
+}
+
+static int64_t count_tiles(const wn_problem *problem, int tile) {
+    const extent size = extent_of(problem);
+    return (int64_t)problem->mb * wn_ceil_div(size.height, tile) * wn_ceil_div(size.width, tile);
+}
+
+/* The tile that multiplies least; the rounding errors of larger ones must be worth a sixth. */
+static int default_tile(const wn_problem *problem, wn_isa isa) {
+    const wn_winograd_transforms *sizes = wn_kernels_of(isa)->winograd;
+    int best = 0;
+    double least = 0;
+    for (int i = 0; i < WN_WINOGRAD_SIZES; i++) {
+        const double patch = sizes[i].tile + sizes[i].kernel - 1;
+        const double products = (double)count_tiles(problem, sizes[i].tile) * patch * patch;
+        if (sizes[i].kernel == problem->kh && (best == 0 || products * 7 < least * 6)) {
+            best = sizes[i].tile;
+            least = products;
+        }
+    }
+    return best;
+}
+
+/* Enough tiles that the weights are read seldom, and as many groups for each thread. When that leaves few
+ * tiles to a group, or the transformed weights fill the last-level cache and outweigh the transformed tiles,
+ * the work is divided by outputs. None of this changes the order of a sum, so the threads may have a say. */
+static void divide(const wn_problem *problem, int threads, wn_config *config) {
+    enum { FEW_TILES = 24, LARGE_WEIGHTS = 16 << 20 };
+    const extent size = extent_of(problem);
+    const int patch = config->knob[WINOGRAD_TILE] + problem->kh - 1;
+    const int64_t tiles = count_tiles(problem, config->knob[WINOGRAD_TILE]);
+    const int64_t weights =
+        (int64_t)size.in_blocks * size.out_blocks * patch * patch * WN_BLOCK * WN_BLOCK * (int)sizeof(float);
+    const int wanted = size.in_blocks + size.out_blocks > 16 ? 96 : 48;
+    const int64_t rounds = ((tiles - 1) / wanted + threads) / threads;
+    config->knob[WINOGRAD_TILES] = (int32_t)((tiles - 1) / (rounds * threads) + 1);
+    if (config->knob[WINOGRAD_TILES] < FEW_TILES ||
+        (weights > LARGE_WEIGHTS && tiles < (int64_t)size.out_blocks * WN_BLOCK)) {
+        config->knob[WINOGRAD_TILES] = wanted;
+        config->knob[WINOGRAD_OUTPUTS] = clamp(8, 1, wn_ceil_div(size.out_blocks, threads));
+    }
+}
+
+static wn_config default_config(const wn_problem *problem, wn_isa isa, int threads, int tile) {
     wn_config config = {0};
-    config.knob[WINOGRAD_TILE] = 4;
-    config.knob[WINOGRAD_TILES] = weights ? 128 : 48;
+    config.knob[WINOGRAD_TILE] = tile;
     config.knob[WINOGRAD_BLOCKS] = clamp(isa == WN_ISA_AVX512 ? 2 : 1, 1, most_blocks(problem, isa));
-    if (!weights)
-        config.knob[WINOGRAD_REDUCE] =
-            clamp(16, 1, wn_blocks(problem->direction == WN_BWD_D ? problem->oc : problem->ic));
+    if (problem->direction == WN_BWD_WB) {
+        config.knob[WINOGRAD_TILES] = 128; /* whatever the threads: it is part of the order of sums */
+    } else {
+        config.knob[WINOGRAD_REDUCE] = clamp(16, 1, extent_of(problem).in_blocks);
+        divide(problem, threads, &config);
+    }
     return config;
 }
 
@@ -75,27 +131,37 @@ static int add(wn_config *configs, int count, int room, wn_config config) {
     return count + 1;
 }
 
+/* The default of every tile size, the best one first, and one step away from it along every knob. */
 static int configs(const wn_problem *problem, wn_isa isa, int threads, wn_config *list, int room) {
-    (void)threads;
-    const wn_config base = default_config(problem, isa);
-    int count = add(list, 0, room, base);
-    for (int tile = 2; tile <= 6; tile += 2) {
-        wn_config config = base;
-        config.knob[WINOGRAD_TILE] = tile;
-        if (size_of(isa, tile, problem->kh) < 0)
+    const bool weights = problem->direction == WN_BWD_WB;
+    const wn_winograd_transforms *sizes = wn_kernels_of(isa)->winograd;
+    const int best = default_tile(problem, isa), outputs = extent_of(problem).out_blocks;
+    int count = add(list, 0, room, default_config(problem, isa, threads, best));
+    for (int i = 0; i < WN_WINOGRAD_SIZES; i++) {
+        if (sizes[i].kernel != problem->kh)
             continue;
+        const wn_config base = default_config(problem, isa, threads, sizes[i].tile);
+        wn_config config = base;
         count = add(list, count, room, config);
-        for (int bigger = 0; bigger < 2; bigger++) {
-            config.knob[WINOGRAD_TILES] =
-                bigger ? base.knob[WINOGRAD_TILES] * 2 : base.knob[WINOGRAD_TILES] / 2;
+        config.knob[WINOGRAD_TILES] = (base.knob[WINOGRAD_TILES] + 1) / 2;
+        count = add(list, count, room, config);
+        config.knob[WINOGRAD_TILES] = base.knob[WINOGRAD_TILES] * 2;
+        count = add(list, count, room, config);
+        config = base;
+        for (int blocks = 1; blocks <= most_blocks(problem, isa); blocks++) {
+            config.knob[WINOGRAD_BLOCKS] = blocks;
             count = add(list, count, room, config);
         }
-        if (problem->direction != WN_BWD_WB) {
-            config = base;
-            config.knob[WINOGRAD_TILE] = tile;
-            config.knob[WINOGRAD_OUTPUTS] = 1;
-            count = add(list, count, room, config);
-        }
+        if (weights)
+            continue;
+        config = base;
+        config.knob[WINOGRAD_REDUCE] = extent_of(problem).in_blocks;
+        count = add(list, count, room, config);
+        config = base;
+        config.knob[WINOGRAD_OUTPUTS] = base.knob[WINOGRAD_OUTPUTS] ? 0 : clamp(8, 1, outputs);
+        count = add(list, count, room, config);
+        config.knob[WINOGRAD_OUTPUTS] = clamp(2, 1, outputs);
+        count = add(list, count, room, config);
     }
     return count < room ? count : room;
 }
@@ -117,9 +183,9 @@ static wn_status check_knobs(const wn_conv_plan *plan) {
     if (gather ? knob[WINOGRAD_REDUCE] < 1 : knob[WINOGRAD_REDUCE] != 0)
         return wn_error(WN_ERROR_INVALID, "winograd: config reduce=%d: expected %s", knob[WINOGRAD_REDUCE],
                         gather ? "at least 1" : "0 here");
-    if (knob[WINOGRAD_OUTPUTS] != 0 && !(gather && knob[WINOGRAD_OUTPUTS] == 1))
-        return wn_error(WN_ERROR_INVALID, "winograd: config outputs=%d: expected 0%s", knob[WINOGRAD_OUTPUTS],
-                        gather ? " or 1" : " here");
+    if (knob[WINOGRAD_OUTPUTS] < 0 || (knob[WINOGRAD_OUTPUTS] > 0 && !gather))
+        return wn_error(WN_ERROR_INVALID, "winograd: config outputs=%d: expected %s", knob[WINOGRAD_OUTPUTS],
+                        gather ? "at least 0" : "0 here");
     return wn_ok();
 }
 
@@ -136,8 +202,6 @@ static wn_status plan(wn_conv_plan *plan) {
     derived[WINOGRAD_TOTAL_TILES] =
         problem->mb * derived[WINOGRAD_TILE_ROWS] * derived[WINOGRAD_TILE_COLUMNS];
     derived[WINOGRAD_TILE_GROUPS] = (derived[WINOGRAD_TOTAL_TILES] - 1) / knob[WINOGRAD_TILES] + 1;
-    derived[WINOGRAD_OUTPUT_GROUPS] =
-        wn_ceil_div(wn_blocks(backward ? problem->ic : problem->oc), knob[WINOGRAD_BLOCKS]);
     if (derived[WINOGRAD_TILE_GROUPS] > MAX_GROUPS)
         return wn_error(WN_ERROR_INVALID, "winograd: config tiles=%d makes %lld groups of tiles, at most %d",
                         knob[WINOGRAD_TILES], (long long)derived[WINOGRAD_TILE_GROUPS], MAX_GROUPS);
@@ -171,17 +235,26 @@ const wn_winograd_transforms *wn_winograd_transforms_of(const wn_conv_plan *plan
     return &wn_kernels_of(plan->isa)->winograd[plan->derived[WINOGRAD_SIZE]];
 }
 
-bool wn_winograd_reserve(const wn_conv_plan *plan, int64_t blocks, int64_t rows, int64_t *floats,
-                         int64_t *start, int64_t *element) {
+int64_t wn_winograd_tiles_of_group(const wn_conv_plan *plan) {
+    return (plan->derived[WINOGRAD_TOTAL_TILES] - 1) / plan->derived[WINOGRAD_TILE_GROUPS] + 1;
+}
+
+bool wn_winograd_reserve(wn_conv_plan *plan, int place, int64_t blocks, int64_t rows, int64_t *floats) {
     const wn_winograd_transforms *transforms = wn_winograd_transforms_of(plan);
     const int64_t patch = transforms->tile + transforms->kernel - 1;
+    int64_t *start = &plan->derived[place], *element = start + 1, *block = start + 2;
     int64_t lines, size;
-    if (__builtin_mul_overflow(blocks, rows, &lines) ||
-        __builtin_mul_overflow(lines | 1, WN_BLOCK, element) ||
-        __builtin_mul_overflow(*element, patch * patch, &size))
-        return false;
     *start = *floats;
-    return !__builtin_add_overflow(*floats, size, floats);
+    return !__builtin_mul_overflow(rows | 1, WN_BLOCK, block) &&
+           !__builtin_mul_overflow(rows | 1, blocks, &lines) &&
+           !__builtin_mul_overflow(lines | 1, WN_BLOCK, element) &&
+           !__builtin_mul_overflow(*element, patch * patch, &size) &&
+           !__builtin_add_overflow(*floats, size, floats);
+}
+
+wn_winograd_buffer wn_winograd_buffer_at(const wn_conv_plan *plan, int place, void *workspace) {
+    const int64_t *derived = &plan->derived[place];
+    return (wn_winograd_buffer){(float *)workspace + derived[0], derived[1], derived[2]};
 }
 
 wn_winograd_maps wn_winograd_maps_of(const wn_conv_plan *plan) {

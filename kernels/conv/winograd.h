@@ -14,32 +14,29 @@ enum {
                          visits of the gradient, which is part of the order of its sums */
     WINOGRAD_BLOCKS,  /* blocks of 16 output channels in a register tile */
     WINOGRAD_REDUCE,  /* input blocks summed before a register tile is written; BWD_WB: 0 */
-    WINOGRAD_OUTPUTS, /* 1: a work item is a group of output blocks, whose weights it transforms itself;
-                         0: it is a group of tiles. BWD_WB: 0 */
+    WINOGRAD_OUTPUTS, /* output blocks of a work item, which transforms their weights itself and takes all
+                         tiles; 0: a work item is a group of tiles and takes all output blocks. BWD_WB: 0 */
     WINOGRAD_KNOBS
 };
 
-/* plan->derived. Workspace offsets and distances are in floats. */
+/* plan->derived. A place is three of them: where a buffer starts in the workspace, how far apart the elements
+ * of a patch are, and how far apart blocks are, in floats. */
 enum {
-    WINOGRAD_SIZE,            /* index into the table of transforms */
-    WINOGRAD_TILE_ROWS,       /* tiles of an image */
-    WINOGRAD_TILE_COLUMNS,    /* the same */
-    WINOGRAD_TOTAL_TILES,     /* of all images */
-    WINOGRAD_TILE_GROUPS,     /* groups of at most WINOGRAD_TILES tiles, nearly equal */
-    WINOGRAD_OUTPUT_GROUPS,   /* groups of WINOGRAD_BLOCKS output blocks */
-    WINOGRAD_WEIGHTS,         /* transformed weights: where they start, */
-    WINOGRAD_WEIGHTS_ELEMENT, /* and how far apart their elements are */
-    WINOGRAD_SOURCE,          /* the same for the transformed input */
-    WINOGRAD_SOURCE_ELEMENT,
-    WINOGRAD_RESULT, /* the same for what is multiplied with or into: products, BWD_WB's transformed gradient
-                      */
-    WINOGRAD_RESULT_ELEMENT,
-    WINOGRAD_TAPS,    /* list of input blocks of a thread */
-    WINOGRAD_PRIVATE, /* distance between the private parts of two threads */
+    WINOGRAD_SIZE,      /* index into the table of transforms */
+    WINOGRAD_TILE_ROWS, /* tiles of an image, downwards and across */
+    WINOGRAD_TILE_COLUMNS,
+    WINOGRAD_TOTAL_TILES,                   /* of all images */
+    WINOGRAD_TILE_GROUPS,                   /* groups of at most WINOGRAD_TILES tiles, nearly equal */
+    WINOGRAD_OUTPUT_GROUPS,                 /* groups of output blocks that make an item */
+    WINOGRAD_TAPS,                          /* where a thread's list of input blocks starts */
+    WINOGRAD_PRIVATE,                       /* between the private parts of two threads */
+    WINOGRAD_WEIGHTS,                       /* place of the transformed weights, or of their gradient */
+    WINOGRAD_SOURCE = WINOGRAD_WEIGHTS + 3, /* of the transformed input */
+    WINOGRAD_RESULT = WINOGRAD_SOURCE + 3,  /* of the products; BWD_WB: of the transformed gradient */
 };
 
-/* Transformed data of several blocks: elements[element][block][row][16]. A row is a tile, for weights an
- * input channel of an input block. */
+/* Transformed data of several blocks: data[element][block][row][16]. A row is a tile; of weights it is an
+ * input channel. */
 typedef struct wn_winograd_buffer {
     float *data;
     int64_t element, block; /* floats between elements, between blocks */
@@ -78,11 +75,15 @@ void wn_winograd_transform_source(const wn_conv_plan *plan, const wn_winograd_ma
 
 const wn_winograd_transforms *wn_winograd_transforms_of(const wn_conv_plan *plan);
 
-/* Makes room for all elements of blocks x rows in a workspace that has *floats so far; false when the
- * number of floats does not fit 64 bits. Elements are an odd number of cache lines apart, lest all elements
- * of a tile fall into the same cache sets. */
-bool wn_winograd_reserve(const wn_conv_plan *plan, int64_t blocks, int64_t rows, int64_t *floats,
-                         int64_t *start, int64_t *element);
+/* Largest number of tiles in a group. */
+int64_t wn_winograd_tiles_of_group(const wn_conv_plan *plan);
+
+/* Makes room for blocks x rows in a workspace that has *floats so far, and sets the place in plan->derived.
+ * False when the number of floats does not fit 63 bits. Blocks and elements are an odd number of cache lines
+ * apart, lest what is used together falls into the same cache sets. */
+bool wn_winograd_reserve(wn_conv_plan *plan, int place, int64_t blocks, int64_t rows, int64_t *floats);
+
+wn_winograd_buffer wn_winograd_buffer_at(const wn_conv_plan *plan, int place, void *workspace);
 
 /* FWD_B and BWD_D. */
 wn_status wn_winograd_gather_plan(wn_conv_plan *plan);

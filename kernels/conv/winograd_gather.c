@@ -33,53 +33,57 @@ typedef struct block_range {
 } block_range;
 
 static bool by_outputs(const wn_conv_plan *plan) {
-    return plan->config.knob[WINOGRAD_OUTPUTS];
+    return plan->config.knob[WINOGRAD_OUTPUTS] > 0;
 }
 
-/* Largest number of tiles in a group. */
-static int64_t tiles_of_group(const wn_conv_plan *plan) {
-    const int64_t *derived = plan->derived;
-    return (derived[WINOGRAD_TOTAL_TILES] - 1) / derived[WINOGRAD_TILE_GROUPS] + 1;
+static int smaller(int a, int b) {
+    return a < b ? a : b;
+}
+
+/* Where the parts lie: what all threads share first, then every thread's own. Weights are shared and tiles
+ * private when the work is divided by tiles, and the other way round. */
+static bool lay_out(wn_conv_plan *plan, int in_blocks, int out_blocks, int64_t *bytes) {
+    const bool outputs = by_outputs(plan);
+    const int item_blocks = outputs ? smaller(plan->config.knob[WINOGRAD_OUTPUTS], out_blocks) : out_blocks;
+    const int64_t group = wn_winograd_tiles_of_group(plan), weights = (int64_t)in_blocks * WN_BLOCK;
+    const int64_t taps = (int64_t)wn_align64((size_t)in_blocks * sizeof(wn_tap)) / (int64_t)sizeof(float);
+    int64_t *derived = plan->derived;
+    int64_t floats = 0, shared, private;
+    bool fits = outputs ? wn_winograd_reserve(plan, WINOGRAD_SOURCE, in_blocks, derived[WINOGRAD_TOTAL_TILES],
+                                              &floats)
+                        : wn_winograd_reserve(plan, WINOGRAD_WEIGHTS, out_blocks, weights, &floats);
+    shared = floats;
+    fits = fits &&
+           (outputs ? wn_winograd_reserve(plan, WINOGRAD_WEIGHTS, item_blocks, weights, &floats)
+                    : wn_winograd_reserve(plan, WINOGRAD_SOURCE, in_blocks, group, &floats)) &&
+           wn_winograd_reserve(plan, WINOGRAD_RESULT, item_blocks, group, &floats);
+    derived[WINOGRAD_TAPS] = floats;
+    fits = fits && !__builtin_add_overflow(floats, taps, &floats);
+    derived[WINOGRAD_PRIVATE] = private = floats - shared;
+    return fits && !__builtin_mul_overflow(private, plan->threads, &private) &&
+           !__builtin_add_overflow(shared, private, &floats) &&
+           !__builtin_mul_overflow(floats, (int64_t)sizeof(float), bytes);
 }
 
 wn_status wn_winograd_gather_plan(wn_conv_plan *plan) {
     const wn_problem *p = &plan->problem;
-    const bool backward = p->direction == WN_BWD_D, outputs = by_outputs(plan);
-    const int in_blocks = wn_blocks(backward ? p->oc : p->ic),
-              out_blocks = wn_blocks(backward ? p->ic : p->oc);
-    const int64_t group = tiles_of_group(plan);
-    int64_t *derived = plan->derived;
-    int64_t shared = 0, private = 0, total;
-    const bool fits =
-        wn_winograd_reserve(plan, outputs ? plan->config.knob[WINOGRAD_BLOCKS] : out_blocks,
-                            (int64_t)in_blocks * WN_BLOCK, outputs ? &private : &shared,
-                            &derived[WINOGRAD_WEIGHTS], &derived[WINOGRAD_WEIGHTS_ELEMENT]) &&
-        wn_winograd_reserve(plan, in_blocks, outputs ? derived[WINOGRAD_TOTAL_TILES] : group,
-                            outputs ? &shared : &private, &derived[WINOGRAD_SOURCE],
-                            &derived[WINOGRAD_SOURCE_ELEMENT]) &&
-        wn_winograd_reserve(plan, outputs ? plan->config.knob[WINOGRAD_BLOCKS] : out_blocks, group, &private,
-                            &derived[WINOGRAD_RESULT], &derived[WINOGRAD_RESULT_ELEMENT]);
-    derived[WINOGRAD_TAPS] = private;
-    const int64_t taps = (int64_t)wn_align64((size_t)in_blocks * sizeof(wn_tap)) / (int64_t)sizeof(float);
-    if (!fits || __builtin_add_overflow(private, taps, &private) ||
-        __builtin_mul_overflow(private, plan->threads, &total) ||
-        __builtin_add_overflow(total, shared, &total) ||
-        __builtin_mul_overflow(total, (int64_t)sizeof(float), &total))
+    const bool backward = p->direction == WN_BWD_D;
+    const int in_blocks = wn_blocks(backward ? p->oc : p->ic);
+    const int out_blocks = wn_blocks(backward ? p->ic : p->oc);
+    int64_t bytes;
+    if (!lay_out(plan, in_blocks, out_blocks, &bytes))
         return wn_error(WN_ERROR_INVALID, "winograd: the bytes of the workspace do not fit 63 bits");
-    derived[outputs ? WINOGRAD_WEIGHTS : WINOGRAD_SOURCE] += shared;
-    derived[WINOGRAD_RESULT] += shared;
-    derived[WINOGRAD_TAPS] += shared;
-    derived[WINOGRAD_PRIVATE] = private;
-    plan->workspace_bytes = (size_t)total;
+    if (by_outputs(plan))
+        plan->derived[WINOGRAD_OUTPUT_GROUPS] = wn_ceil_div(out_blocks, plan->config.knob[WINOGRAD_OUTPUTS]);
+    plan->workspace_bytes = (size_t)bytes;
     plan->phases = 2;
     return wn_ok();
 }
 
 static pass make_pass(const wn_conv_plan *plan, const wn_conv_args *args, int tid) {
     const wn_problem *p = &plan->problem;
-    const int64_t *derived = plan->derived;
     const bool backward = p->direction == WN_BWD_D, outputs = by_outputs(plan);
-    float *shared = args->workspace, *private = shared + tid * derived[WINOGRAD_PRIVATE];
+    float *shared = args->workspace, *private = shared + tid * plan->derived[WINOGRAD_PRIVATE];
     pass s = {
         .plan = plan,
         .tiles = wn_kernels_of(plan->isa)->tiles,
@@ -93,25 +97,21 @@ static pass make_pass(const wn_conv_plan *plan, const wn_conv_args *args, int ti
         .out_stride = backward ? plan->src_stride : plan->dst_stride,
         .in_blocks = wn_blocks(backward ? p->oc : p->ic),
         .out_blocks = wn_blocks(backward ? p->ic : p->oc),
-        .u = {.data = (outputs ? private : shared) + derived[WINOGRAD_WEIGHTS],
-              .element = derived[WINOGRAD_WEIGHTS_ELEMENT]},
-        .v = {.data = (outputs ? shared : private) + derived[WINOGRAD_SOURCE],
-              .element = derived[WINOGRAD_SOURCE_ELEMENT]},
-        .m = {.data = private + derived[WINOGRAD_RESULT], .element = derived[WINOGRAD_RESULT_ELEMENT]},
-        .taps = (wn_tap *)(private + derived[WINOGRAD_TAPS]),
+        .u = wn_winograd_buffer_at(plan, WINOGRAD_WEIGHTS, outputs ? private : shared),
+        .v = wn_winograd_buffer_at(plan, WINOGRAD_SOURCE, outputs ? shared : private),
+        .m = wn_winograd_buffer_at(plan, WINOGRAD_RESULT, private),
+        .taps = (wn_tap *)(private + plan->derived[WINOGRAD_TAPS]),
     };
     s.in_block = (int64_t)s.maps.in_height * s.maps.in_width * WN_BLOCK;
     s.out_block = (int64_t)s.maps.out_height * s.maps.out_width * WN_BLOCK;
-    s.u.block = (int64_t)s.in_blocks * WN_BLOCK * WN_BLOCK;
-    s.v.block = (outputs ? derived[WINOGRAD_TOTAL_TILES] : tiles_of_group(plan)) * WN_BLOCK;
-    s.m.block = tiles_of_group(plan) * WN_BLOCK;
     for (int i = 0; i < s.in_blocks; i++)
         s.taps[i] = (wn_tap){.a = i * s.v.block, .b = (int64_t)i * WN_BLOCK * WN_BLOCK};
     return s;
 }
 
-/* The weights of one output and one input block into `elements`. */
-static void transform_weights(const pass *s, int out, int in, float *elements) {
+/* The weights of one output and one input block; they go to block `to` of u. */
+static void transform_weights(const pass *s, int out, int in, int to) {
+    float *elements = s->u.data + to * s->u.block + (int64_t)in * WN_BLOCK * WN_BLOCK;
     const int taps = s->transforms->kernel * s->transforms->kernel;
     const int64_t size = WN_BLOCK * WN_BLOCK;
     if (s->plan->problem.direction != WN_BWD_D) {
@@ -141,14 +141,13 @@ static void multiply(const pass *s, int64_t row, int count, block_range range) {
                     .c_block = s->m.block};
     for (int e = 0; e < patch * patch; e++)
         for (int block = 0; block < range.end - range.begin; block += knob[WINOGRAD_BLOCKS]) {
-            const int left = range.end - range.begin - block;
-            const int blocks = left < knob[WINOGRAD_BLOCKS] ? left : knob[WINOGRAD_BLOCKS];
+            const int blocks = smaller(range.end - range.begin - block, knob[WINOGRAD_BLOCKS]);
             for (int in = 0; in < s->in_blocks; in += reduce) {
                 tile.a = s->v.data + e * s->v.element + row * WN_BLOCK;
                 tile.b = s->u.data + e * s->u.element + block * s->u.block;
                 tile.c = s->m.data + e * s->m.element + block * s->m.block;
                 tile.taps = s->taps + in;
-                tile.count = s->in_blocks - in < reduce ? s->in_blocks - in : reduce;
+                tile.count = smaller(s->in_blocks - in, reduce);
                 tile.accumulate = in > 0;
                 wn_direct_run_rows(s->tiles, WN_TILE_PIXELS, &tile, count, blocks);
             }
@@ -165,9 +164,8 @@ static void transform_result(const pass *s, int64_t begin, int64_t end, block_ra
         result.bias = s->bias ? s->bias + (int64_t)block * WN_BLOCK : NULL;
         for (int64_t tile = begin; tile < end; tile++) {
             const wn_winograd_place place = wn_winograd_place_of(&s->maps, tile);
-            const int rows = s->maps.out_height - place.row, columns = s->maps.out_width - place.column;
-            result.rows = rows < s->maps.tile ? rows : s->maps.tile;
-            result.columns = columns < s->maps.tile ? columns : s->maps.tile;
+            result.rows = smaller(s->maps.out_height - place.row, s->maps.tile);
+            result.columns = smaller(s->maps.out_width - place.column, s->maps.tile);
             result.data = s->out + place.image * s->out_stride + block * s->out_block +
                           place.row * result.row + (int64_t)place.column * WN_BLOCK;
             s->transforms->result(elements + (tile - begin) * WN_BLOCK, s->m.element, &result);
@@ -179,9 +177,10 @@ static void transform_result(const pass *s, int64_t begin, int64_t end, block_ra
 static void transform_all_weights(const pass *s, int tid, int nthreads) {
     long begin, end;
     wn_split((long)s->out_blocks * s->in_blocks, tid, nthreads, &begin, &end);
-    for (long pair = begin; pair < end; pair++)
-        transform_weights(s, (int)(pair / s->in_blocks), (int)(pair % s->in_blocks),
-                          s->u.data + pair * WN_BLOCK * WN_BLOCK);
+    for (long pair = begin; pair < end; pair++) {
+        const int out = (int)(pair / s->in_blocks);
+        transform_weights(s, out, (int)(pair % s->in_blocks), out);
+    }
 }
 
 /* By tiles, phase 1. */
@@ -218,19 +217,18 @@ static void transform_all_tiles(const pass *s, int tid, int nthreads) {
 /* By outputs, phase 1. */
 static void run_output_groups(const pass *s, int tid, int nthreads) {
     const int64_t *derived = s->plan->derived;
-    const int groups = (int)derived[WINOGRAD_TILE_GROUPS], blocks = s->plan->config.knob[WINOGRAD_BLOCKS];
+    const int output_groups = (int)derived[WINOGRAD_OUTPUT_GROUPS];
+    const int tile_groups = (int)derived[WINOGRAD_TILE_GROUPS];
     long group_begin, group_end, begin, end;
-    wn_split(derived[WINOGRAD_OUTPUT_GROUPS], tid, nthreads, &group_begin, &group_end);
+    wn_split(output_groups, tid, nthreads, &group_begin, &group_end);
     for (long group = group_begin; group < group_end; group++) {
-        const int first = (int)group * blocks, left = s->out_blocks - first;
-        const block_range range = {first, first + (left < blocks ? left : blocks)};
+        const block_range range = {wn_part_begin(s->out_blocks, output_groups, (int)group),
+                                   wn_part_begin(s->out_blocks, output_groups, (int)group + 1)};
         for (int block = range.begin; block < range.end; block++)
             for (int in = 0; in < s->in_blocks; in++)
-                transform_weights(s, block, in,
-                                  s->u.data + (block - range.begin) * s->u.block +
-                                      (int64_t)in * WN_BLOCK * WN_BLOCK);
-        for (int tiles = 0; tiles < groups; tiles++) {
-            wn_split(derived[WINOGRAD_TOTAL_TILES], tiles, groups, &begin, &end);
+                transform_weights(s, block, in, block - range.begin);
+        for (int tiles = 0; tiles < tile_groups; tiles++) {
+            wn_split(derived[WINOGRAD_TOTAL_TILES], tiles, tile_groups, &begin, &end);
             multiply(s, begin, (int)(end - begin), range);
             transform_result(s, begin, end, range);
         }

@@ -25,36 +25,24 @@ typedef struct pass {
     wn_winograd_buffer u, v, y; /* weights' gradient, input, output's gradient, all transformed */
 } pass;
 
-static int64_t tiles_of_group(const wn_conv_plan *plan) {
-    const int64_t *derived = plan->derived;
-    return (derived[WINOGRAD_TOTAL_TILES] - 1) / derived[WINOGRAD_TILE_GROUPS] + 1;
-}
-
 wn_status wn_winograd_weights_plan(wn_conv_plan *plan) {
     const wn_problem *p = &plan->problem;
     const int in_blocks = wn_blocks(p->ic), out_blocks = wn_blocks(p->oc);
-    const int64_t group = tiles_of_group(plan);
-    int64_t *derived = plan->derived;
+    const int64_t group = wn_winograd_tiles_of_group(plan);
     int64_t floats = 0, bytes;
-    if (!wn_winograd_reserve(plan, out_blocks, (int64_t)in_blocks * WN_BLOCK, &floats,
-                             &derived[WINOGRAD_WEIGHTS], &derived[WINOGRAD_WEIGHTS_ELEMENT]) ||
-        !wn_winograd_reserve(plan, in_blocks, group, &floats, &derived[WINOGRAD_SOURCE],
-                             &derived[WINOGRAD_SOURCE_ELEMENT]) ||
-        !wn_winograd_reserve(plan, out_blocks, group, &floats, &derived[WINOGRAD_RESULT],
-                             &derived[WINOGRAD_RESULT_ELEMENT]) ||
+    if (!wn_winograd_reserve(plan, WINOGRAD_WEIGHTS, out_blocks, (int64_t)in_blocks * WN_BLOCK, &floats) ||
+        !wn_winograd_reserve(plan, WINOGRAD_SOURCE, in_blocks, group, &floats) ||
+        !wn_winograd_reserve(plan, WINOGRAD_RESULT, out_blocks, group, &floats) ||
         __builtin_mul_overflow(floats, (int64_t)sizeof(float), &bytes))
         return wn_error(WN_ERROR_INVALID, "winograd: the bytes of the workspace do not fit 63 bits");
+    plan->derived[WINOGRAD_OUTPUT_GROUPS] = wn_ceil_div(out_blocks, plan->config.knob[WINOGRAD_BLOCKS]);
     plan->workspace_bytes = (size_t)bytes;
-    plan->phases = 2 * (int)derived[WINOGRAD_TILE_GROUPS] + 1;
+    plan->phases = 2 * (int)plan->derived[WINOGRAD_TILE_GROUPS] + 1;
     return wn_ok();
 }
 
 static pass make_pass(const wn_conv_plan *plan, const wn_conv_args *args) {
     const wn_problem *p = &plan->problem;
-    const int64_t *derived = plan->derived;
-    float *workspace = args->workspace;
-    const int64_t rows = tiles_of_group(plan) * WN_BLOCK;
-    const int in_blocks = wn_blocks(p->ic);
     return (pass){
         .plan = plan,
         .tiles = wn_kernels_of(plan->isa)->tiles,
@@ -64,12 +52,11 @@ static pass make_pass(const wn_conv_plan *plan, const wn_conv_args *args) {
         .gradient = args->dst,
         .in_block = (int64_t)p->ih * p->iw * WN_BLOCK,
         .out_block = (int64_t)p->oh * p->ow * WN_BLOCK,
-        .in_blocks = in_blocks,
+        .in_blocks = wn_blocks(p->ic),
         .out_blocks = wn_blocks(p->oc),
-        .u = {workspace + derived[WINOGRAD_WEIGHTS], derived[WINOGRAD_WEIGHTS_ELEMENT],
-              (int64_t)in_blocks * WN_BLOCK * WN_BLOCK},
-        .v = {workspace + derived[WINOGRAD_SOURCE], derived[WINOGRAD_SOURCE_ELEMENT], rows},
-        .y = {workspace + derived[WINOGRAD_RESULT], derived[WINOGRAD_RESULT_ELEMENT], rows},
+        .u = wn_winograd_buffer_at(plan, WINOGRAD_WEIGHTS, args->workspace),
+        .v = wn_winograd_buffer_at(plan, WINOGRAD_SOURCE, args->workspace),
+        .y = wn_winograd_buffer_at(plan, WINOGRAD_RESULT, args->workspace),
     };
 }
 
@@ -137,9 +124,9 @@ static void transform_weights(const pass *s, float *weights, int tid, int nthrea
     long begin, end;
     wn_split((long)s->out_blocks * s->in_blocks, tid, nthreads, &begin, &end);
     for (long pair = begin; pair < end; pair++)
-        s->transforms->weights_gradient(s->u.data + pair * WN_BLOCK * WN_BLOCK, s->u.element,
-                                        weights + pair * taps * WN_BLOCK * WN_BLOCK,
-                                        s->plan->problem.accumulate);
+        s->transforms->weights_gradient(
+            s->u.data + pair / s->in_blocks * s->u.block + pair % s->in_blocks * WN_BLOCK * WN_BLOCK,
+            s->u.element, weights + pair * taps * WN_BLOCK * WN_BLOCK, s->plan->problem.accumulate);
 }
 
 static void sum_bias(const pass *s, float *bias, int tid, int nthreads) {
