@@ -140,7 +140,9 @@ double wn_peak_flops(wn_pool *pool, wn_isa isa, double seconds) {
         work.iterations *= 2;
         time = fastest(pool, fma_task, &work, 0);
     }
-    time = fastest(pool, fma_task, &work, seconds);
+    /* Slices that were interrupted while the length was sought look longer than they are. */
+    while ((time = fastest(pool, fma_task, &work, seconds)) < slice_seconds / 2)
+        work.iterations *= 2;
     double flops_per_thread = 2.0 * CHAINS * work.loops->lanes * (double)work.iterations;
     return flops_per_thread * wn_pool_threads(pool) / time;
 }
