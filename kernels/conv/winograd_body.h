@@ -1,5 +1,8 @@
 /* Winograd's transforms of one size along both axes: first the columns, into `half`, then the rows. Included
- * once per size with TILE, KERNEL, PATCH and NAME defined; no include guard on purpose. */
+ * once per size with TILE, KERNEL, PATCH and NAME defined; no include guard on purpose.
+ *
+ * What reads elements unrolls its loops over columns and rows by 2 only: unrolled wholly, every element wants
+ * an address register of its own. What reads maps is faster unrolled, as it waits for memory more. */
 
 #define EVALUATE POINT_NAME(evaluate, PATCH)
 #define INTERPOLATE POINT_NAME(interpolate, PATCH)
@@ -31,6 +34,7 @@ static void NAME(weights_gradient)(const float *elements, ptrdiff_t element, flo
                                    bool accumulate) {
     for (int v = 0; v < 256; v += WN_LANES) {
         vf half[KERNEL][PATCH];
+#pragma GCC unroll 2
         for (int j = 0; j < PATCH; j++) {
             vf from[PATCH], to[PATCH];
 #pragma GCC unroll 8
@@ -41,6 +45,7 @@ static void NAME(weights_gradient)(const float *elements, ptrdiff_t element, flo
             for (int i = 0; i < KERNEL; i++)
                 half[i][j] = to[i];
         }
+#pragma GCC unroll 2
         for (int i = 0; i < KERNEL; i++) {
             vf to[PATCH];
             INTERPOLATE(half[i], KERNEL, true, to);
@@ -84,6 +89,7 @@ static void NAME(gradient)(const wn_winograd_patch *patch, float *elements, ptrd
 static void NAME(result)(const float *elements, ptrdiff_t element, const wn_winograd_result *result) {
     for (int v = 0; v < 16; v += WN_LANES) {
         vf half[TILE][PATCH];
+#pragma GCC unroll 2
         for (int j = 0; j < PATCH; j++) {
             vf from[PATCH], to[PATCH];
 #pragma GCC unroll 8
@@ -95,6 +101,7 @@ static void NAME(result)(const float *elements, ptrdiff_t element, const wn_wino
                 half[i][j] = to[i];
         }
         const vf bias = result->bias ? vf_load(result->bias + v) : vf_zero();
+#pragma GCC unroll 2
         for (int i = 0; i < result->rows; i++) {
             vf to[PATCH];
             float *pixel = result->data + i * result->row + v;
