@@ -16,7 +16,8 @@ enum { MODE_BOTH, MODE_TRAINING, MODE_INFERENCE };
 
 typedef struct flags {
     const char *isa, *db, *csv, *file, *directions, *batches, *impls;
-    int64_t size, batch, threads, repetitions;
+    wn_network_flags network;
+    int64_t threads, repetitions;
     int mode;
     bool all_configs;
 } flags;
@@ -25,8 +26,7 @@ static wn_status read_flags(const wn_command *command, int argc, char **argv, fl
                             bool *help) {
     static const char *const modes[] = {"both", "training", "inference", NULL};
     const wn_option options[] = {
-        WN_OPTION_SIZE(&f->size),
-        WN_OPTION_BATCH(&f->batch),
+        WN_OPTIONS_NETWORK(&f->network),
         {.name = "--mode",
          .kind = WN_OPTION_CHOICE,
          .value = &f->mode,
@@ -82,7 +82,7 @@ static wn_status bench_tape(const flags *f, const wn_session *session, wn_networ
                           .repetitions = (int)f->repetitions,
                           .isa = session->isa,
                           .pool = session->pool,
-                          .classes = 10};
+                          .classes = network->net->default_classes};
     WN_TRY(wn_network_tape(network, session, db, training, &bench.tape));
     wn_model_initialise(network->model, WN_INIT_XAVIER_UNIFORM, 1);
     wn_status status = wn_bench_net_run(&bench, stdout, csv);
@@ -97,7 +97,7 @@ static wn_status bench_networks(const flags *f, const wn_session *session, char 
     wn_status status = wn_ok();
     for (int i = 0; i < count && !wn_failed(status); i++) {
         wn_network network;
-        status = wn_network_open(names[i], f->size, f->batch, &network);
+        status = wn_network_open(names[i], &f->network, &network);
         if (wn_failed(status))
             break;
         for (int training = 1; training >= 0 && !wn_failed(status); training--)
@@ -152,10 +152,10 @@ static wn_status bench_problems(const flags *f, const wn_session *session, const
 static wn_status count_networks(char **words, int count, int *networks) {
     *networks = 0;
     for (int i = 0; i < count; i++) {
-        const wn_net *net = wn_net_find(words[i]);
+        const wn_net *net = wn_net_find(words[i], NULL);
         const char *channels = strstr(words[i], "ic");
         if (!net && (!channels || strspn(channels + 2, "-0123456789") == 0))
-            return wn_network_find(words[i], &net);
+            return wn_net_require(words[i], NULL, &net);
         *networks += net != NULL;
     }
     return wn_ok();

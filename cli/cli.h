@@ -11,7 +11,7 @@
 #include <winnow/model.h>
 
 extern const wn_command wn_command_train, wn_command_tune, wn_command_bench, wn_command_summary,
-    wn_command_list, wn_command_info;
+    wn_command_list, wn_command_info, wn_command_shapes;
 
 enum { WN_COUNT_MAX = 1000000000, WN_SIZE_MAX = 1000000, WN_THREADS_MAX = 1024 };
 
@@ -39,6 +39,26 @@ enum { WN_COUNT_MAX = 1000000000, WN_SIZE_MAX = 1000000, WN_THREADS_MAX = 1024 }
         .name = "--batch-size", .kind = WN_OPTION_WHOLE, .value = (variable), .argument = "B", .low = 1,     \
         .high = WN_COUNT_MAX, .help = "images in a batch (default: the network's)"                           \
     }
+#define WN_OPTION_VARIANT(variable)                                                                          \
+    {                                                                                                        \
+        .name = "--variant", .kind = WN_OPTION_TEXT, .value = (variable), .argument = "d2l|imagenet|cifar",  \
+        .help = "of the network, as winnow list shows them (default: its first)"                             \
+    }
+#define WN_OPTION_SHORTCUT(variable)                                                                         \
+    {                                                                                                        \
+        .name = "--shortcut", .kind = WN_OPTION_CHOICE, .value = (variable), .argument = "A|B|C",            \
+        .choices = wn_shortcut_names,                                                                        \
+        .help = "of residual networks for ImageNet and CIFAR (default: B and A)"                             \
+    }
+#define WN_OPTION_WIDTH_DIVISOR(variable)                                                                    \
+    {                                                                                                        \
+        .name = "--width-divisor", .kind = WN_OPTION_WHOLE, .value = (variable), .argument = "N", .low = 1,  \
+        .high = WN_SIZE_MAX, .help = "divides the channels of convolutions, for narrow versions"             \
+    }
+/* All of a wn_network_flags. */
+#define WN_OPTIONS_NETWORK(flags)                                                                            \
+    WN_OPTION_VARIANT(&(flags)->variant), WN_OPTION_SIZE(&(flags)->size), WN_OPTION_BATCH(&(flags)->batch),  \
+        WN_OPTION_SHORTCUT(&(flags)->shortcut), WN_OPTION_WIDTH_DIVISOR(&(flags)->width_divisor)
 #define WN_OPTION_DB(variable)                                                                               \
     {                                                                                                        \
         .name = "--db", .kind = WN_OPTION_TEXT, .value = (variable), .argument = "FILE",                     \
@@ -66,10 +86,16 @@ void wn_session_close(wn_session *session);
  * the environment names no place for the default one, *db is NULL, or that is an error when it is needed. */
 wn_status wn_session_database(const wn_session *session, const char *path, bool needed, wn_tune_db **db);
 
-/* The network of a name. Errors: USAGE, listing the known ones. */
-wn_status wn_network_find(const char *name, const wn_net **net);
+/* How a network is to be built; zeros take its defaults. */
+typedef struct wn_network_flags {
+    const char *variant;
+    int64_t size, batch, width_divisor;
+    int shortcut; /* wn_shortcut */
+} wn_network_flags;
+/* "default", "A", "B", "C", NULL: the values of wn_shortcut. */
+extern const char *const wn_shortcut_names[];
 
-/* A network as the teaching data sets shape it: one channel, ten classes. */
+/* A network for the images and classes that its variant is made for. */
 typedef struct wn_network {
     const wn_net *net;
     int size, batch;
@@ -77,9 +103,17 @@ typedef struct wn_network {
     wn_model *model; /* made with the first tape; all zero */
 } wn_network;
 
-/* size and batch 0 take the network's defaults. Errors: USAGE for an unknown name, the graph's, MEMORY. */
-wn_status wn_network_open(const char *name, int64_t size, int64_t batch, wn_network *network);
+/* Errors: USAGE for an unknown name or variant, the graph's, MEMORY. */
+wn_status wn_network_open(const char *name, const wn_network_flags *flags, wn_network *network);
 void wn_network_close(wn_network *network);
+
+/* Sums over the layers; multiply-adds are of one image, taps on padding counted. */
+typedef struct wn_network_totals {
+    int64_t parameters;
+    double convolutions;  /* multiply-adds of convolutions */
+    double multiply_adds; /* of linear layers, too */
+} wn_network_totals;
+wn_network_totals wn_network_count(const wn_network *network);
 
 /* Compiles a tape of the network on the session's pool with the database's picks (db NULL: the heuristic). */
 wn_status wn_network_tape(wn_network *network, const wn_session *session, wn_tune_db *db, bool training,

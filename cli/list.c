@@ -1,23 +1,25 @@
 /* winnow list: what this build has. */
 #include "cli.h"
 #include "isa.h"
+#include <string.h>
 
-static wn_status list_networks(void) {
-    printf("networks (one channel in, ten classes out)\n");
-    printf("  %-14s %5s %6s %6s %12s %9s  %s\n", "name", "size", "batch", "lr", "parameters", "MMAC",
-           "what it is");
+static const char details[] = "MMAC are the million multiply-adds of the convolutions for one image of the "
+                              "default size, taps on padding\n"
+                              "counted.";
+
+static wn_status list_networks(const char *variant) {
+    printf("networks\n");
+    printf("  %-13s %-8s %4s %5s %6s %8s %12s %9s  %s\n", "name", "variant", "size", "batch", "lr", "classes",
+           "parameters", "MMAC", "what it is");
     for (const wn_net *net = wn_nets; net->name; net++) {
+        if (variant && strcmp(net->variant, variant) != 0)
+            continue;
         wn_network network;
-        WN_TRY(wn_network_open(net->name, 0, 0, &network));
-        int64_t parameters = 0;
-        double multiply_adds = 0;
-        for (int i = 0; i < wn_graph_layer_count(network.graph); i++) {
-            wn_layer_info layer = wn_graph_layer(network.graph, i);
-            parameters += layer.parameters;
-            multiply_adds += layer.multiply_adds;
-        }
-        printf("  %-14s %5d %6d %6g %12lld %9.1f  %s\n", net->name, net->default_size, net->default_batch,
-               (double)net->default_lr, (long long)parameters, multiply_adds * 1e-6, net->summary);
+        WN_TRY(wn_network_open(net->name, &(wn_network_flags){.variant = net->variant}, &network));
+        wn_network_totals total = wn_network_count(&network);
+        printf("  %-13s %-8s %4d %5d %6g %8d %12lld %9.1f  %s\n", net->name, net->variant, net->default_size,
+               net->default_batch, (double)net->default_lr, net->default_classes, (long long)total.parameters,
+               total.convolutions * 1e-6, net->summary);
         wn_network_close(&network);
     }
     return wn_ok();
@@ -48,18 +50,20 @@ static void list_isas(void) {
 }
 
 static wn_status list(const wn_command *command, int argc, char **argv) {
+    const char *variant = NULL;
+    const wn_option options[] = {WN_OPTION_VARIANT(&variant)};
     int words;
     bool help;
-    WN_TRY(wn_options_read(command, NULL, 0, argc, argv, &words, &help));
+    WN_TRY(wn_options_read(command, options, WN_COUNT_OF(options), argc, argv, &words, &help));
     if (help)
         return wn_ok();
     if (words)
         return wn_error(WN_ERROR_USAGE, "list: found \"%.80s\", expected no argument", argv[0]);
-    WN_TRY(list_networks());
+    WN_TRY(list_networks(variant));
     list_implementations();
     list_isas();
     return wn_ok();
 }
 
-const wn_command wn_command_list = {"list", "", "networks, implementations and ISAs of this build", NULL,
-                                    list};
+const wn_command wn_command_list = {"list", "[options]", "networks, implementations and ISAs of this build",
+                                    details, list};

@@ -7,8 +7,9 @@
 #include <string.h>
 #include <unistd.h>
 
-static const wn_command *const commands[] = {&wn_command_train,   &wn_command_tune, &wn_command_bench,
-                                             &wn_command_summary, &wn_command_list, &wn_command_info};
+static const wn_command *const commands[] = {&wn_command_train,   &wn_command_tune,   &wn_command_bench,
+                                             &wn_command_summary, &wn_command_shapes, &wn_command_list,
+                                             &wn_command_info};
 
 static void print_usage(FILE *out) {
     fprintf(out,

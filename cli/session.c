@@ -39,28 +39,23 @@ wn_status wn_session_database(const wn_session *session, const char *path, bool 
     return wn_ok();
 }
 
-wn_status wn_network_find(const char *name, const wn_net **net) {
-    *net = wn_net_find(name);
-    if (*net)
-        return wn_ok();
-    char known[320] = "";
-    for (const wn_net *n = wn_nets; n->name; n++) {
-        size_t used = strlen(known);
-        snprintf(known + used, sizeof known - used, "%s%s", used ? ", " : "", n->name);
-    }
-    return wn_error(WN_ERROR_USAGE, "%.64s: unknown network, expected one of %s", name, known);
-}
-
-wn_status wn_network_open(const char *name, int64_t size, int64_t batch, wn_network *network) {
+wn_status wn_network_open(const char *name, const wn_network_flags *flags, wn_network *network) {
     *network = (wn_network){.net = NULL};
-    WN_TRY(wn_network_find(name, &network->net));
-    network->size = size ? (int)size : network->net->default_size;
-    network->batch = batch ? (int)batch : network->net->default_batch;
+    WN_TRY(wn_net_require(name, flags->variant, &network->net));
+    const wn_net *net = network->net;
+    network->size = flags->size ? (int)flags->size : net->default_size;
+    network->batch = flags->batch ? (int)flags->batch : net->default_batch;
     network->graph = wn_graph_create();
     if (!network->graph)
         return wn_error(WN_ERROR_MEMORY, "%s: no memory for its graph", name);
-    wn_net_options options = {.channels = 1, .height = network->size, .width = network->size, .classes = 10};
-    network->net->build(network->graph, &options);
+    wn_net_options options = {.channels = net->default_channels,
+                              .height = network->size,
+                              .width = network->size,
+                              .classes = net->default_classes,
+                              .width_divisor = (int)flags->width_divisor,
+                              .hidden_divisor = 1,
+                              .shortcut = (wn_shortcut)flags->shortcut};
+    net->build(network->graph, &options);
     wn_status status = wn_graph_status(network->graph);
     if (wn_failed(status))
         wn_network_close(network);
@@ -72,6 +67,18 @@ void wn_network_close(wn_network *network) {
     wn_graph_destroy(network->graph);
     network->model = NULL;
     network->graph = NULL;
+}
+
+wn_network_totals wn_network_count(const wn_network *network) {
+    wn_network_totals total = {0};
+    for (int i = 0; i < wn_graph_layer_count(network->graph); i++) {
+        wn_layer_info layer = wn_graph_layer(network->graph, i);
+        total.parameters += layer.parameters;
+        total.multiply_adds += layer.multiply_adds;
+        if (!strcmp(layer.kind, "conv"))
+            total.convolutions += layer.multiply_adds;
+    }
+    return total;
 }
 
 wn_status wn_network_tape(wn_network *network, const wn_session *session, wn_tune_db *db, bool training,
@@ -96,3 +103,5 @@ const char *wn_bytes_text(double bytes, char text[static 16]) {
     snprintf(text, 16, unit ? "%.4g %s" : "%.0f %s", bytes, units[unit]);
     return text;
 }
+
+const char *const wn_shortcut_names[] = {"default", "A", "B", "C", NULL};

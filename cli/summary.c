@@ -3,9 +3,8 @@
 #include <string.h>
 
 static const char details[] =
-    "Parameters and multiply-adds are those of one image with one channel in and ten classes out; the "
-    "kernels\n"
-    "are those of the forward pass with the batch size given, from the tuning database where it has a pick.";
+    "Multiply-adds are those of one image, taps on padding counted; the kernels are those of the forward "
+    "pass with the batch size given, from the tuning database where it has a pick.";
 
 /* The kernel of the forward step of a layer, "" when it has none (flatten, or fused into another). */
 static const char *kernel_of(const wn_tape *tape, const char *layer) {
@@ -19,8 +18,7 @@ static const char *kernel_of(const wn_tape *tape, const char *layer) {
 }
 
 static void print_layers(const wn_network *network, const wn_tape *tape) {
-    int64_t parameters = 0;
-    double multiply_adds = 0;
+    wn_network_totals total = wn_network_count(network);
     printf("%-26s %-14s %16s %12s %10s  %s\n", "layer", "kind", "output", "parameters", "MMAC", "kernel");
     for (int i = 0; i < wn_graph_layer_count(network->graph); i++) {
         wn_layer_info layer = wn_graph_layer(network->graph, i);
@@ -28,18 +26,19 @@ static void print_layers(const wn_network *network, const wn_tape *tape) {
         snprintf(shape, sizeof shape, "%dx%dx%d", layer.channels, layer.height, layer.width);
         printf("%-26s %-14s %16s %12lld %10.2f  %s\n", layer.name, layer.kind, shape,
                (long long)layer.parameters, layer.multiply_adds * 1e-6, kernel_of(tape, layer.name));
-        parameters += layer.parameters;
-        multiply_adds += layer.multiply_adds;
     }
-    printf("%-26s %-14s %16s %12lld %10.2f\n", "total", "", "", (long long)parameters, multiply_adds * 1e-6);
+    printf("%-26s %-14s %16s %12s %10.2f\n", "convolutions", "", "", "", total.convolutions * 1e-6);
+    printf("%-26s %-14s %16s %12lld %10.2f\n", "total", "", "", (long long)total.parameters,
+           total.multiply_adds * 1e-6);
 }
 
 static wn_status summarise(const wn_session *session, wn_network *network, wn_tune_db *db) {
     wn_tape *tape;
     char used[16], naive[16];
     WN_TRY(wn_network_tape(network, session, db, false, &tape));
-    printf("%s, input 1x%dx%d, batch %d, %s, %d threads\n", network->net->name, network->size, network->size,
-           network->batch, wn_isa_name(session->isa), wn_pool_threads(session->pool));
+    printf("%s (%s), input %dx%dx%d, batch %d, %s, %d threads\n", network->net->name, network->net->variant,
+           network->net->default_channels, network->size, network->size, network->batch,
+           wn_isa_name(session->isa), wn_pool_threads(session->pool));
     print_layers(network, tape);
     printf("inference: %d steps in %s of memory (%s without reuse)\n", wn_tape_step_count(tape),
            wn_bytes_text((double)wn_tape_arena_bytes(tape), used),
@@ -50,10 +49,13 @@ static wn_status summarise(const wn_session *session, wn_network *network, wn_tu
 
 static wn_status summary(const wn_command *command, int argc, char **argv) {
     const char *isa = NULL, *path = NULL;
-    int64_t size = 0, batch = 0, threads = 0;
+    wn_network_flags flags = {0};
+    int64_t threads = 0;
     const wn_option options[] = {
-        WN_OPTION_SIZE(&size), WN_OPTION_BATCH(&batch), WN_OPTION_THREADS(&threads),
-        WN_OPTION_ISA(&isa),   WN_OPTION_DB(&path),
+        WN_OPTIONS_NETWORK(&flags),
+        WN_OPTION_THREADS(&threads),
+        WN_OPTION_ISA(&isa),
+        WN_OPTION_DB(&path),
     };
     int words;
     bool help;
@@ -69,7 +71,7 @@ static wn_status summary(const wn_command *command, int argc, char **argv) {
     WN_TRY(wn_session_open(isa, threads, &session));
     wn_status status = wn_session_database(&session, path, false, &db);
     if (!wn_failed(status))
-        status = wn_network_open(argv[0], size, batch, &network);
+        status = wn_network_open(argv[0], &flags, &network);
     if (!wn_failed(status))
         status = summarise(&session, &network, db);
     wn_network_close(&network);

@@ -12,7 +12,8 @@ static const char details[] =
 
 typedef struct flags {
     const char *data, *isa, *csv, *db;
-    int64_t size, batch, epochs, seed, threads, limit, test_limit;
+    wn_network_flags network;
+    int64_t epochs, seed, threads, limit, test_limit;
     double lr, momentum, weight_decay;
     int optimizer;
 } flags;
@@ -26,8 +27,7 @@ static wn_status read_flags(const wn_command *command, int argc, char **argv, fl
          .value = &f->data,
          .argument = "DIR|synthetic",
          .help = "training and test images (default: synthetic)"},
-        WN_OPTION_SIZE(&f->size),
-        WN_OPTION_BATCH(&f->batch),
+        WN_OPTIONS_NETWORK(&f->network),
         {.name = "--epochs",
          .kind = WN_OPTION_WHOLE,
          .value = &f->epochs,
@@ -100,7 +100,7 @@ static wn_status train(const wn_command *command, int argc, char **argv) {
         return wn_error(WN_ERROR_USAGE, "train: found %d networks, expected one: winnow train %s", words,
                         command->usage);
     const wn_net *net;
-    WN_TRY(wn_network_find(argv[0], &net));
+    WN_TRY(wn_net_require(argv[0], f.network.variant, &net));
     wn_session session;
     wn_tune_db *db = NULL;
     WN_TRY(wn_session_open(f.isa, f.threads, &session));
@@ -108,11 +108,14 @@ static wn_status train(const wn_command *command, int argc, char **argv) {
     if (wn_failed(status))
         goto done;
     wn_train_options options = {.net = net->name,
+                                .variant = net->variant,
+                                .shortcut = (wn_shortcut)f.network.shortcut,
+                                .width_divisor = (int)f.network.width_divisor,
                                 .data = f.data,
                                 .limit = f.limit,
                                 .test_limit = f.test_limit,
-                                .size = (int)f.size,
-                                .batch = (int)f.batch,
+                                .size = (int)f.network.size,
+                                .batch = (int)f.network.batch,
                                 .epochs = (int)f.epochs,
                                 .lr = (float)f.lr,
                                 .optimizer = (wn_optimizer)f.optimizer,

@@ -63,10 +63,10 @@ static wn_status collect_network(work_list *list, const wn_session *session, wn_
 }
 
 static wn_status collect_networks(work_list *list, const wn_session *session, char **names, int count,
-                                  int64_t size, int64_t batch) {
+                                  const wn_network_flags *flags) {
     for (int i = 0; i < count; i++) {
         wn_network network;
-        WN_TRY(wn_network_open(names[i], size, batch, &network));
+        WN_TRY(wn_network_open(names[i], flags, &network));
         wn_status status = collect_network(list, session, &network);
         wn_network_close(&network);
         WN_TRY(status);
@@ -161,15 +161,15 @@ static wn_status tune_all(const work_list *list, const wn_session *session, wn_t
 
 typedef struct flags {
     const char *isa, *db, *problem;
-    int64_t size, batch, threads;
+    wn_network_flags network;
+    int64_t threads;
     double budget;
 } flags;
 
 static wn_status read_flags(const wn_command *command, int argc, char **argv, flags *f, int *words,
                             bool *help) {
     const wn_option options[] = {
-        WN_OPTION_SIZE(&f->size),
-        WN_OPTION_BATCH(&f->batch),
+        WN_OPTIONS_NETWORK(&f->network),
         {.name = "--budget",
          .kind = WN_OPTION_REAL,
          .value = &f->budget,
@@ -204,7 +204,7 @@ static wn_status tune(const wn_command *command, int argc, char **argv) {
     WN_TRY(wn_session_open(f.isa, f.threads, &session));
     wn_status status = wn_session_database(&session, f.db, true, &db);
     if (!wn_failed(status))
-        status = collect_networks(&list, &session, argv, words, f.size, f.batch);
+        status = collect_networks(&list, &session, argv, words, &f.network);
     if (!wn_failed(status) && f.problem)
         status = collect_problem(&list, f.problem);
     if (!wn_failed(status))

@@ -14,12 +14,14 @@ typedef enum wn_kind {
     WN_KIND_MAX_POOL,
     WN_KIND_AVERAGE_POOL,
     WN_KIND_GLOBAL_AVERAGE_POOL,
+    WN_KIND_ADAPTIVE_AVERAGE_POOL,
     WN_KIND_RELU,
     WN_KIND_SIGMOID,
     WN_KIND_DROPOUT,
     WN_KIND_FLATTEN,
     WN_KIND_ADD,
     WN_KIND_CONCAT,
+    WN_KIND_PAD_CHANNELS,
     WN_KIND_COUNT
 } wn_kind;
 
@@ -38,7 +40,8 @@ typedef struct wn_graph_tensor {
 } wn_graph_tensor;
 
 /* One layer. Attributes that a kind does not have are 0. A linear layer is a convolution whose kernel is the
- * whole stored map of its input; pools of a whole map have its size as kernel. */
+ * whole stored map of its input; pools of a whole map have its size as kernel, adaptive pools their largest
+ * window's. */
 typedef struct wn_layer {
     wn_kind kind;
     char *name;
@@ -47,6 +50,7 @@ typedef struct wn_layer {
     int output; /* tensor */
     int kh, kw, sh, sw, ph, pw, dh, dw;
     int groups, out_channels;
+    int out_height, out_width; /* adaptive pool */
     bool bias, ceil_mode;
     float eps, momentum; /* batch norm */
     float p;             /* dropout */
@@ -98,8 +102,8 @@ typedef struct wn_layer_kind {
 } wn_layer_kind;
 
 extern const wn_layer_kind wn_kind_conv, wn_kind_linear, wn_kind_batch_norm, wn_kind_max_pool,
-    wn_kind_average_pool, wn_kind_global_average_pool, wn_kind_relu, wn_kind_sigmoid, wn_kind_dropout,
-    wn_kind_flatten, wn_kind_add, wn_kind_concat;
+    wn_kind_average_pool, wn_kind_global_average_pool, wn_kind_adaptive_average_pool, wn_kind_pad_channels,
+    wn_kind_relu, wn_kind_sigmoid, wn_kind_dropout, wn_kind_flatten, wn_kind_add, wn_kind_concat;
 
 const wn_layer_kind *wn_layer_kind_of(wn_kind kind);
 

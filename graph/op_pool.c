@@ -21,6 +21,17 @@ wn_tensor wn_global_average_pool(wn_graph *graph, wn_tensor x) {
     return append_pool(graph, WN_KIND_GLOBAL_AVERAGE_POOL, x, (wn_pool_options){.kernel = 1});
 }
 
+wn_tensor wn_adaptive_average_pool(wn_graph *graph, wn_tensor x, int height, int width) {
+    wn_layer layer = {.kind = WN_KIND_ADAPTIVE_AVERAGE_POOL, .out_height = height, .out_width = width};
+    int channels, input_height, input_width;
+    wn_tensor_shape(graph, x, &channels, &input_height, &input_width);
+    if (x.id >= 0 && height == input_height && width == input_width) {
+        graph->scopes[graph->scope_count - 1].position++;
+        return x; /* nothing to do */
+    }
+    return wn_graph_append(graph, layer, NULL, &x, 1);
+}
+
 static void set_size(wn_graph_tensor *output, wn_window window) {
     output->height = output->map_height = window.height;
     output->width = output->map_width = window.width;
@@ -54,6 +65,22 @@ static void infer_global(wn_graph *graph, wn_layer *layer, wn_graph_tensor *outp
     set_size(output, (wn_window){1, 1});
 }
 
+static void infer_adaptive(wn_graph *graph, wn_layer *layer, wn_graph_tensor *output) {
+    const wn_graph_tensor *input = wn_layer_input(graph, layer, 0);
+    const int most = 1 << 14;
+    if (!wn_layer_needs_map(graph, layer, 0))
+        return;
+    if (layer->out_height < 1 || layer->out_height > most || layer->out_width < 1 ||
+        layer->out_width > most) {
+        wn_layer_fail(graph, layer, "found %dx%d as the size of its output, expected both from 1 to %d",
+                      layer->out_height, layer->out_width, most);
+        return;
+    }
+    layer->kh = (input->height + layer->out_height - 1) / layer->out_height;
+    layer->kw = (input->width + layer->out_width - 1) / layer->out_width;
+    set_size(output, (wn_window){layer->out_height, layer->out_width});
+}
+
 static void run_max_forward(const wn_step *step, int phase, int tid, int nthreads) {
     (void)phase;
     step->ops->max_pool_forward(&step->args.pool, tid, nthreads);
@@ -81,6 +108,7 @@ static void set_window(wn_pool_args *args, const wn_layer *layer) {
     args->sw = layer->sw;
     args->ph = layer->ph;
     args->pw = layer->pw;
+    args->adaptive = layer->kind == WN_KIND_ADAPTIVE_AVERAGE_POOL;
 }
 
 static double window_flops(const wn_lowering *lowering, const wn_layer *layer) {
@@ -128,3 +156,5 @@ const wn_layer_kind wn_kind_average_pool = {
     .name = "average_pool", .infer = infer_window, .forward = forward, .backward = backward};
 const wn_layer_kind wn_kind_global_average_pool = {
     .name = "global_average_pool", .infer = infer_global, .forward = forward, .backward = backward};
+const wn_layer_kind wn_kind_adaptive_average_pool = {
+    .name = "adaptive_average_pool", .infer = infer_adaptive, .forward = forward, .backward = backward};

@@ -61,7 +61,8 @@ static long smallest_input(axis a, long output) {
 static long smallest_network_input(const wn_graph *graph, const wn_layer *layer, bool vertical) {
     long need = 1;
     while (true) {
-        if (layer->kind == WN_KIND_LINEAR || layer->kind == WN_KIND_GLOBAL_AVERAGE_POOL)
+        if (layer->kind == WN_KIND_LINEAR || layer->kind == WN_KIND_GLOBAL_AVERAGE_POOL ||
+            layer->kind == WN_KIND_ADAPTIVE_AVERAGE_POOL)
             return 0;
         if (layer->kh > 0)
             need = smallest_input(layer_axis(layer, vertical), need);
@@ -127,6 +128,16 @@ wn_problem wn_layer_problem(const wn_graph *graph, const wn_layer *layer, int ba
                         .dh = layer->dh,
                         .dw = layer->dw,
                         .plain_src = wn_layer_reads_plain(graph, layer)};
+}
+
+bool wn_graph_layer_problem(const wn_graph *graph, int index, int batch, wn_problem *problem) {
+    const wn_layer *layer = &graph->layers[index];
+    if (layer->kind != WN_KIND_CONV)
+        return false;
+    *problem = wn_layer_problem(graph, layer, batch);
+    problem->ic = wn_layer_input(graph, layer, 0)->map_channels;
+    snprintf(problem->name, sizeof problem->name, "%s", layer->name);
+    return true;
 }
 
 wn_status wn_graph_check(const wn_graph *graph) {

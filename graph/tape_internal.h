@@ -57,6 +57,14 @@ typedef struct wn_block_args {
     int channels;
 } wn_block_args;
 
+/* y (+)= the channels that x has: forward x is the smaller tensor and the rest of y is zero, backward x is
+ * the larger one. */
+typedef struct wn_pad_channels_args {
+    wn_view x, y;
+    int channels; /* of the smaller one */
+    bool accumulate;
+} wn_pad_channels_args;
+
 typedef struct wn_step wn_step;
 typedef void wn_step_run(const wn_step *step, int phase, int tid, int nthreads);
 
@@ -82,6 +90,7 @@ struct wn_step {
             int count;
         } update;
         wn_block_args block;
+        wn_pad_channels_args pad_channels;
     } args;
     wn_operand operands[WN_STEP_OPERANDS];
     int operand_count;

@@ -62,7 +62,10 @@ static void check_net(const char *name, int size, int divisor, wn_pool *pool, wn
     wn_graph *graph = wn_graph_create();
     wn_model *model = NULL;
     wn_tape *tape = NULL;
-    wn_net_find(name)->build(graph, &(wn_net_options){1, size, size, 10, divisor});
+    wn_net_find(name, NULL)
+        ->build(graph,
+                &(wn_net_options){
+                    .channels = 1, .height = size, .width = size, .classes = 10, .width_divisor = divisor});
     wn_status status = wn_model_create(graph, &model);
     wn_tape_options options = {.batch = 4,
                                .training = true,

@@ -228,7 +228,7 @@ static void check_run(const golden *g, wn_isa isa, wn_pool *pool) {
                                   .width = g->width,
                                   .classes = g->classes,
                                   .width_divisor = g->width_divisor};
-    wn_net_find(g->net)->build(graph, &net_options);
+    wn_net_find(g->net, NULL)->build(graph, &net_options);
     wn_status status = wn_model_create(graph, &model);
     int learned[MAX_TENSORS];
     if (CHECK(!wn_failed(status), "%s: %s", where, status.message) && match_parameters(g, model, learned)) {

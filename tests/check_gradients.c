@@ -53,6 +53,18 @@ static wn_tensor net_average_pool_ceil(wn_graph *g, wn_tensor x) {
 static wn_tensor net_global_average_pool(wn_graph *g, wn_tensor x) {
     return wn_global_average_pool(g, x);
 }
+/* Windows that divide the map, overlap, and repeat pixels. */
+static wn_tensor net_adaptive_average_pool(wn_graph *g, wn_tensor x) {
+    x = wn_adaptive_average_pool(g, x, 3, 4);
+    x = wn_adaptive_average_pool(g, x, 2, 3);
+    return wn_adaptive_average_pool(g, x, 3, 5);
+}
+/* Within a block of 16 channels, into the next, and from a full one; the gradient of x has two writers. */
+static wn_tensor net_pad_channels(wn_graph *g, wn_tensor x) {
+    wn_tensor y = wn_pad_channels(g, wn_pad_channels(g, x, 9), 16);
+    y = wn_pad_channels(g, y, 33);
+    return wn_add(g, y, wn_pad_channels(g, x, 33));
+}
 static wn_tensor net_relu(wn_graph *g, wn_tensor x) {
     return wn_relu(g, x);
 }
@@ -95,6 +107,8 @@ static const struct {
     {"average pool", net_average_pool},
     {"average pool, ceil mode", net_average_pool_ceil},
     {"global average pool", net_global_average_pool},
+    {"adaptive average pool", net_adaptive_average_pool},
+    {"padded channels", net_pad_channels},
     {"relu", net_relu},
     {"sigmoid", net_sigmoid},
     {"dropout", net_dropout},

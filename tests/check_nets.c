@@ -8,10 +8,13 @@
 #include <winnow/model.h>
 
 static wn_graph *build(const char *name, int size, int divisor) {
-    const wn_net *net = wn_net_find(name);
+    const wn_net *net = wn_net_find(name, NULL);
     wn_graph *graph = wn_graph_create();
-    net->build(graph, &(wn_net_options){1, size ? size : net->default_size, size ? size : net->default_size,
-                                        10, divisor});
+    net->build(graph, &(wn_net_options){.channels = 1,
+                                        .height = size ? size : net->default_size,
+                                        .width = size ? size : net->default_size,
+                                        .classes = 10,
+                                        .width_divisor = divisor});
     return graph;
 }
 
@@ -172,10 +175,10 @@ int main(void) {
     check_narrow("mnist-cnn", 28, 3, pool);
     check_narrow("alexnet", 67, 16, pool);
     check_narrow("resnet18", 32, 8, pool);
-    CHECK(!wn_net_find("no-such-net") && wn_net_find("lenet"), "names are not told apart");
+    CHECK(!wn_net_find("no-such-net", NULL) && wn_net_find("lenet", NULL), "names are not told apart");
     for (const wn_net *net = wn_nets; net->name; net++)
         CHECK(net->summary && net->default_size > 0 && net->default_batch > 0 && net->default_lr > 0 &&
-                  wn_net_find(net->name) == net,
+                  wn_net_find(net->name, net->variant) == net,
               "%s: incomplete entry", net->name);
     wn_pool_destroy(pool);
     return check_finish("check_nets");

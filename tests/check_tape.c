@@ -264,7 +264,9 @@ static void check_concatenation_is_a_view(wn_pool *pool) {
  * by the convolutions themselves. */
 static void check_residual_is_fused(wn_pool *pool) {
     wn_graph *g = wn_graph_create();
-    wn_net_find("resnet18")->build(g, &(wn_net_options){1, 32, 32, CLASSES, 8});
+    wn_net_find("resnet18", NULL)
+        ->build(g, &(wn_net_options){
+                       .channels = 1, .height = 32, .width = 32, .classes = CLASSES, .width_divisor = 8});
     wn_model *model = create_model(g);
     wn_tape *tape =
         compile(model, (wn_tape_options){.batch = BATCH, .training = true, .pool = pool}, "resnet18");
@@ -285,7 +287,9 @@ static void check_residual_is_fused(wn_pool *pool) {
  * the rest of its batch. */
 static void check_evaluation(wn_pool *pool) {
     wn_graph *g = wn_graph_create();
-    wn_net_find("lenet")->build(g, &(wn_net_options){1, 28, 28, CLASSES, 1});
+    wn_net_find("lenet", NULL)
+        ->build(g, &(wn_net_options){
+                       .channels = 1, .height = 28, .width = 28, .classes = CLASSES, .width_divisor = 1});
     wn_model *model = create_model(g);
     wn_tape *training =
         compile(model, (wn_tape_options){.batch = 4, .training = true, .pool = pool}, "lenet");
@@ -323,7 +327,9 @@ static void check_evaluation(wn_pool *pool) {
 /* Ten noisy patterns, learned by heart. */
 static void check_learning(wn_pool *pool, wn_optimizer optimizer, float lr) {
     wn_graph *g = wn_graph_create();
-    wn_net_find("mnist-cnn")->build(g, &(wn_net_options){1, 12, 12, CLASSES, 2});
+    wn_net_find("mnist-cnn", NULL)
+        ->build(g, &(wn_net_options){
+                       .channels = 1, .height = 12, .width = 12, .classes = CLASSES, .width_divisor = 2});
     wn_model *model = create_model(g);
     wn_tape *tape =
         compile(model,

@@ -251,8 +251,8 @@ static void check_refused_options(wn_pool *pool) {
     options = small_run(pool);                                                                               \
     options.field = bad;                                                                                     \
     ERROR(&options, #field " " #bad, __VA_ARGS__)
-    WITH(net, "resnet-18", WN_ERROR_USAGE, "unknown network 'resnet-18'", "lenet, mnist-cnn");
-    WITH(net, NULL, WN_ERROR_USAGE, "unknown network ''");
+    WITH(net, "resnet-18", WN_ERROR_USAGE, "resnet-18: unknown network", "lenet, ");
+    WITH(net, NULL, WN_ERROR_USAGE, ": unknown network");
     WITH(pool, NULL, WN_ERROR_INVALID, "thread pool");
     WITH(size, -1, WN_ERROR_INVALID, "size is -1", "1 to 16384");
     WITH(size, 1 << 30, WN_ERROR_INVALID, "size is 1.07374e+09", "1 to 16384");

@@ -170,6 +170,9 @@ static void forward_layer(interpreter *it, const wn_layer *layer) {
     case WN_KIND_GLOBAL_AVERAGE_POOL:
         ref_average_pool_forward(&window, x, y);
         break;
+    case WN_KIND_ADAPTIVE_AVERAGE_POOL:
+        ref_adaptive_average_pool_forward(x, y);
+        break;
     case WN_KIND_RELU:
         ref_relu_forward(x, y);
         relu_margin(it, x);
@@ -193,6 +196,9 @@ static void forward_layer(interpreter *it, const wn_layer *layer) {
     case WN_KIND_CONCAT:
         for (int i = 0, first = 0; i < layer->input_count; first += it->values[layer->inputs[i++]].c)
             ref_concat_forward(&it->values[layer->inputs[i]], first, y);
+        break;
+    case WN_KIND_PAD_CHANNELS:
+        ref_concat_forward(x, 0, y);
         break;
     case WN_KIND_COUNT:
         break;
@@ -224,6 +230,9 @@ static void backward_layer(interpreter *it, const wn_layer *layer) {
     case WN_KIND_GLOBAL_AVERAGE_POOL:
         ref_average_pool_backward(&window, dy, dx);
         break;
+    case WN_KIND_ADAPTIVE_AVERAGE_POOL:
+        ref_adaptive_average_pool_backward(dy, dx);
+        break;
     case WN_KIND_RELU:
         ref_relu_backward(y, dy, dx);
         break;
@@ -243,6 +252,9 @@ static void backward_layer(interpreter *it, const wn_layer *layer) {
     case WN_KIND_CONCAT:
         for (int i = 0, first = 0; i < layer->input_count; first += it->values[layer->inputs[i++]].c)
             ref_concat_backward(dy, first, &it->value_gradients[layer->inputs[i]]);
+        break;
+    case WN_KIND_PAD_CHANNELS:
+        ref_concat_backward(dy, 0, dx);
         break;
     case WN_KIND_COUNT:
         break;

@@ -218,6 +218,27 @@ void ref_average_pool_backward(const ref_window *window, const ref_tensor *dy, c
     visit_pool(window, dx, dy, average_gradient_term, &(pool_operands){.dy = dy->data, .dx = dx->data});
 }
 
+static void visit_adaptive(const ref_tensor *x, const ref_tensor *y, pool_term *term, void *context) {
+    for (long yi = 0; yi < ref_count(y); yi++) {
+        long ow = yi % y->w, oh = yi / y->w % y->h, plane = yi / y->w / y->h;
+        long top = oh * x->h / y->h, below = (long)ceil((double)((oh + 1) * x->h) / y->h);
+        long left = ow * x->w / y->w, right = (long)ceil((double)((ow + 1) * x->w) / y->w);
+        for (long h = top; h < below; h++)
+            for (long w = left; w < right; w++)
+                term(context, yi, (plane * x->h + h) * x->w + w, (double)((below - top) * (right - left)));
+    }
+}
+
+void ref_adaptive_average_pool_forward(const ref_tensor *x, const ref_tensor *y) {
+    for (long i = 0; i < ref_count(y); i++)
+        y->data[i] = 0;
+    visit_adaptive(x, y, average_term, &(pool_operands){.x = x->data, .y = y->data});
+}
+
+void ref_adaptive_average_pool_backward(const ref_tensor *dy, const ref_tensor *dx) {
+    visit_adaptive(dx, dy, average_gradient_term, &(pool_operands){.dy = dy->data, .dx = dx->data});
+}
+
 static void normalise(const ref_batch_norm *norm, const double *mean, const double *inv_std,
                       const ref_tensor *x, const ref_tensor *y) {
     FOR_EACH(x, n, c, i)

@@ -59,6 +59,9 @@ void ref_max_pool_backward(const long *argmax, const ref_tensor *dy, const ref_t
 /* Divided by the window's area within the padded input. */
 void ref_average_pool_forward(const ref_window *window, const ref_tensor *x, const ref_tensor *y);
 void ref_average_pool_backward(const ref_window *window, const ref_tensor *dy, const ref_tensor *dx);
+/* Window o of n over i pixels: from floor(o i / n) to ceil((o + 1) i / n). */
+void ref_adaptive_average_pool_forward(const ref_tensor *x, const ref_tensor *y);
+void ref_adaptive_average_pool_backward(const ref_tensor *dy, const ref_tensor *dx);
 
 /* [channels] each. Training writes mean and inv_std, which the backward pass reads, and moves the running
  * ones (NULL: there are none). */

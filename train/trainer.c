@@ -36,18 +36,6 @@ typedef struct trainer {
     wn_train_result result;
 } trainer;
 
-static wn_status find_net(const char *name, const wn_net **net) {
-    *net = name ? wn_net_find(name) : NULL;
-    if (*net)
-        return wn_ok();
-    char known[256] = "";
-    for (const wn_net *each = wn_nets; each->name; each++) {
-        size_t used = strlen(known);
-        snprintf(known + used, sizeof known - used, "%s%s", used ? ", " : "", each->name);
-    }
-    return wn_error(WN_ERROR_USAGE, "unknown network '%s'; known: %s", name ? name : "", known);
-}
-
 static wn_status expect_number(bool valid, const char *what, double found, const char *expected) {
     return valid ? wn_ok() : wn_error(WN_ERROR_INVALID, "%s is %g, expected %s", what, found, expected);
 }
@@ -55,7 +43,7 @@ static wn_status expect_number(bool valid, const char *what, double found, const
 /* Replaces zeros by defaults and refuses what cannot be, before anything is opened or read. */
 static wn_status settle_options(trainer *t) {
     wn_train_options *o = &t->options;
-    WN_TRY(find_net(o->net, &t->net));
+    WN_TRY(wn_net_require(o->net, o->variant, &t->net));
     if (!o->pool)
         return wn_error(WN_ERROR_INVALID, "training needs a thread pool, found none");
     if (o->started == 0)
@@ -116,8 +104,13 @@ static wn_status build_model(trainer *t) {
     t->graph = wn_graph_create();
     if (!t->graph)
         return wn_error(WN_ERROR_MEMORY, "no memory for the graph of %s", o->net);
-    wn_net_options net_options = {
-        .channels = t->dataset.channels, .height = o->size, .width = o->size, .classes = t->dataset.classes};
+    wn_net_options net_options = {.channels = t->dataset.channels,
+                                  .height = o->size,
+                                  .width = o->size,
+                                  .classes = t->dataset.classes,
+                                  .shortcut = o->shortcut,
+                                  .width_divisor = o->width_divisor,
+                                  .hidden_divisor = 1};
     t->net->build(t->graph, &net_options);
     WN_TRY(wn_graph_status(t->graph));
     WN_TRY(wn_model_create(t->graph, &t->model));

@@ -3,19 +3,23 @@
 #ifndef WN_TRAINER_H
 #define WN_TRAINER_H
 
+#include "nets.h"
 #include <stdio.h>
 #include <winnow/model.h>
 
 typedef struct wn_train_options {
-    const char *net;    /* a name in wn_nets */
-    const char *data;   /* "synthetic" or NULL: the embedded set; otherwise a folder of IDX files */
-    int64_t limit;      /* of training images; 0: all */
-    int64_t test_limit; /* of test images; 0: all */
-    int size;           /* images are resized to size x size; 0: the net's default */
-    int batch;          /* 0: the net's default */
-    int eval_batch;     /* 0: as batch */
-    int epochs;         /* 0: 10, the recipe's */
-    float lr;           /* 0: the net's default with SGD, 0.001 with Adam */
+    const char *net;      /* a name in wn_nets */
+    const char *variant;  /* of that network; NULL: the first */
+    wn_shortcut shortcut; /* of residual networks; 0: the network's own */
+    int width_divisor;    /* divides the channels of convolutions; 0: 1 */
+    const char *data;     /* "synthetic" or NULL: the embedded set; otherwise a folder of IDX files */
+    int64_t limit;        /* of training images; 0: all */
+    int64_t test_limit;   /* of test images; 0: all */
+    int size;             /* images are resized to size x size; 0: the net's default */
+    int batch;            /* 0: the net's default */
+    int eval_batch;       /* 0: as batch */
+    int epochs;           /* 0: 10, the recipe's */
+    float lr;             /* 0: the net's default with SGD, 0.001 with Adam */
     wn_optimizer optimizer;
     float momentum; /* SGD only */
     float weight_decay;

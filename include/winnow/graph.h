@@ -7,6 +7,7 @@
 #define WINNOW_GRAPH_H
 
 #include <stdint.h>
+#include <winnow/problem.h>
 #include <winnow/status.h>
 
 #ifdef __cplusplus
@@ -27,12 +28,14 @@ wn_status wn_graph_status(const wn_graph *graph);
 void wn_graph_fail(wn_graph *graph, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* Names. Layers get the names a PyTorch state_dict would give them. Inside a scope, a layer without .name is
- * called by its position, as in nn.Sequential (layers without parameters count too). Scopes nest with dots. */
+ * called by its position, as in nn.Sequential (layers without parameters count too); so is a
+ * scope without a name. Scopes nest with dots. */
 void wn_scope_begin(wn_graph *graph, const char *name);
 void wn_scope_end(wn_graph *graph);
 
 typedef struct wn_conv_options {
-    int kernel, stride, pad, dilation, groups; /* 0: kernel 1, stride 1, pad 0, dilation 0 (dense), groups 1 */
+    int kernel, stride, pad;
+    int dilation, groups; /* 0: kernel 1, stride 1, pad 0, dilation 0 (dense), groups 1 */
     bool no_bias;
     const char *name;
 } wn_conv_options;
@@ -57,6 +60,9 @@ wn_tensor wn_batch_norm_with(wn_graph *graph, wn_tensor x, wn_layer_options opti
 wn_tensor wn_max_pool_with(wn_graph *graph, wn_tensor x, wn_pool_options options);
 wn_tensor wn_average_pool_with(wn_graph *graph, wn_tensor x, wn_pool_options options);
 wn_tensor wn_global_average_pool(wn_graph *graph, wn_tensor x);
+/* Means over windows that divide the map into height x width parts of (nearly) one size, as PyTorch does;
+ * they overlap where it cannot be divided, and repeat pixels of a smaller map. */
+wn_tensor wn_adaptive_average_pool(wn_graph *graph, wn_tensor x, int height, int width);
 wn_tensor wn_relu(wn_graph *graph, wn_tensor x);
 wn_tensor wn_sigmoid(wn_graph *graph, wn_tensor x);
 wn_tensor wn_dropout(wn_graph *graph, wn_tensor x, float p);
@@ -64,13 +70,15 @@ wn_tensor wn_flatten(wn_graph *graph, wn_tensor x);
 wn_tensor wn_add(wn_graph *graph, wn_tensor a, wn_tensor b);
 /* Concatenation along channels, in order. */
 wn_tensor wn_concat(wn_graph *graph, const wn_tensor *parts, int count);
+/* Channels of zeros at the end, up to `channels`. */
+wn_tensor wn_pad_channels(wn_graph *graph, wn_tensor x, int channels);
 /* Marks the logits that loss and accuracy are computed from; exactly one per graph, flat (1x1). */
 void wn_output(wn_graph *graph, wn_tensor logits);
 
 /* Optional arguments by name: wn_conv(g, x, 96, .kernel = 11, .stride = 4, .pad = 1). */
-#define wn_conv(graph, x, out_channels, ...) \
+#define wn_conv(graph, x, out_channels, ...)                                                                 \
     wn_conv_with(graph, x, out_channels, (wn_conv_options){__VA_ARGS__})
-#define wn_linear(graph, x, out_features, ...) \
+#define wn_linear(graph, x, out_features, ...)                                                               \
     wn_linear_with(graph, x, out_features, (wn_layer_options){__VA_ARGS__})
 #define wn_batch_norm(graph, x, ...) wn_batch_norm_with(graph, x, (wn_layer_options){__VA_ARGS__})
 #define wn_max_pool(graph, x, ...) wn_max_pool_with(graph, x, (wn_pool_options){__VA_ARGS__})
@@ -88,6 +96,9 @@ typedef struct wn_layer_info {
 } wn_layer_info;
 int wn_graph_layer_count(const wn_graph *graph);
 wn_layer_info wn_graph_layer(const wn_graph *graph, int index);
+/* The forward problem of a convolution, named after its layer, over the channels that the network's author
+ * sees. False for all other layers. */
+bool wn_graph_layer_problem(const wn_graph *graph, int index, int batch, wn_problem *problem);
 
 #ifdef __cplusplus
 }

@@ -1,14 +1,46 @@
-/* Average pooling, global average pooling included. A window is divided by its area within the padded input,
- * as PyTorch does with count_include_pad. The backward pass goes by rows of the input, see
+/* Average pooling, global and adaptive average pooling included. A window is divided by its area within the
+ * padded input, as PyTorch does with count_include_pad. The backward pass goes by rows of the input, see
  * max_pool.c. */
 #include "ops_internal.h"
 #include "vector_math.h"
 #include <string.h>
 
-/* Extent of window `o` along one axis, clipped to the padded input. */
-static inline int padded_extent(int o, int stride, int pad, int kernel, int size) {
-    int begin = o * stride - pad, end = begin + kernel;
-    return (end < size + pad ? end : size + pad) - begin;
+/* Windows along one axis: what they are of the kernel, and `count` of them over `size` pixels. */
+typedef struct axis {
+    int kernel, stride, pad, size, count;
+    bool adaptive;
+} axis;
+
+static inline axis vertical(const wn_pool_args *args, int size, int count) {
+    return (axis){args->kh, args->sh, args->ph, size, count, args->adaptive};
+}
+
+static inline axis horizontal(const wn_pool_args *args, int size, int count) {
+    return (axis){args->kw, args->sw, args->pw, size, count, args->adaptive};
+}
+
+/* The existing pixels of window o. */
+static inline wn_range pixels_of(axis a, int o) {
+    if (a.adaptive)
+        return (wn_range){(int)((long)o * a.size / a.count),
+                          (int)(((o + 1L) * a.size + a.count - 1) / a.count)};
+    return wn_window(o, a.stride, a.pad, a.kernel, a.size);
+}
+
+/* The windows that cover pixel i. */
+static inline wn_range windows_over(axis a, int i) {
+    if (a.adaptive)
+        return (wn_range){(int)((long)i * a.count / a.size),
+                          (int)(((i + 1L) * a.count + a.size - 1) / a.size)};
+    return wn_windows_over(i, a.stride, a.pad, a.kernel, a.count);
+}
+
+/* What the sum over window o is divided by along this axis: its extent, clipped to the padded input. */
+static inline int extent_of(axis a, int o) {
+    if (a.adaptive)
+        return pixels_of(a, o).end - pixels_of(a, o).begin;
+    int begin = o * a.stride - a.pad, end = begin + a.kernel;
+    return (end < a.size + a.pad ? end : a.size + a.pad) - begin;
 }
 
 /* Mean of a window: rows are summed apart and then together, which keeps the rounding of large (global)
@@ -38,6 +70,8 @@ WN_INLINE void average_window(const float *x, long row_floats, int rows, int col
 
 void WN_TARGET_NAME(average_pool_forward)(const wn_pool_args *args, int tid, int nthreads) {
     long begin, end, blocks = wn_view_blocks(&args->x), row_floats = (long)args->x.width * WN_BLOCK;
+    const axis down = vertical(args, args->x.height, args->y.height);
+    const axis across = horizontal(args, args->x.width, args->y.width);
     wn_split(args->x.images * blocks * args->y.height, tid, nthreads, &begin, &end);
     for (long row = begin; row < end; row++) {
         long plane = row / args->y.height;
@@ -45,11 +79,11 @@ void WN_TARGET_NAME(average_pool_forward)(const wn_pool_args *args, int tid, int
         const float *x = wn_view_plane(&args->x, plane / blocks, plane % blocks);
         float *y =
             wn_view_plane(&args->y, plane / blocks, plane % blocks) + (long)oh * args->y.width * WN_BLOCK;
-        wn_range rows = wn_window(oh, args->sh, args->ph, args->kh, args->x.height);
-        int height = padded_extent(oh, args->sh, args->ph, args->kh, args->x.height);
+        wn_range rows = pixels_of(down, oh);
+        int height = extent_of(down, oh);
         for (int ow = 0; ow < args->y.width; ow++) {
-            wn_range columns = wn_window(ow, args->sw, args->pw, args->kw, args->x.width);
-            int width = padded_extent(ow, args->sw, args->pw, args->kw, args->x.width);
+            wn_range columns = pixels_of(across, ow);
+            int width = extent_of(across, ow);
             average_window(x + rows.begin * row_floats + columns.begin * WN_BLOCK, row_floats,
                            rows.end - rows.begin, columns.end - columns.begin, (float)(height * width),
                            y + ow * WN_BLOCK);
@@ -59,14 +93,16 @@ void WN_TARGET_NAME(average_pool_forward)(const wn_pool_args *args, int tid, int
 
 /* Adds to the pixels of one row the gradient over the area of every window that covers them. */
 static void backward_row(const wn_pool_args *args, const float *dy, int h, float *row) {
-    wn_range rows = wn_windows_over(h, args->sh, args->ph, args->kh, args->dy.height);
+    const axis down = vertical(args, args->dx.height, args->dy.height);
+    const axis across = horizontal(args, args->dx.width, args->dy.width);
+    wn_range rows = windows_over(down, h);
     if (!args->accumulate)
         memset(row, 0, (size_t)args->dx.width * WN_BLOCK * sizeof *row);
     for (int oh = rows.begin; oh < rows.end; oh++) {
-        int height = padded_extent(oh, args->sh, args->ph, args->kh, args->dx.height);
+        int height = extent_of(down, oh);
         for (int ow = 0; ow < args->dy.width; ow++) {
-            int width = padded_extent(ow, args->sw, args->pw, args->kw, args->dx.width);
-            wn_range columns = wn_window(ow, args->sw, args->pw, args->kw, args->dx.width);
+            int width = extent_of(across, ow);
+            wn_range columns = pixels_of(across, ow);
             vf part = vf_set1(1.0f / (float)(height * width)), gradient[WN_VECTORS];
             const float *window = dy + ((long)oh * args->dy.width + ow) * WN_BLOCK;
 #pragma GCC unroll 4

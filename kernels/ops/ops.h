@@ -43,6 +43,8 @@ typedef struct wn_pool_args {
     uint8_t *argmax; /* max pool in training: index kh_*kw+kw_ of the chosen tap (the first maximum, as
                         PyTorch; NaN wins) for every element of y, dense nChw16c order; NULL in evaluation */
     bool accumulate;
+    bool adaptive; /* average pool: window o of n over i pixels is [o i / n, ceil((o + 1) i / n)), as
+                      PyTorch's adaptive pool; kernel, stride and padding mean nothing */
 } wn_pool_args; /* windows may hang over the right and lower edge (ceil mode): only existing pixels count for
                    max; average divides by the window clipped to the padded input, as PyTorch with
                    count_include_pad = true. Every window holds an existing pixel, and one that is trained
