@@ -185,6 +185,13 @@ void wn_direct_run_rows(const wn_tiles *tiles, wn_tile_kind kind, wn_tile *tile,
     }
 }
 
+double wn_direct_rows_cost(const wn_tiles *tiles, wn_isa isa, int rows, int blocks) {
+    const int lanes = isa == WN_ISA_AVX512 ? 16 : isa == WN_ISA_AVX2 ? 8 : 4;
+    const int parts = wn_ceil_div(rows, tiles->max_rows[blocks]);
+    const int work = wn_ceil_div(rows, parts) * blocks * (WN_BLOCK / lanes);
+    return parts * ((work < 8 ? 8 : work) + 1);
+}
+
 wn_axis wn_axis_make(const wn_problem *problem, bool vertical, int in_size, int out_size) {
     const bool backward = problem->direction == WN_BWD_D;
     const int stride = vertical ? problem->sh : problem->sw;

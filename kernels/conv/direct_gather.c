@@ -169,18 +169,6 @@ static int list_taps(const pass *s, const item *it, wn_span row, wn_span column)
     return count;
 }
 
-/* Cost of `count` rows cut into tiles, in cycles per step of the reduction: two multiply-adds a cycle, but
- * never fewer than the eight that the latency of the unit (4 cycles x 2) needs in flight. */
-static double rows_cost(const pass *s, int count, int blocks) {
-    const int vectors = blocks * (WN_BLOCK * 4 /
-                                  (s->plan->isa == WN_ISA_AVX512 ? 64
-                                   : s->plan->isa == WN_ISA_AVX2 ? 32
-                                                                 : 16));
-    const int tiles = wn_ceil_div(count, s->tiles->max_rows[blocks]);
-    const int work = wn_ceil_div(count, tiles) * vectors;
-    return tiles * ((work < 8 ? 8 : work) + 1);
-}
-
 /* Three nested directions of a rectangle: how many there are and what a step means for input and output. */
 typedef struct direction {
     int count;
@@ -204,9 +192,9 @@ static void run_rectangle(const pass *s, const item *it, int row_class, int colu
                               (int64_t)row_class * s->out_width * WN_BLOCK + (int64_t)column_class * WN_BLOCK;
 
     /* Rows of a tile go where they cost least; a little more for what is farther apart in memory. */
-    const double along_width = rows_cost(s, inner.count, it->blocks) * middle.count * outer.count;
-    const double along_height = rows_cost(s, middle.count, it->blocks) * inner.count * outer.count * 1.02;
-    const double along_images = rows_cost(s, outer.count, it->blocks) * middle.count * inner.count * 1.1;
+    const double along_width = wn_direct_rows_cost(s->tiles, s->plan->isa, inner.count, it->blocks) * middle.count * outer.count;
+    const double along_height = wn_direct_rows_cost(s->tiles, s->plan->isa, middle.count, it->blocks) * inner.count * outer.count * 1.02;
+    const double along_images = wn_direct_rows_cost(s->tiles, s->plan->isa, outer.count, it->blocks) * middle.count * inner.count * 1.1;
     if (along_images < along_width && along_images < along_height) {
         const direction images = outer;
         outer = middle, middle = inner, inner = images;

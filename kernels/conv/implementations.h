@@ -4,7 +4,9 @@
 
 #include "conv.h"
 
+extern const wn_conv_impl wn_conv_1x1;
 extern const wn_conv_impl wn_conv_direct;
+extern const wn_conv_impl wn_conv_im2col;
 extern const wn_conv_impl wn_conv_onednn;
 extern const wn_conv_impl wn_conv_reference;
 extern const wn_conv_impl wn_conv_winograd;

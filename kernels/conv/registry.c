@@ -12,6 +12,8 @@ enum { MAX_THREADS = 1024 };
 const wn_conv_impl *const wn_conv_registry[] = {
     &wn_conv_direct,
     &wn_conv_winograd,
+    &wn_conv_1x1,
+    &wn_conv_im2col,
 #ifdef WN_HAVE_ONEDNN
     &wn_conv_onednn,
 #endif

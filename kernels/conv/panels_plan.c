@@ -1,0 +1,224 @@
+/* Panels: which problems can be counted, the configs, and the plan. */
+#include "direct.h"
+#include "isa.h"
+#include "panels.h"
+#include <limits.h>
+#include <string.h>
+
+static const int most_pixels = INT_MAX / 64; /* of a map, and entries of a reduction: counted in int */
+
+static int clamp(int64_t value, int low, int high) {
+    return (int)(value < low ? low : value > high ? high : value);
+}
+
+const char *wn_panels_refuse(const wn_problem *problem, wn_isa isa) {
+    if (!wn_kernels_of(isa))
+        return "this build has no kernels for the ISA";
+    if (problem->g != 1)
+        return "groups";
+    if (problem->plain_src && problem->direction == WN_BWD_D)
+        return "no gradient for a plain source";
+    int64_t entries;
+    if (__builtin_mul_overflow((int64_t)problem->kh * problem->kw, wn_blocks(problem->ic), &entries) ||
+        entries > most_pixels || wn_blocks(problem->oc) > most_pixels ||
+        (int64_t)problem->oh * problem->ow > most_pixels || (int64_t)problem->ih * problem->iw > most_pixels)
+        return "a map or a reduction of more than 2^25 elements";
+    return NULL;
+}
+
+bool wn_panels_scatters(const wn_problem *p) {
+    return p->direction == WN_BWD_D && (p->kh != 1 || p->kw != 1 || p->ph != 0 || p->pw != 0 ||
+                                        wn_problem_pad_right(p) > 0 || wn_problem_pad_below(p) > 0);
+}
+
+/* Sizes that the knobs are chosen by. */
+typedef struct extent {
+    int pixels;              /* of dst's map */
+    int entries, out_blocks; /* of the reduction; of what is written. BWD_WB: of the weights */
+    int taps;
+    bool flat; /* panels may be read where they lie */
+} extent;
+
+static extent extent_of(const wn_problem *p) {
+    const int taps = p->kh * p->kw, in_blocks = wn_blocks(p->ic), out_blocks = wn_blocks(p->oc);
+    const bool backward = p->direction == WN_BWD_D;
+    return (extent){
+        .pixels = p->oh * p->ow,
+        .entries = backward       ? out_blocks
+                   : p->plain_src ? wn_blocks(taps * p->ic)
+                                  : taps * in_blocks,
+        .out_blocks = backward ? in_blocks : out_blocks,
+        .taps = taps,
+        .flat = backward || (p->sh == 1 && p->sw == 1 && p->ih == p->oh && p->iw == p->ow),
+    };
+}
+
+/* The largest number of blocks that a tile may have here, at most `wanted`. */
+static int blocks_of_tile(const wn_problem *problem, wn_isa isa, int wanted) {
+    const wn_tiles *tiles = wn_kernels_of(isa)->tiles;
+    const extent size = extent_of(problem);
+    const int columns = wn_panels_scatters(problem) ? size.out_blocks * size.taps : size.out_blocks;
+    int blocks = 1;
+    while (blocks < wanted && blocks < WN_TILE_MAX_BLOCKS && blocks < columns && tiles->max_rows[blocks + 1])
+        blocks++;
+    return blocks;
+}
+
+static int64_t panels_of(const wn_problem *problem, int pixels) {
+    return ((int64_t)problem->mb * problem->oh * problem->ow - 1) / pixels + 1;
+}
+
+static wn_config default_config(const wn_problem *problem, wn_isa isa, bool in_place) {
+    enum { PANEL = 192, ENTRIES = 18, ITEMS = 16, CHUNKED_ITEMS = 8 };
+    const extent size = extent_of(problem);
+    const bool weights = problem->direction == WN_BWD_WB;
+    wn_config config = {0};
+    int32_t *knob = config.knob;
+    knob[PANELS_PIXELS] = wn_panels_scatters(problem) ? PANEL / 2 : PANEL;
+    knob[PANELS_BLOCKS] = blocks_of_tile(problem, isa, isa != WN_ISA_AVX512 ? 1 : weights ? 3 : 2);
+    knob[PANELS_REDUCE] = clamp(weights ? ENTRIES : ENTRIES / knob[PANELS_BLOCKS], 1, size.entries);
+    knob[PANELS_COPY] = in_place;
+    if (weights) {
+        knob[PANELS_OUTPUTS] = clamp(ITEMS, 1, size.out_blocks);
+        const int items = wn_ceil_div(size.out_blocks, knob[PANELS_OUTPUTS]) *
+                          wn_ceil_div(size.entries, knob[PANELS_REDUCE]);
+        knob[PANELS_CHUNKS] =
+            clamp(wn_ceil_div(CHUNKED_ITEMS, items), 1, clamp(panels_of(problem, PANEL), 1, CHUNKED_ITEMS));
+    } else if (wn_panels_scatters(problem)) {
+        knob[PANELS_OUTPUTS] = clamp(knob[PANELS_BLOCKS], 1, size.out_blocks);
+    } else {
+        const int panels = clamp(panels_of(problem, PANEL), 1, ITEMS);
+        knob[PANELS_OUTPUTS] = wn_ceil_div(size.out_blocks, wn_ceil_div(ITEMS, panels));
+    }
+    return config;
+}
+
+/* Adds a config unless it is there already. */
+static int add(wn_config *configs, int count, int room, wn_config config) {
+    for (int i = 0; i < count && i < room; i++)
+        if (memcmp(&configs[i], &config, sizeof config) == 0)
+            return count;
+    if (count < room)
+        configs[count] = config;
+    return count + 1;
+}
+
+int wn_panels_configs(const wn_problem *problem, wn_isa isa, bool in_place, wn_config *list, int room) {
+    const extent size = extent_of(problem);
+    const wn_config base = default_config(problem, isa, in_place);
+    const int limit[] = {clamp((int64_t)problem->mb * size.pixels, 1, 4096), size.entries,
+                         blocks_of_tile(problem, isa, WN_TILE_MAX_BLOCKS), size.out_blocks,
+                         problem->direction == WN_BWD_WB ? clamp(panels_of(problem, base.knob[0]), 1, 64)
+                                                         : 0};
+    int count = add(list, 0, room, base);
+    for (int blocks = 1; blocks <= limit[PANELS_BLOCKS]; blocks++) {
+        wn_config config = base;
+        config.knob[PANELS_BLOCKS] = blocks;
+        count = add(list, count, room, config);
+    }
+    for (int k = PANELS_PIXELS; k <= PANELS_CHUNKS; k++)
+        for (int bigger = 0; bigger < 3 && k != PANELS_BLOCKS && limit[k] > 0; bigger++) {
+            const int value = base.knob[k];
+            wn_config config = base;
+            config.knob[k] = clamp(bigger == 0   ? value / 2
+                                   : bigger == 1 ? value * 2
+                                                 : value * 4,
+                                   1, k == PANELS_PIXELS && limit[k] < value ? value : limit[k]);
+            count = add(list, count, room, config);
+        }
+    if (in_place && size.flat) {
+        wn_config config = base;
+        config.knob[PANELS_COPY] = !base.knob[PANELS_COPY];
+        count = add(list, count, room, config);
+    }
+    return count < room ? count : room;
+}
+
+static wn_status check_knobs(const wn_conv_plan *plan, bool in_place) {
+    const wn_problem *problem = &plan->problem;
+    const int32_t *knob = plan->config.knob;
+    const char *name = plan->impl->name;
+    const bool weights = problem->direction == WN_BWD_WB;
+    const int most = blocks_of_tile(problem, plan->isa, WN_TILE_MAX_BLOCKS);
+    for (int k = PANELS_PIXELS; k <= PANELS_OUTPUTS; k++)
+        if (knob[k] < 1)
+            return wn_error(WN_ERROR_INVALID, "%s: config %s=%d: expected at least 1", name,
+                            plan->impl->knobs[k], knob[k]);
+    if (knob[PANELS_BLOCKS] > most)
+        return wn_error(WN_ERROR_INVALID, "%s: config blocks=%d: at most %d with %s here", name,
+                        knob[PANELS_BLOCKS], most, wn_isa_name(plan->isa));
+    if (weights ? knob[PANELS_CHUNKS] < 1 : knob[PANELS_CHUNKS] != 0)
+        return wn_error(WN_ERROR_INVALID, "%s: config chunks=%d: expected %s", name, knob[PANELS_CHUNKS],
+                        weights ? "at least 1" : "0 here");
+    if (in_place && knob[PANELS_COPY] != 1 && !(knob[PANELS_COPY] == 0 && extent_of(problem).flat))
+        return wn_error(WN_ERROR_INVALID, "%s: config copy=%d: expected %s", name, knob[PANELS_COPY],
+                        extent_of(problem).flat ? "0 or 1" : "1 with strides or unused pixels");
+    return wn_ok();
+}
+
+/* Whole maps of several images where two fit, else equal parts of one: a multiple of the tile's rows, or of
+ * the map's where each row is written by itself. */
+static void divide(wn_conv_plan *plan) {
+    const wn_problem *p = &plan->problem;
+    const int wanted = plan->config.knob[PANELS_PIXELS], map = p->oh * p->ow;
+    int64_t *derived = plan->derived;
+    derived[PANELS_IMAGE_GROUPS] = wn_ceil_div(p->mb, clamp(wanted / map, 1, p->mb));
+    derived[PANELS_IMAGES] = wn_ceil_div(p->mb, (int)derived[PANELS_IMAGE_GROUPS]);
+    const bool strided = p->direction == WN_BWD_D && !wn_panels_scatters(p) && (p->sh > 1 || p->sw > 1);
+    const int rows = wn_kernels_of(plan->isa)->tiles->max_rows[plan->config.knob[PANELS_BLOCKS]];
+    const int unit = strided && p->ow < wanted ? p->ow : rows;
+    const int even = wn_ceil_div(map, wn_ceil_div(map, clamp(wanted, 1, map)));
+    derived[PANELS_LENGTH] = clamp(wn_ceil_div(even, unit) * (int64_t)unit, 1, map);
+    derived[PANELS_PARTS] = wn_ceil_div(map, (int)derived[PANELS_LENGTH]);
+}
+
+/* Takes `count` times `each` bytes, in whole cache lines, and says where they start. */
+static bool take(int64_t *bytes, int64_t *start, int64_t count, int64_t each) {
+    int64_t size;
+    *start = *bytes;
+    return !__builtin_mul_overflow(count, each, &size) && !__builtin_add_overflow(size, 63, &size) &&
+           !__builtin_add_overflow(*bytes, size / 64 * 64, bytes);
+}
+
+/* One thread's buffers: columns, list of entries, and in BWD_WB the copied gradient. */
+static bool take_private(wn_conv_plan *plan, int64_t *bytes) {
+    const int32_t *knob = plan->config.knob;
+    int64_t *derived = plan->derived;
+    const wn_panels s = wn_panels_of(plan);
+    const int reduce = knob[PANELS_REDUCE] < s.entries ? knob[PANELS_REDUCE] : s.entries;
+    const int outputs = knob[PANELS_OUTPUTS] < s.out_blocks ? knob[PANELS_OUTPUTS] : s.out_blocks;
+    int64_t columns = plan->problem.plain_src ? (int64_t)reduce * WN_BLOCK : reduce, start;
+    if (wn_panels_scatters(&plan->problem))
+        columns = (int64_t)outputs * s.taps;
+    const bool weights = plan->problem.direction == WN_BWD_WB;
+    const int64_t gradient = weights && derived[PANELS_IMAGES] > 1
+                                 ? derived[PANELS_IMAGES] * derived[PANELS_LENGTH] * knob[PANELS_BLOCKS]
+                                 : 0;
+    const int64_t taps = weights ? derived[PANELS_IMAGES] : reduce;
+    return take(bytes, &start, columns, s.distance * (int)sizeof(float)) &&
+           take(bytes, &derived[PANELS_TAPS], taps, sizeof(wn_tap)) &&
+           take(bytes, &derived[PANELS_GRADIENT], gradient, WN_BLOCK * sizeof(float));
+}
+
+wn_status wn_panels_plan(wn_conv_plan *plan, bool in_place) {
+    const wn_problem *p = &plan->problem;
+    int64_t *derived = plan->derived, bytes = 0, start;
+    WN_TRY(check_knobs(plan, in_place));
+    divide(plan);
+    derived[PANELS_COPIED] = in_place ? plan->config.knob[PANELS_COPY] : 1;
+    const int64_t panels = wn_panels_count(plan), wanted = plan->config.knob[PANELS_CHUNKS];
+    derived[PANELS_SUMS] = wanted < panels ? wanted : panels;
+    const bool chunked = derived[PANELS_SUMS] > 1;
+    const int64_t shared = p->direction == WN_BWD_D ? 1 : chunked ? derived[PANELS_SUMS] : 0;
+    bool fits = take(&bytes, &start, shared, wn_conv_weights_floats(p) * (int)sizeof(float)) &&
+                take(&bytes, &derived[PANELS_BIAS], chunked ? shared : 0,
+                     wn_blocks(p->oc) * WN_BLOCK * (int64_t)sizeof(float));
+    fits = fits && take_private(plan, &derived[PANELS_PRIVATE_BYTES]) &&
+           take(&bytes, &derived[PANELS_PRIVATE], plan->threads, derived[PANELS_PRIVATE_BYTES]);
+    if (!fits)
+        return wn_error(WN_ERROR_INVALID, "%s: the bytes of the workspace do not fit 63 bits",
+                        plan->impl->name);
+    plan->workspace_bytes = (size_t)bytes;
+    plan->phases = p->direction == WN_BWD_D || chunked ? 2 : 1;
+    return wn_ok();
+}
