@@ -113,18 +113,20 @@ static int leader(const race_state *run) {
                           scratch);
 }
 
-/* True when the sorted ratios to the leader say that a candidate has lost. */
-static bool has_lost(const double *ratios, int pairs, double warm_up_ratio) {
+/* True when the sorted ratios to the leader say that a candidate has lost. Before there are enough rounds
+ * only the hopeless have; once the budget is spent also those that were clearly slower both times. */
+static bool has_lost(const double *ratios, int pairs, double warm_up_ratio, bool spent) {
+    const double limit = spent ? clearly_slower : hopeless;
     if (pairs == 0)
         return false;
     if (pairs < WN_RACE_MIN_ROUNDS)
-        return ratios[0] > hopeless && warm_up_ratio > hopeless;
+        return ratios[0] > limit && warm_up_ratio > limit;
     return wn_median_lower(ratios, pairs) > (pairs < CONFIDENT_ROUNDS ? clearly_slower : WN_RACE_TIE);
 }
 
 /* Drops what has lost, and what has shown no valid time in three rounds. Returns true when the race is
  * decided: one is left, or all that are left are ties with confidence. */
-static bool drop_losers(race_state *run) {
+static bool drop_losers(race_state *run, bool spent) {
     int first = leader(run), left = 0;
     bool ties = true;
     for (int i = 0; i < run->race->candidates; i++) {
@@ -135,7 +137,8 @@ static bool drop_losers(race_state *run) {
             first < 0 ? 0 : paired_ratios(times_of(run, i), times_of(run, first), run->rounds, ratios);
         wn_median(ratios, pairs); /* sorts */
         double warm_up_ratio = first < 0 ? 0 : run->warm_up[i] / run->warm_up[first];
-        if (has_lost(ratios, pairs, warm_up_ratio) || (pairs == 0 && run->rounds >= WN_RACE_MIN_ROUNDS)) {
+        if (has_lost(ratios, pairs, warm_up_ratio, spent) ||
+            (pairs == 0 && run->rounds >= WN_RACE_MIN_ROUNDS)) {
             run->running[i] = false;
             continue;
         }
@@ -199,7 +202,7 @@ wn_status wn_race_run(const wn_race *race, wn_race_result *results, int *winner)
     while (!decided && run.rounds < WN_RACE_MAX_ROUNDS) {
         run_round(&run);
         bool spent = race->now(race->context) - begin >= race->budget;
-        bool alone = drop_losers(&run);
+        bool alone = drop_losers(&run, spent);
         decided = run.rounds >= WN_RACE_MIN_ROUNDS && (alone || spent);
     }
     *winner = choose(&run);
