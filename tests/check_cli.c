@@ -145,6 +145,10 @@ static void check_usage_mistakes(void) {
         {2, {"nosuch", "resnet18", "lenet"}, {"bench", "nosuch"}},
         {2, {"nosuch", "resnet18", "lenet"}, {"summary", "nosuch"}},
         {2, {"network"}, {"summary"}},
+        {2, {"network"}, {"shapes"}},
+        {2, {"vgg11", "cifar", "d2l, imagenet"}, {"summary", "vgg11", "--variant", "cifar"}},
+        {2, {"vgg16", "d2l", "imagenet"}, {"train", "vgg16", "--variant", "d2l"}},
+        {2, {"--shortcut", "\"D\""}, {"shapes", "resnet18", "--variant", "imagenet", "--shortcut", "D"}},
         {2, {"network"}, {"tune"}},
         {2, {"network"}, {"bench"}},
         {2, {"extra"}, {"list", "extra"}},
@@ -288,15 +292,16 @@ static void check_output_that_nobody_gets(void) {
 }
 
 static void check_help(void) {
-    static const char *const commands[] = {"train", "tune", "bench", "summary", "list", "info"};
+    static const char *const commands[] = {"train", "tune", "bench", "summary", "shapes", "list", "info"};
+    const int count = sizeof commands / sizeof *commands;
     static outcome o;
     RUN(&o, "--version");
     CHECK(o.code == 0 && strcmp(o.out, "winnow " WN_VERSION "\n") == 0, "code %d: %s", o.code, o.out);
     RUN(&o, "--help");
     CHECK(o.code == 0 && o.err[0] == '\0', "code %d: %s", o.code, o.err);
-    for (int i = 0; i < 6; i++)
+    for (int i = 0; i < count; i++)
         CHECK(strstr(o.out, commands[i]), "winnow --help does not name %s", commands[i]);
-    for (int i = 0; i < 6; i++) {
+    for (int i = 0; i < count; i++) {
         RUN(&o, commands[i], "--help");
         CHECK(o.code == 0 && strstr(o.out, "options:") && strstr(o.out, commands[i]), "winnow %s --help: %d",
               commands[i], o.code);
@@ -343,6 +348,10 @@ static void check_list_and_summary(void) {
     RUN(&o, "list");
     CHECK(o.code == 0 && strstr(o.out, "lenet") && strstr(o.out, "direct") && strstr(o.out, "portable"),
           "code %d: %s", o.code, o.out);
+    CHECK(strstr(o.out, "vgg16") && strstr(o.out, "138357544") && strstr(o.out, "15346.6"), "no vgg16: %s",
+          o.out);
+    RUN(&o, "list", "--variant", "cifar");
+    CHECK(o.code == 0 && strstr(o.out, "resnet110") && !strstr(o.out, "vgg16"), "code %d: %s", o.code, o.out);
     RUN(&o, "summary", "lenet", "--batch-size", "4", "--threads", "1");
     CHECK(o.code == 0 && strstr(o.out, "61706") && strstr(o.out, "direct"), "code %d: %s%s", o.code, o.out,
           o.err);
@@ -352,6 +361,27 @@ static void check_list_and_summary(void) {
           o.out, o.err);
     RUN(&o, "info", "--seconds", "0.01", "--threads", "1");
     CHECK(o.code == 0 && strstr(o.out, "GFLOP/s") && strstr(o.out, "database"), "code %d: %s", o.code, o.out);
+}
+
+/* What shapes prints is what a batch file of bench holds. */
+static void check_shapes(void) {
+    static outcome o;
+    RUN(&o, "shapes", "resnet18", "--batch-size", "2", "--size", "32", "--variant", "imagenet");
+    CHECK(o.code == 0 && count_lines(o.out) == 11, "code %d, %d lines, expected 11 distinct convolutions: %s",
+          o.code, count_lines(o.out), o.out);
+    CHECK(strstr(o.out,
+                 "g1mb2_ic64ih8iw8_oc64oh8ow8_kh3kw3_sh1sw1_ph1pw1_dh0dw0_n\"resnet18:layer1.0.conv1*4\"\n"),
+          "the four equal convolutions of stage 1 are not there once: %s", o.out);
+    write_text("shapes.txt", o.out);
+    RUN(&o, "bench", "--batch", "shapes.txt", "--mb", "1", "--impl", "direct", "--repetitions", "1", "--csv",
+        "shapes.csv", "--threads", "1");
+    CHECK(o.code == 0, "code %d: %s", o.code, o.err);
+    static char text[OUTPUT];
+    read_whole("shapes.csv", text);
+    CHECK(count_lines(text) == 1 + 11, "%d rows, expected a header and 11 problems: %s", count_lines(text),
+          text);
+    RUN(&o, "shapes", "resnet18", "--variant", "imagenet", "--shortcut", "C");
+    CHECK(o.code == 0 && strstr(o.out, "layer1.0.downsample.0*2"), "shortcut C: code %d: %s", o.code, o.out);
 }
 
 static void check_tune_and_bench(void) {
@@ -438,6 +468,7 @@ int main(int argc, char **argv) {
     check_missing_isa();
     check_output_that_nobody_gets();
     check_list_and_summary();
+    check_shapes();
     check_tune_and_bench();
     check_training();
     check_no_place();
