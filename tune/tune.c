@@ -3,6 +3,7 @@
 #include "clock.h"
 #include "measure.h"
 #include "race.h"
+#include "statistics.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -77,6 +78,12 @@ static void meet_the_default(race_field *field, wn_race_result *results, int *wi
             best[i] = sample(field, *winner);
         }
         results[runner].ratio = wn_paired_ratio(standard, best, FINAL_ROUNDS, scratch);
+        double median = wn_median(standard, FINAL_ROUNDS); /* sorts */
+        if (standard[0] > 0) {
+            results[runner].rounds = FINAL_ROUNDS;
+            results[runner].median = median;
+            results[runner].min = standard[0];
+        }
     }
     double ratio = results[runner].ratio;
     if (!(ratio < 1 / WN_RACE_TIE))
