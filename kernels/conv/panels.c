@@ -92,14 +92,25 @@ static reach reach_of(const wn_panels *s, const float *in, int entry) {
     return r;
 }
 
-/* `count` pixels that lie `step` floats apart. */
-static void copy_apart(const float *in, int64_t step, int unit, int count, float *out) {
-    if (unit == WN_BLOCK)
+/* Inlined with constant steps, which GCC turns into shuffles. */
+static inline void copy_every(const float *in, int64_t step, int count, float *out) {
+    for (int i = 0; i < count; i++)
+        out[i] = in[i * step];
+}
+
+/* Copies `count` pixels that lie `step` pixels apart. */
+static void copy_pixels(const float *in, int unit, int step, int count, float *out) {
+    if (step == 1)
+        memcpy(out, in, (size_t)(count * unit) * sizeof *out);
+    else if (unit == WN_BLOCK)
         for (int i = 0; i < count; i++)
-            memcpy(out + i * WN_BLOCK, in + i * step, WN_BLOCK * sizeof *out);
+            memcpy(out + i * WN_BLOCK, in + (int64_t)i * step * WN_BLOCK, WN_BLOCK * sizeof *out);
+    else if (step == 2)
+        copy_every(in, 2, count, out);
+    else if (step == 4)
+        copy_every(in, 4, count, out);
     else
-        for (int i = 0; i < count; i++)
-            out[i] = in[i * step];
+        copy_every(in, step, count, out);
 }
 
 /* Columns [begin, end) of one row of dst's map; `in_row` is where the tap reads. */
@@ -115,10 +126,7 @@ static void copy_row(const wn_panels *s, const reach *r, int64_t image, int64_t 
         const float *in =
             r->map + image + (in_row * s->in_width + (int64_t)enter * s->column_step + r->column) * s->unit;
         float *inner = out + (enter - begin) * s->unit;
-        if (s->column_step == 1)
-            memcpy(inner, in, (size_t)(leave - enter) * pixel);
-        else
-            copy_apart(in, (int64_t)s->column_step * s->unit, s->unit, leave - enter, inner);
+        copy_pixels(in, s->unit, s->column_step, leave - enter, inner);
     }
     memset(out + (leave - begin) * s->unit, 0, (size_t)(end - leave) * pixel);
 }
@@ -127,8 +135,7 @@ static void copy_entry(const wn_panels *s, const wn_panel *panel, const reach *r
     for (int i = 0; i < panel->images; i++) {
         const int64_t image = (panel->image + i) * s->in_stride;
         if (s->flat) {
-            memcpy(out, r->map + image + panel->pixel * s->unit,
-                   (size_t)(panel->pixels * s->unit) * sizeof *out);
+            copy_pixels(r->map + image + panel->pixel * s->unit, s->unit, 1, panel->pixels, out);
             out += panel->pixels * s->unit;
             continue;
         }

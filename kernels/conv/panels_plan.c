@@ -69,7 +69,7 @@ static int64_t panels_of(const wn_problem *problem, int pixels) {
 }
 
 static wn_config default_config(const wn_problem *problem, wn_isa isa, bool in_place) {
-    enum { PANEL = 192, ENTRIES = 18, ITEMS = 16, CHUNKED_ITEMS = 8 };
+    enum { PANEL = 192, ENTRIES = 18, ITEMS = 16, CHUNKED_ITEMS = 8, SMALL_MAP = 64, WORTH_COPYING = 8 };
     const extent size = extent_of(problem);
     const bool weights = problem->direction == WN_BWD_WB;
     wn_config config = {0};
@@ -77,7 +77,9 @@ static wn_config default_config(const wn_problem *problem, wn_isa isa, bool in_p
     knob[PANELS_PIXELS] = wn_panels_scatters(problem) ? PANEL / 2 : PANEL;
     knob[PANELS_BLOCKS] = blocks_of_tile(problem, isa, isa != WN_ISA_AVX512 ? 1 : weights ? 3 : 2);
     knob[PANELS_REDUCE] = clamp(weights ? ENTRIES : ENTRIES / knob[PANELS_BLOCKS], 1, size.entries);
-    knob[PANELS_COPY] = in_place;
+    /* Small maps make short runs for sums over pixels; else reading in place is as fast and saves the copy.
+     */
+    knob[PANELS_COPY] = in_place && (!size.flat || (weights && size.pixels <= SMALL_MAP));
     if (weights) {
         knob[PANELS_OUTPUTS] = clamp(ITEMS, 1, size.out_blocks);
         const int items = wn_ceil_div(size.out_blocks, knob[PANELS_OUTPUTS]) *
@@ -88,7 +90,10 @@ static wn_config default_config(const wn_problem *problem, wn_isa isa, bool in_p
         knob[PANELS_OUTPUTS] = clamp(knob[PANELS_BLOCKS], 1, size.out_blocks);
     } else {
         const int panels = clamp(panels_of(problem, PANEL), 1, ITEMS);
-        knob[PANELS_OUTPUTS] = wn_ceil_div(size.out_blocks, wn_ceil_div(ITEMS, panels));
+        const int divided = wn_ceil_div(size.out_blocks, wn_ceil_div(ITEMS, panels));
+        /* Every work item copies its panels: enough outputs to be worth it. */
+        knob[PANELS_OUTPUTS] =
+            clamp(in_place && size.flat ? divided : WORTH_COPYING, divided, size.out_blocks);
     }
     return config;
 }
@@ -156,18 +161,18 @@ static wn_status check_knobs(const wn_conv_plan *plan, bool in_place) {
     return wn_ok();
 }
 
-/* Whole maps of several images where two fit, else equal parts of one: a multiple of the tile's rows, or of
- * the map's where each row is written by itself. */
+/* As many whole maps, or parts of one, as come closest to the pixels that are wanted; parts are a multiple of
+ * the tile's rows, or of the map's where each row is written by itself. */
 static void divide(wn_conv_plan *plan) {
     const wn_problem *p = &plan->problem;
     const int wanted = plan->config.knob[PANELS_PIXELS], map = p->oh * p->ow;
     int64_t *derived = plan->derived;
-    derived[PANELS_IMAGE_GROUPS] = wn_ceil_div(p->mb, clamp(wanted / map, 1, p->mb));
+    derived[PANELS_IMAGE_GROUPS] = wn_ceil_div(p->mb, clamp((wanted + map / 2) / map, 1, p->mb));
     derived[PANELS_IMAGES] = wn_ceil_div(p->mb, (int)derived[PANELS_IMAGE_GROUPS]);
     const bool strided = p->direction == WN_BWD_D && !wn_panels_scatters(p) && (p->sh > 1 || p->sw > 1);
     const int rows = wn_kernels_of(plan->isa)->tiles->max_rows[plan->config.knob[PANELS_BLOCKS]];
     const int unit = strided && p->ow < wanted ? p->ow : rows;
-    const int even = wn_ceil_div(map, wn_ceil_div(map, clamp(wanted, 1, map)));
+    const int parts = clamp((map + wanted / 2) / wanted, 1, map), even = wn_ceil_div(map, parts);
     derived[PANELS_LENGTH] = clamp(wn_ceil_div(even, unit) * (int64_t)unit, 1, map);
     derived[PANELS_PARTS] = wn_ceil_div(map, (int)derived[PANELS_LENGTH]);
 }
