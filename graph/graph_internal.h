@@ -22,6 +22,7 @@ typedef enum wn_kind {
     WN_KIND_ADD,
     WN_KIND_CONCAT,
     WN_KIND_PAD_CHANNELS,
+    WN_KIND_LOCAL_RESPONSE_NORM,
     WN_KIND_COUNT
 } wn_kind;
 
@@ -54,6 +55,8 @@ typedef struct wn_layer {
     bool bias, ceil_mode;
     float eps, momentum; /* batch norm */
     float p;             /* dropout */
+    int window;          /* local response norm: channels */
+    float alpha, k;      /* the same */
     int first_parameter, parameter_count;
 } wn_layer;
 
@@ -103,7 +106,8 @@ typedef struct wn_layer_kind {
 
 extern const wn_layer_kind wn_kind_conv, wn_kind_linear, wn_kind_batch_norm, wn_kind_max_pool,
     wn_kind_average_pool, wn_kind_global_average_pool, wn_kind_adaptive_average_pool, wn_kind_pad_channels,
-    wn_kind_relu, wn_kind_sigmoid, wn_kind_dropout, wn_kind_flatten, wn_kind_add, wn_kind_concat;
+    wn_kind_local_response_norm, wn_kind_relu, wn_kind_sigmoid, wn_kind_dropout, wn_kind_flatten, wn_kind_add,
+    wn_kind_concat;
 
 const wn_layer_kind *wn_layer_kind_of(wn_kind kind);
 

@@ -83,6 +83,7 @@ struct wn_step {
         wn_add_args add;
         wn_pool_args pool;
         wn_batch_norm_args batch_norm;
+        wn_response_norm_args response_norm;
         wn_dropout_args dropout;
         wn_loss_args loss;
         struct {

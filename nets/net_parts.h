@@ -8,7 +8,7 @@ typedef void wn_net_build(wn_graph *graph, const wn_net_options *options);
 
 wn_net_build wn_build_lenet, wn_build_lenet_bn;
 wn_net_build wn_build_mnist_cnn, wn_build_mnist_bn, wn_build_mnist_res;
-wn_net_build wn_build_alexnet, wn_build_alexnet_slim, wn_build_alexnet_imagenet;
+wn_net_build wn_build_alexnet, wn_build_alexnet_slim, wn_build_alexnet_imagenet, wn_build_alexnet_2012;
 wn_net_build wn_build_vgg11, wn_build_vgg11_imagenet, wn_build_vgg13, wn_build_vgg16, wn_build_vgg19;
 wn_net_build wn_build_nin;
 wn_net_build wn_build_googlenet, wn_build_googlenet_imagenet;

@@ -33,6 +33,8 @@ const wn_net wn_nets[] = {
 
     {"alexnet", "imagenet", wn_build_alexnet_imagenet, 224, 3, 1000, 32, 0.00125F,
      "one tower (Krizhevsky 2014), as in torchvision"},
+    {"alexnet-2012", "imagenet", wn_build_alexnet_2012, 227, 3, 1000, 32, 0.00125F,
+     "the original, with response norm and groups (Krizhevsky et al. 2012)"},
     {"vgg11", "imagenet", wn_build_vgg11_imagenet, 224, 3, 1000, 32, 0.00125F,
      "Simonyan & Zisserman 2015, A"},
     {"vgg13", "imagenet", wn_build_vgg13, 224, 3, 1000, 32, 0.00125F, "Simonyan & Zisserman 2015, B"},

@@ -65,6 +65,12 @@ static wn_tensor net_pad_channels(wn_graph *g, wn_tensor x) {
     y = wn_pad_channels(g, y, 33);
     return wn_add(g, y, wn_pad_channels(g, x, 33));
 }
+/* Strong enough to show; over one block, and over three with a partly filled last one. */
+static wn_tensor net_response_norm(wn_graph *g, wn_tensor x) {
+    wn_tensor y = wn_local_response_norm(g, x, .size = 3, .alpha = 2, .k = 0.5F);
+    y = wn_local_response_norm(g, wn_conv(g, y, 37), .size = 9, .alpha = 3);
+    return wn_add(g, y, wn_local_response_norm(g, y, .size = 5, .alpha = 1, .k = 2));
+}
 static wn_tensor net_relu(wn_graph *g, wn_tensor x) {
     return wn_relu(g, x);
 }
@@ -109,6 +115,7 @@ static const struct {
     {"global average pool", net_global_average_pool},
     {"adaptive average pool", net_adaptive_average_pool},
     {"padded channels", net_pad_channels},
+    {"local response norm", net_response_norm},
     {"relu", net_relu},
     {"sigmoid", net_sigmoid},
     {"dropout", net_dropout},

@@ -77,6 +77,7 @@ static const struct {
     {"densenet", "d2l", 758226, 20, 129, 0, 0.5},
 
     {"alexnet", "imagenet", 61100840, 5, 0, 710, 5},
+    {"alexnet-2012", "imagenet", 60965224, 5, 0, 0, 0},
     {"vgg11", "imagenet", 132863336, 8, 0, 7610, 5},
     {"vgg13", "imagenet", 133047848, 10, 0, 11310, 5},
     {"vgg16", "imagenet", 138357544, 13, 0, 15470, 5},
@@ -193,6 +194,9 @@ static void check_shapes(void) {
         {"mnist-bn", "d2l", 28, "3.0", 16, 2},
         {"mnist-bn", "d2l", 28, "4.0", 10, 1},
         {"alexnet", "imagenet", 224, "features.12", 256, 6},
+        {"alexnet-2012", "imagenet", 227, "features.0", 96, 55},
+        {"alexnet-2012", "imagenet", 227, "features.12", 256, 13},
+        {"alexnet-2012", "imagenet", 227, "features.14", 256, 6},
         {"vgg16", "imagenet", 224, "features.30", 512, 7},
         {"googlenet", "imagenet", 224, "maxpool2", 192, 28},
         {"googlenet", "imagenet", 224, "maxpool3", 480, 14},
@@ -363,8 +367,9 @@ static int small_size(const wn_net *net) {
 /* A narrow version trains and evaluates. */
 static void check_narrow(const wn_net *net, wn_pool *pool) {
     int size = small_size(net);
+    int divisor = strcmp(net->name, "alexnet-2012") ? 11 : 8; /* its groups want even numbers of channels */
     wn_graph *graph = build_with(net->name, net->variant,
-                                 (wn_net_options){.height = size, .width = size, .width_divisor = 11});
+                                 (wn_net_options){.height = size, .width = size, .width_divisor = divisor});
     wn_model *model;
     wn_status status = wn_model_create(graph, &model);
     if (CHECK(!wn_failed(status), "%s (%s): %s", net->name, net->variant, status.message)) {

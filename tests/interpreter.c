@@ -200,6 +200,9 @@ static void forward_layer(interpreter *it, const wn_layer *layer) {
     case WN_KIND_PAD_CHANNELS:
         ref_concat_forward(x, 0, y);
         break;
+    case WN_KIND_LOCAL_RESPONSE_NORM:
+        ref_response_norm_forward(layer->window, (double)layer->alpha, (double)layer->k, x, y);
+        break;
     case WN_KIND_COUNT:
         break;
     }
@@ -255,6 +258,9 @@ static void backward_layer(interpreter *it, const wn_layer *layer) {
         break;
     case WN_KIND_PAD_CHANNELS:
         ref_concat_backward(dy, 0, dx);
+        break;
+    case WN_KIND_LOCAL_RESPONSE_NORM:
+        ref_response_norm_backward(layer->window, (double)layer->alpha, (double)layer->k, x, dy, dx);
         break;
     case WN_KIND_COUNT:
         break;

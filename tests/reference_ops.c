@@ -239,6 +239,42 @@ void ref_adaptive_average_pool_backward(const ref_tensor *dy, const ref_tensor *
     visit_adaptive(dx, dy, average_gradient_term, &(pool_operands){.dy = dy->data, .dx = dx->data});
 }
 
+static double response_scale(int size, double alpha, double k, const ref_tensor *x, int n, int c, int h,
+                             int w) {
+    double sum = 0;
+    for (int i = c - size / 2; i <= c + size / 2; i++)
+        if (i >= 0 && i < x->c)
+            sum += x->data[ref_index(x, n, i, h, w)] * x->data[ref_index(x, n, i, h, w)];
+    return k + alpha / size * sum;
+}
+
+void ref_response_norm_forward(int size, double alpha, double k, const ref_tensor *x, const ref_tensor *y) {
+    for (int n = 0; n < x->n; n++)
+        for (int c = 0; c < x->c; c++)
+            for (int h = 0; h < x->h; h++)
+                for (int w = 0; w < x->w; w++)
+                    y->data[ref_index(x, n, c, h, w)] =
+                        x->data[ref_index(x, n, c, h, w)] *
+                        pow(response_scale(size, alpha, k, x, n, c, h, w), -0.75);
+}
+
+/* Every output hands its gradient to all inputs that its scale is made of. */
+void ref_response_norm_backward(int size, double alpha, double k, const ref_tensor *x, const ref_tensor *dy,
+                                const ref_tensor *dx) {
+    for (int n = 0; n < x->n; n++)
+        for (int c = 0; c < x->c; c++)
+            for (int h = 0; h < x->h; h++)
+                for (int w = 0; w < x->w; w++) {
+                    long at = ref_index(x, n, c, h, w);
+                    double scale = response_scale(size, alpha, k, x, n, c, h, w);
+                    dx->data[at] += dy->data[at] * pow(scale, -0.75);
+                    double part = -0.75 * dy->data[at] * x->data[at] * pow(scale, -1.75) * 2 * alpha / size;
+                    for (int i = c - size / 2; i <= c + size / 2; i++)
+                        if (i >= 0 && i < x->c)
+                            dx->data[ref_index(x, n, i, h, w)] += part * x->data[ref_index(x, n, i, h, w)];
+                }
+}
+
 static void normalise(const ref_batch_norm *norm, const double *mean, const double *inv_std,
                       const ref_tensor *x, const ref_tensor *y) {
     FOR_EACH(x, n, c, i)

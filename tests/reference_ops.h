@@ -63,6 +63,11 @@ void ref_average_pool_backward(const ref_window *window, const ref_tensor *dy, c
 void ref_adaptive_average_pool_forward(const ref_tensor *x, const ref_tensor *y);
 void ref_adaptive_average_pool_backward(const ref_tensor *dy, const ref_tensor *dx);
 
+/* y = x (k + alpha / size * sum of squares of the channels around)^-3/4. */
+void ref_response_norm_forward(int size, double alpha, double k, const ref_tensor *x, const ref_tensor *y);
+void ref_response_norm_backward(int size, double alpha, double k, const ref_tensor *x, const ref_tensor *dy,
+                                const ref_tensor *dx);
+
 /* [channels] each. Training writes mean and inv_std, which the backward pass reads, and moves the running
  * ones (NULL: there are none). */
 typedef struct ref_batch_norm {

@@ -51,12 +51,20 @@ typedef struct wn_layer_options {
     const char *name;
 } wn_layer_options;
 
+typedef struct wn_response_norm_options {
+    int size;       /* channels around each; 0 means 5; odd */
+    float alpha, k; /* 0 means 1e-4 and 1; the exponent is 3/4 */
+    const char *name;
+} wn_response_norm_options;
+
 /* The network's input, plain NCHW; exactly one per graph. */
 wn_tensor wn_input(wn_graph *graph, int channels, int height, int width);
 
 wn_tensor wn_conv_with(wn_graph *graph, wn_tensor x, int out_channels, wn_conv_options options);
 wn_tensor wn_linear_with(wn_graph *graph, wn_tensor x, int out_features, wn_layer_options options);
 wn_tensor wn_batch_norm_with(wn_graph *graph, wn_tensor x, wn_layer_options options);
+/* As PyTorch's LocalResponseNorm: alpha is divided by size. */
+wn_tensor wn_local_response_norm_with(wn_graph *graph, wn_tensor x, wn_response_norm_options options);
 wn_tensor wn_max_pool_with(wn_graph *graph, wn_tensor x, wn_pool_options options);
 wn_tensor wn_average_pool_with(wn_graph *graph, wn_tensor x, wn_pool_options options);
 wn_tensor wn_global_average_pool(wn_graph *graph, wn_tensor x);
@@ -81,6 +89,8 @@ void wn_output(wn_graph *graph, wn_tensor logits);
 #define wn_linear(graph, x, out_features, ...)                                                               \
     wn_linear_with(graph, x, out_features, (wn_layer_options){__VA_ARGS__})
 #define wn_batch_norm(graph, x, ...) wn_batch_norm_with(graph, x, (wn_layer_options){__VA_ARGS__})
+#define wn_local_response_norm(graph, x, ...)                                                                \
+    wn_local_response_norm_with(graph, x, (wn_response_norm_options){__VA_ARGS__})
 #define wn_max_pool(graph, x, ...) wn_max_pool_with(graph, x, (wn_pool_options){__VA_ARGS__})
 #define wn_average_pool(graph, x, ...) wn_average_pool_with(graph, x, (wn_pool_options){__VA_ARGS__})
 

@@ -73,6 +73,17 @@ typedef struct wn_batch_norm_args {
 enum { WN_BATCH_NORM_CHUNK_FLOATS = 64 }; /* of workspace per chunk of images and block: 2 x 16 doubles */
 int64_t wn_batch_norm_workspace(int images, int channels);
 
+/* y = x scale^-3/4 with scale = k + alpha / size times the sum of squares of the `size` channels around each,
+ * those that exist; size odd. Channels without holes. No memory is shared. */
+typedef struct wn_response_norm_args {
+    wn_view x, y;   /* forward: x read, y written */
+    wn_view dy, dx; /* backward: x and dy read, dx written */
+    int size;
+    float alpha, k;
+    bool accumulate;
+} wn_response_norm_args;
+enum { WN_RESPONSE_NORM_MOST = 9 }; /* channels around each */
+
 typedef struct wn_dropout_args {
     wn_view x, y; /* forward y = x * mask / (1 - p); backward is called with x = dy, y = dx */
     float p;
@@ -126,6 +137,8 @@ typedef struct wn_ops {
     void (*batch_norm_train)(const wn_batch_norm_args *, int phase, int tid, int nthreads); /* 2 phases */
     void (*batch_norm_eval)(const wn_batch_norm_args *, int tid, int nthreads);
     void (*batch_norm_backward)(const wn_batch_norm_args *, int phase, int tid, int nthreads); /* 2 phases */
+    void (*response_norm_forward)(const wn_response_norm_args *, int tid, int nthreads);
+    void (*response_norm_backward)(const wn_response_norm_args *, int tid, int nthreads);
     void (*dropout)(const wn_dropout_args *, int tid, int nthreads);
     void (*loss)(const wn_loss_args *, int phase, int tid, int nthreads); /* 2 phases */
     void (*sgd)(const wn_update_args *, int tid, int nthreads);

@@ -71,6 +71,8 @@ WN_OP(average_pool_backward, wn_pool_args);
 WN_OP_PHASES(batch_norm_train, wn_batch_norm_args);
 WN_OP(batch_norm_eval, wn_batch_norm_args);
 WN_OP_PHASES(batch_norm_backward, wn_batch_norm_args);
+WN_OP(response_norm_forward, wn_response_norm_args);
+WN_OP(response_norm_backward, wn_response_norm_args);
 WN_OP(dropout, wn_dropout_args);
 WN_OP_PHASES(loss, wn_loss_args);
 WN_OP(sgd, wn_update_args);
