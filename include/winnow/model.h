@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <winnow/graph.h>
 #include <winnow/machine.h>
+#include <winnow/pool.h>
 #include <winnow/problem.h>
 
 #ifdef __cplusplus
@@ -16,7 +17,6 @@ extern "C" {
 
 typedef struct wn_model wn_model;
 typedef struct wn_tape wn_tape;
-typedef struct wn_pool wn_pool;
 struct wn_conv_plan;
 
 typedef enum wn_init {
