@@ -158,7 +158,7 @@ def write(case: Case, folder: pathlib.Path) -> None:
     ]
     tensors = list(case.model(torch.float64).named_parameters())
     for number, (name, tensor) in enumerate(tensors):
-        spread = gradient_spread(exact.gradients[number], [r.gradients[number] for r in runs]) if case.steps else 0.0
+        spread = gradient_spread(exact.gradients[number], [r.gradients[number] for r in runs])
         lines.append(f"tensor {number} {name} {tensor.numel()} {spread:.3g}")
     for step, (loss, spread) in enumerate(zip(exact.losses, drift(exact.losses, [r.losses for r in runs]))):
         lines.append(f"loss {step + 1} {loss:.17g} {spread:.3g}")
@@ -170,8 +170,7 @@ def write(case: Case, folder: pathlib.Path) -> None:
     spread = drift(exact.losses + [exact.evaluation], [r.losses + [r.evaluation] for r in runs])[-1]
     lines.append(f"evaluation {exact.evaluation:.17g} {spread:.3g}")
     (folder / f"{case.name}.txt").write_text("\n".join(lines) + "\n")
-    if case.steps:
-        np.concatenate([g.ravel() for g in exact.gradients]).astype("<f4").tofile(folder / f"{case.name}.bin")
+    np.concatenate([g.ravel() for g in exact.gradients]).astype("<f4").tofile(folder / f"{case.name}.bin")
     print(f"{case.name}: losses {' '.join(f'{l:.4f}' for l in exact.losses)} | {exact.evaluation:.4f}")
 
 
