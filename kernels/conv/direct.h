@@ -73,8 +73,8 @@ static inline int wn_ceil_div(int a, int b) {
 /* Runs tiles below each other over `rows` rows of A and C, nearly equal in height. */
 void wn_direct_run_rows(const wn_tiles *tiles, wn_tile_kind kind, wn_tile *tile, int rows, int blocks);
 
-/* Cost of `rows` rows cut into tiles, in cycles per step of the reduction: two multiply-adds a cycle, but never
- * fewer than the eight that the latency of the unit (4 cycles x 2) needs in flight. */
+/* Cost of `rows` rows cut into tiles, in cycles per step of the reduction: two multiply-adds a cycle, but
+ * never fewer than the eight that the latency of the unit (4 cycles x 2) needs in flight. */
 double wn_direct_rows_cost(const wn_tiles *tiles, wn_isa isa, int rows, int blocks);
 
 /* FWD_B and BWD_D. */

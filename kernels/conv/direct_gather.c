@@ -192,9 +192,12 @@ static void run_rectangle(const pass *s, const item *it, int row_class, int colu
                               (int64_t)row_class * s->out_width * WN_BLOCK + (int64_t)column_class * WN_BLOCK;
 
     /* Rows of a tile go where they cost least; a little more for what is farther apart in memory. */
-    const double along_width = wn_direct_rows_cost(s->tiles, s->plan->isa, inner.count, it->blocks) * middle.count * outer.count;
-    const double along_height = wn_direct_rows_cost(s->tiles, s->plan->isa, middle.count, it->blocks) * inner.count * outer.count * 1.02;
-    const double along_images = wn_direct_rows_cost(s->tiles, s->plan->isa, outer.count, it->blocks) * middle.count * inner.count * 1.1;
+    const double along_width =
+        wn_direct_rows_cost(s->tiles, s->plan->isa, inner.count, it->blocks) * middle.count * outer.count;
+    const double along_height = wn_direct_rows_cost(s->tiles, s->plan->isa, middle.count, it->blocks) *
+                                inner.count * outer.count * 1.02;
+    const double along_images = wn_direct_rows_cost(s->tiles, s->plan->isa, outer.count, it->blocks) *
+                                middle.count * inner.count * 1.1;
     if (along_images < along_width && along_images < along_height) {
         const direction images = outer;
         outer = middle, middle = inner, inner = images;
