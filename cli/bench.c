@@ -1,7 +1,10 @@
 /* winnow bench: which benchmarks are wanted, and their CSV file. */
 #include "bench.h"
+#include "bench_peer.h"
 #include "cli.h"
+#include "onednn.h"
 #include "problem_list.h"
+#include <stdlib.h>
 #include <string.h>
 
 static const char details[] =
@@ -10,14 +13,23 @@ static const char details[] =
     "implementations of each side by side. The share of the peak is of an FMA loop measured in turns with "
     "them.\n"
     "Columns of the CSV file for networks:\n  " WN_BENCH_NET_HEADER
-    "\nand for problems:\n  " WN_BENCH_PROBLEM_HEADER;
+    "\nand for problems:\n  " WN_BENCH_PROBLEM_HEADER
+    "\nWith --peer=onednn: our best beside the best of oneDNN (direct and Winograd) in its own layouts, in\n"
+    "turns, with the median of paired ratios time(oneDNN) / time(ours); above 1 we are faster. Networks "
+    "stand\n"
+    "for their distinct convolutions in all directions, but for BWD_D of first layers; a problem of up to 4\n"
+    "channels is a first layer. Our best is the pick of a database given by --db, else of a short race.\n"
+    "Columns of its CSV file:\n  " WN_BENCH_PEER_HEADER;
+
+enum { DEFAULT_REPETITIONS = 7 };
 
 enum { MODE_BOTH, MODE_TRAINING, MODE_INFERENCE };
 
 typedef struct flags {
-    const char *isa, *db, *csv, *file, *directions, *batches, *impls;
+    const char *isa, *db, *csv, *file, *directions, *batches, *impls, *peer;
     wn_network_flags network;
-    int64_t threads, repetitions;
+    int64_t threads, repetitions; /* 0: the default */
+    double budget;                /* 0: the default */
     int mode;
     bool all_configs;
 } flags;
@@ -63,7 +75,19 @@ static wn_status read_flags(const wn_command *command, int argc, char **argv, fl
          .argument = "N",
          .low = 1,
          .high = 100000,
-         .help = "timed runs after one that warms up (default: 7)"},
+         .help = "timed runs after one that warms up (default: 7); pairs with --peer (default: 9; at least)"},
+        {.name = "--peer",
+         .kind = WN_OPTION_TEXT,
+         .value = &f->peer,
+         .argument = "onednn",
+         .help = "compare our best with that of a peer"},
+        {.name = "--budget",
+         .kind = WN_OPTION_REAL,
+         .value = &f->budget,
+         .argument = "SECONDS",
+         .low = 0.001,
+         .high = 86400,
+         .help = "with --peer: for finding the best of both, per problem and direction (default: 1)"},
         WN_OPTION_THREADS(&f->threads),
         WN_OPTION_ISA(&f->isa),
         WN_OPTION_DB(&f->db),
@@ -79,7 +103,7 @@ static wn_status bench_tape(const flags *f, const wn_session *session, wn_networ
                           .size = network->size,
                           .batch = network->batch,
                           .training = training,
-                          .repetitions = (int)f->repetitions,
+                          .repetitions = f->repetitions ? (int)f->repetitions : DEFAULT_REPETITIONS,
                           .isa = session->isa,
                           .pool = session->pool,
                           .classes = network->net->default_classes};
@@ -137,7 +161,7 @@ static wn_status bench_problems(const flags *f, const wn_session *session, const
     wn_bench_problem bench = {.fingerprint = session->fingerprint,
                               .impls = f->impls,
                               .all_configs = f->all_configs,
-                              .repetitions = (int)f->repetitions,
+                              .repetitions = f->repetitions ? (int)f->repetitions : DEFAULT_REPETITIONS,
                               .isa = session->isa,
                               .pool = session->pool};
     for (int i = 0; i < list->count; i++) {
@@ -161,8 +185,75 @@ static wn_status count_networks(char **words, int count, int *networks) {
     return wn_ok();
 }
 
+static wn_status compare_problems(const flags *f, const wn_conv_impl *peer, const wn_session *session,
+                                  const wn_peer_problems *wanted, wn_csv *csv) {
+    wn_bench_peer bench = {.fingerprint = session->fingerprint,
+                           .peer = peer,
+                           .budget = f->budget > 0 ? f->budget : 1,
+                           .pairs = f->repetitions > WN_BENCH_PEER_MIN_PAIRS ? (int)f->repetitions
+                                                                             : WN_BENCH_PEER_MIN_PAIRS,
+                           .isa = session->isa,
+                           .pool = session->pool};
+    if (f->db)
+        WN_TRY(wn_session_database(session, f->db, true, &bench.db));
+    wn_status status = wn_peer_compare(&bench, wanted, csv);
+    wn_tune_db_close(bench.db);
+    return status;
+}
+
+static wn_status bench_with_peer(const flags *f, char **words, int count, bool networks) {
+    const wn_conv_impl *peer;
+    WN_TRY(wn_bench_peer_find(f->peer, &peer));
+    if (f->impls || f->all_configs || f->mode != MODE_BOTH)
+        return wn_error(WN_ERROR_USAGE,
+                        "bench: found --impl, --all-configs or --mode, expected none with --peer");
+    wn_session session = {.pool = NULL};
+    wn_csv csv = {.file = NULL};
+    wn_peer_problems wanted = {NULL, 0};
+    wn_problem_list list;
+    WN_TRY(wn_problem_list_create(&list));
+    wn_status status = networks ? wn_peer_networks(words, count, &f->network, &wanted)
+                                : read_problems(f, words, count, &list);
+    if (!wn_failed(status) && !networks)
+        status = wn_peer_list(&list, &wanted);
+    if (!wn_failed(status))
+        status = wn_session_open(f->isa, f->threads, &session);
+    if (!wn_failed(status))
+        status = wn_onednn_limit(session.isa);
+    if (!wn_failed(status) && f->csv)
+        status = wn_csv_open(f->csv, WN_BENCH_PEER_HEADER, &csv);
+    if (!wn_failed(status))
+        status = compare_problems(f, peer, &session, &wanted, f->csv ? &csv : NULL);
+    wn_status closed = wn_csv_close(&csv);
+    free(wanted.problems);
+    wn_problem_list_free(&list);
+    wn_session_close(&session);
+    return wn_failed(status) ? status : closed;
+}
+
+static wn_status bench_alone(const flags *f, char **argv, int words, int networks) {
+    if (f->budget > 0)
+        return wn_error(WN_ERROR_USAGE, "bench: found --budget, which is for --peer alone");
+    wn_session session = {.pool = NULL};
+    wn_csv csv = {.file = NULL};
+    wn_problem_list list;
+    WN_TRY(wn_problem_list_create(&list));
+    wn_status status = networks ? wn_ok() : read_problems(f, argv, words, &list);
+    if (!wn_failed(status))
+        status = wn_session_open(f->isa, f->threads, &session);
+    if (!wn_failed(status) && f->csv)
+        status = wn_csv_open(f->csv, networks ? WN_BENCH_NET_HEADER : WN_BENCH_PROBLEM_HEADER, &csv);
+    if (!wn_failed(status))
+        status = networks ? bench_networks(f, &session, argv, networks, f->csv ? &csv : NULL)
+                          : bench_problems(f, &session, &list, f->csv ? &csv : NULL);
+    wn_status closed = wn_csv_close(&csv);
+    wn_problem_list_free(&list);
+    wn_session_close(&session);
+    return wn_failed(status) ? status : closed;
+}
+
 static wn_status bench(const wn_command *command, int argc, char **argv) {
-    flags f = {.repetitions = 7};
+    flags f = {.repetitions = 0};
     int words, networks;
     bool help;
     WN_TRY(read_flags(command, argc, argv, &f, &words, &help));
@@ -174,22 +265,7 @@ static wn_status bench(const wn_command *command, int argc, char **argv) {
     WN_TRY(count_networks(argv, words, &networks));
     if (networks > 0 && (networks < words || f.file))
         return wn_error(WN_ERROR_USAGE, "bench: found networks and problems, expected one kind at a time");
-    wn_session session = {.pool = NULL};
-    wn_csv csv = {.file = NULL};
-    wn_problem_list list;
-    WN_TRY(wn_problem_list_create(&list));
-    wn_status status = networks ? wn_ok() : read_problems(&f, argv, words, &list);
-    if (!wn_failed(status))
-        status = wn_session_open(f.isa, f.threads, &session);
-    if (!wn_failed(status) && f.csv)
-        status = wn_csv_open(f.csv, networks ? WN_BENCH_NET_HEADER : WN_BENCH_PROBLEM_HEADER, &csv);
-    if (!wn_failed(status))
-        status = networks ? bench_networks(&f, &session, argv, networks, f.csv ? &csv : NULL)
-                          : bench_problems(&f, &session, &list, f.csv ? &csv : NULL);
-    wn_status closed = wn_csv_close(&csv);
-    wn_problem_list_free(&list);
-    wn_session_close(&session);
-    return wn_failed(status) ? status : closed;
+    return f.peer ? bench_with_peer(&f, argv, words, networks > 0) : bench_alone(&f, argv, words, networks);
 }
 
 const wn_command wn_command_bench = {"bench", "NET...|PROBLEM... [options]",

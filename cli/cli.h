@@ -107,6 +107,10 @@ typedef struct wn_network {
 wn_status wn_network_open(const char *name, const wn_network_flags *flags, wn_network *network);
 void wn_network_close(wn_network *network);
 
+/* The distinct convolutions as forward problems, in the order of the network. Each is named "net:layer*N"
+ * after the first of the N layers that have it. The caller frees *problems. Errors: MEMORY. */
+wn_status wn_network_problems(const wn_network *network, wn_problem **problems, int *count);
+
 /* Sums over the layers; multiply-adds are of one image, taps on padding counted. */
 typedef struct wn_network_totals {
     int64_t parameters;

@@ -8,43 +8,16 @@ static const char details[] = "One line for every distinct convolution, in the o
                               "the layers, without padding.\n"
                               "Read them back with: winnow bench --batch FILE";
 
-typedef struct shape {
-    wn_problem problem;
-    int times;
-} shape;
-
-/* Distinct problems among the layers; returns how many. */
-static int collect(const wn_network *network, shape *shapes) {
-    int count = 0;
-    for (int i = 0; i < wn_graph_layer_count(network->graph); i++) {
-        wn_problem problem;
-        if (!wn_graph_layer_problem(network->graph, i, network->batch, &problem))
-            continue;
-        int known = 0;
-        while (known < count && !wn_problem_equal(&shapes[known].problem, &problem))
-            known++;
-        if (known == count)
-            shapes[count++] = (shape){.problem = problem};
-        shapes[known].times++;
-    }
-    return count;
-}
-
 static wn_status print(const wn_network *network) {
-    shape *shapes = calloc((size_t)wn_graph_layer_count(network->graph), sizeof *shapes);
-    if (!shapes)
-        return wn_error(WN_ERROR_MEMORY, "shapes: no memory for the problems of %s", network->net->name);
-    int count = collect(network, shapes);
+    wn_problem *problems;
+    int count;
+    WN_TRY(wn_network_problems(network, &problems, &count));
     for (int i = 0; i < count; i++) {
-        char layer[sizeof shapes->problem.name], text[512];
-        wn_problem *problem = &shapes[i].problem;
-        snprintf(layer, sizeof layer, "%s", problem->name);
-        snprintf(problem->name, sizeof problem->name, "%.20s:%.30s*%d", network->net->name, layer,
-                 shapes[i].times);
-        wn_problem_format(problem, text, sizeof text);
+        char text[512];
+        wn_problem_format(&problems[i], text, sizeof text);
         puts(text);
     }
-    free(shapes);
+    free(problems);
     return wn_ok();
 }
 

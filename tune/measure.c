@@ -26,6 +26,7 @@ struct wn_measure {
     wn_pool *pool;
     wn_arena operands, workspace;
     int64_t src, weights, bias, dst; /* floats of one set, each a multiple of 16 */
+    bool alone;                      /* a peer's: the pool is no part of what is timed */
     long sets, next;                 /* sets of operands, and the one to take next */
     measured_plan *entries;
     int count, room;
@@ -61,17 +62,16 @@ static wn_status fill(wn_arena *arena) {
     return wn_ok();
 }
 
-wn_status wn_measure_create(wn_pool *pool, const wn_problem *problem, wn_measure **measure) {
-    *measure = NULL;
-    WN_TRY(wn_problem_check(problem));
+static wn_status create(wn_pool *pool, const wn_measure_peer *sizes, bool alone, wn_measure **measure) {
     wn_measure *created = calloc(1, sizeof *created);
     if (!created)
         return wn_error(WN_ERROR_MEMORY, "tuning: no memory for a measurement");
     created->pool = pool;
-    created->src = whole_lines(wn_conv_src_floats(problem));
-    created->weights = whole_lines(wn_conv_weights_floats(problem));
-    created->bias = (int64_t)wn_blocks(problem->oc) * WN_BLOCK;
-    created->dst = whole_lines(wn_conv_dst_floats(problem));
+    created->src = sizes->src;
+    created->weights = sizes->weights;
+    created->bias = sizes->bias;
+    created->dst = sizes->dst;
+    created->alone = alone;
     int64_t bytes = set_floats(created) * (int64_t)sizeof(float);
     created->sets = 1 + CACHES_OVER * last_level_cache() / bytes;
     wn_status status = wn_arena_map((size_t)(created->sets * bytes), &created->operands);
@@ -83,6 +83,21 @@ wn_status wn_measure_create(wn_pool *pool, const wn_problem *problem, wn_measure
     }
     *measure = created;
     return wn_ok();
+}
+
+wn_status wn_measure_create(wn_pool *pool, const wn_problem *problem, wn_measure **measure) {
+    *measure = NULL;
+    WN_TRY(wn_problem_check(problem));
+    const wn_measure_peer sizes = {.src = whole_lines(wn_conv_src_floats(problem)),
+                                   .weights = whole_lines(wn_conv_weights_floats(problem)),
+                                   .bias = (int64_t)wn_blocks(problem->oc) * WN_BLOCK,
+                                   .dst = whole_lines(wn_conv_dst_floats(problem))};
+    return create(pool, &sizes, false, measure);
+}
+
+wn_status wn_measure_create_peer(wn_pool *pool, const wn_measure_peer *peer, wn_measure **measure) {
+    *measure = NULL;
+    return create(pool, peer, true, measure);
 }
 
 void wn_measure_destroy(wn_measure *measure) {
@@ -130,6 +145,15 @@ static wn_conv_args set_args(const wn_measure *measure, long set) {
     return (wn_conv_args){src, weights, bias, bias + measure->bias, measure->workspace.base};
 }
 
+void wn_measure_visit(wn_measure *measure, int index,
+                      void (*visit)(const wn_conv_plan *plan, void *state, const wn_conv_args *args)) {
+    const measured_plan *entry = &measure->entries[index];
+    for (long set = 0; set < measure->sets; set++) {
+        wn_conv_args args = set_args(measure, set);
+        visit(&entry->plan, entry->state, &args);
+    }
+}
+
 typedef struct timed_run {
     const wn_measure *measure;
     const measured_plan *entry;
@@ -163,9 +187,24 @@ static void run_once(wn_pool *pool, const measured_plan *entry, const wn_conv_ar
     }
 }
 
+static void timed_alone(void *context) {
+    timed_run *run = context;
+    const wn_measure *measure = run->measure;
+    int64_t begin = wn_nanoseconds();
+    for (int i = 0; i < run->repeats; i++) {
+        wn_conv_args args = set_args(measure, (measure->next + i) % measure->sets);
+        run_external(&(external_run){run->entry, &args});
+    }
+    run->nanoseconds = wn_nanoseconds() - begin;
+}
+
 static void timed_task(void *context, int tid, int nthreads) {
     timed_run *run = context;
     const wn_measure *measure = run->measure;
+    if (measure->alone) {
+        wn_pool_external(measure->pool, tid, timed_alone, run);
+        return;
+    }
     wn_pool_barrier(measure->pool, tid); /* the clock starts when everybody is there */
     int64_t begin = wn_nanoseconds();
     for (int i = 0; i < run->repeats; i++) {

@@ -11,11 +11,24 @@ typedef struct wn_measure wn_measure;
 /* Makes the operands of a problem. The pool and the problem must outlive it; it belongs to the pool's thread.
  * Errors: what wn_problem_check says, MEMORY. */
 wn_status wn_measure_create(wn_pool *pool, const wn_problem *problem, wn_measure **measure);
+/* Operands of a peer, whose layouts and sizes are its own. */
+typedef struct wn_measure_peer {
+    int64_t src, weights, bias, dst; /* floats, each a multiple of 16 */
+} wn_measure_peer;
+
+/* The same for plans of a peer that brings its own threads: the clock runs from its start to its end, without
+ * parking and waking the pool. Errors: MEMORY. */
+wn_status wn_measure_create_peer(wn_pool *pool, const wn_measure_peer *peer, wn_measure **measure);
+
 void wn_measure_destroy(wn_measure *measure); /* NULL is fine */
 
 /* Prepares a plan of the problem (dense strides): keeps a copy, its state and its workspace. *index numbers
  * the plans from 0. Errors: what the implementation's open says, MEMORY. */
 wn_status wn_measure_add(wn_measure *measure, const wn_conv_plan *plan, int *index);
+
+/* Calls visit, untimed, with every set of operands that runs of a plan will get. */
+void wn_measure_visit(wn_measure *measure, int index,
+                      void (*visit)(const wn_conv_plan *plan, void *state, const wn_conv_args *args));
 
 /* Seconds of one run of a plan, from barrier to barrier as within a tape. Short runs are repeated, each time
  * with other buffers, and averaged. The first call of a plan decides how often. */

@@ -12,18 +12,23 @@
 #include <stdio.h>
 #include <string.h>
 
+bool wn_onednn_keeps_to(wn_isa isa) {
+    const unsigned beyond_avx2 = dnnl_cpu_isa_avx512_core & ~dnnl_cpu_isa_avx2;
+    return isa >= wn_isa_detect() ||
+           (isa == WN_ISA_AVX2 && ((unsigned)dnnl_get_effective_cpu_isa() & beyond_avx2) == 0);
+}
+
 /* Whether an implementation of oneDNN is one to time, and uses no more than the ISA. Its GEMM picks the best
- * instructions of the CPU whatever we ask for, and does not say which. */
-static bool is_offered(const char *name, wn_isa isa) {
+ * instructions that the library may use, and does not say which. */
+bool wn_onednn_is_offered(const char *name, wn_isa isa) {
     if (strncmp(name, "ref", 3) == 0)
         return false;
     if (isa < WN_ISA_AVX512 && strstr(name, "avx512"))
         return false;
-    return isa >= wn_isa_detect() || !strstr(name, "gemm");
+    return !strstr(name, "gemm") || wn_onednn_keeps_to(isa);
 }
 
-/* Writes up to `room` configs of what oneDNN offers; returns how many were written. */
-static int list(const wn_problem *problem, wn_isa isa, int threads, wn_config *configs, int room) {
+int wn_onednn_list(const wn_problem *problem, wn_isa isa, int threads, wn_config *configs, int room) {
     wn_conv_plan plan = {.problem = *problem, .isa = isa, .threads = threads};
     char name[ONEDNN_NAME];
     int count = 0;
@@ -33,24 +38,20 @@ static int list(const wn_problem *problem, wn_isa isa, int threads, wn_config *c
             plan.config.knob[ONEDNN_INDEX] = index;
             if (!wn_onednn_find_name(&plan, name))
                 break;
-            if (is_offered(name, isa))
+            if (wn_onednn_is_offered(name, isa))
                 configs[count++] = plan.config;
         }
     }
     return count;
 }
 
-static const char *refuse(const wn_problem *problem, wn_isa isa) {
+const char *wn_onednn_refuse(const wn_problem *problem, wn_isa isa) {
     wn_config config;
     if (isa == WN_ISA_PORTABLE)
         return "its kernels need more than the portable instruction set";
-    if (list(problem, isa, 1, &config, 1) == 0)
+    if (wn_onednn_list(problem, isa, 1, &config, 1) == 0)
         return "it has nothing but its reference for this problem with this instruction set";
     return NULL;
-}
-
-static int configs(const wn_problem *problem, wn_isa isa, int threads, wn_config *configs, int room) {
-    return list(problem, isa, threads, configs, room);
 }
 
 /* Takes `bytes` of the workspace; returns where they start. */
@@ -90,7 +91,7 @@ static wn_status plan(wn_conv_plan *plan) {
     wn_onednn_choice choice;
     WN_TRY(wn_onednn_choose(plan, &choice));
     wn_onednn_name_of(&choice, name);
-    if (is_offered(name, plan->isa)) {
+    if (wn_onednn_is_offered(name, plan->isa)) {
         plan->external = true;
         lay_out_workspace(plan, &choice);
     }
@@ -103,34 +104,34 @@ static wn_status plan(wn_conv_plan *plan) {
 
 void wn_onednn_name(const wn_conv_plan *plan, char *name, size_t size) {
     char found[ONEDNN_NAME] = "";
-    if (plan->impl == &wn_conv_onednn)
+    if (plan->impl == &wn_conv_onednn || plan->impl == wn_onednn_native())
         wn_onednn_find_name(plan, found);
     snprintf(name, size, "%s", found);
 }
 
-static bool is_approximate(const wn_conv_plan *plan) {
+bool wn_onednn_is_approximate(const wn_conv_plan *plan) {
     return plan->config.knob[ONEDNN_WINOGRAD];
 }
 
 /* Of the library that is loaded, which need not be the one of the headers. */
-static const char *version(void) {
+const char *wn_onednn_version(void) {
     static _Thread_local char text[32];
     const dnnl_version_t *loaded = dnnl_version();
     snprintf(text, sizeof text, "%d.%d.%d", loaded->major, loaded->minor, loaded->patch);
     return text;
 }
 
-static const char *const knobs[] = {"winograd", "index", NULL};
+const char *const wn_onednn_knobs[] = {"winograd", "index", NULL};
 
 const wn_conv_impl wn_conv_onednn = {
     .name = "onednn",
-    .knobs = knobs,
-    .refuse = refuse,
-    .configs = configs,
+    .knobs = wn_onednn_knobs,
+    .refuse = wn_onednn_refuse,
+    .configs = wn_onednn_list,
     .plan = plan,
     .open = wn_onednn_open,
     .run = wn_onednn_run,
     .close = wn_onednn_close,
-    .approximate = is_approximate,
-    .version = version,
+    .approximate = wn_onednn_is_approximate,
+    .version = wn_onednn_version,
 };

@@ -55,11 +55,36 @@ void wn_onednn_name_of(const wn_onednn_choice *choice, char name[ONEDNN_NAME]);
  * stand for; false when there is none. */
 bool wn_onednn_find_name(const wn_conv_plan *plan, char name[ONEDNN_NAME]);
 
+/* What `onednn` and `onednn-native` have in common: see wn_conv_impl. */
+extern const char *const wn_onednn_knobs[];
+const char *wn_onednn_refuse(const wn_problem *problem, wn_isa isa);
+int wn_onednn_list(const wn_problem *problem, wn_isa isa, int threads, wn_config *configs, int room);
+bool wn_onednn_is_approximate(const wn_conv_plan *plan);
+const char *wn_onednn_version(void);
+
+/* Whether an implementation of that name is one to time with this ISA. */
+bool wn_onednn_is_offered(const char *name, wn_isa isa);
+
+/* Whether the library uses no more than the ISA, because the CPU has no more or it was told so. Once asked,
+ * oneDNN lets nobody change that any more. */
+bool wn_onednn_keeps_to(wn_isa isa);
+
 /* Sets the number of OpenMP threads that oneDNN plans for and runs with; returns the number before. */
 int wn_onednn_set_threads(int threads);
 
 /* A status for what a call of oneDNN returned. */
 wn_status wn_onednn_check(dnnl_status_t status, const char *what);
+
+/* Ends the program when a call failed that oneDNN has no reason to refuse once a state was opened: going on
+ * would compute garbage. */
+void wn_onednn_must(dnnl_status_t status, const char *what);
+
+/* Makes OpenMP's threads flush denormals as the pool's do. The caller has its own setting. */
+void wn_onednn_flush_denormals(void);
+
+/* oneDNN's numbers of the operands of a direction, the bias last. */
+enum { ONEDNN_ARGUMENTS = ONEDNN_OPERANDS + 1 };
+extern const int wn_onednn_arguments[WN_DIRECTION_COUNT][ONEDNN_ARGUMENTS];
 
 /* The states of plans: see wn_conv_impl. */
 wn_status wn_onednn_open(const wn_conv_plan *plan, void **state);

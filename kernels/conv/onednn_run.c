@@ -107,9 +107,7 @@ void wn_onednn_close(void *opened) {
     free(state);
 }
 
-/* Nothing that oneDNN accepted when the state was opened fails later; if it does, going on would train on
- * garbage. */
-static void must(dnnl_status_t status, const char *what) {
+void wn_onednn_must(dnnl_status_t status, const char *what) {
     if (status == dnnl_success)
         return;
     fprintf(stderr, "onednn: %s failed with status %d\n", what, (int)status);
@@ -118,7 +116,7 @@ static void must(dnnl_status_t status, const char *what) {
 
 static void put(moving_memory *place, void *at) {
     if (place->memory && place->at != at) {
-        must(dnnl_memory_set_data_handle(place->memory, at), "placing memory");
+        wn_onednn_must(dnnl_memory_set_data_handle(place->memory, at), "placing memory");
         place->at = at;
     }
 }
@@ -133,25 +131,27 @@ static void reorder(const onednn_state *state, dnnl_primitive_t primitive, const
     const dnnl_exec_arg_t args[] = {{DNNL_ARG_FROM, from->memory},
                                     {DNNL_ARG_TO, to->memory},
                                     {DNNL_ARG_SCRATCHPAD, state->scratchpad.memory}};
-    must(dnnl_primitive_execute(primitive, state->stream, 3, args), "a reorder");
+    wn_onednn_must(dnnl_primitive_execute(primitive, state->stream, 3, args), "a reorder");
 }
 
+const int wn_onednn_arguments[WN_DIRECTION_COUNT][ONEDNN_ARGUMENTS] = {
+    [WN_FWD_B] = {DNNL_ARG_SRC, DNNL_ARG_WEIGHTS, DNNL_ARG_DST, DNNL_ARG_BIAS},
+    [WN_BWD_D] = {DNNL_ARG_DIFF_SRC, DNNL_ARG_WEIGHTS, DNNL_ARG_DIFF_DST, DNNL_ARG_BIAS},
+    [WN_BWD_WB] = {DNNL_ARG_SRC, DNNL_ARG_DIFF_WEIGHTS, DNNL_ARG_DIFF_DST, DNNL_ARG_DIFF_BIAS}};
+
 static void convolve(const onednn_state *state, wn_direction direction) {
-    static const int kinds[WN_DIRECTION_COUNT][4] = {
-        [WN_FWD_B] = {DNNL_ARG_SRC, DNNL_ARG_WEIGHTS, DNNL_ARG_DST, DNNL_ARG_BIAS},
-        [WN_BWD_D] = {DNNL_ARG_DIFF_SRC, DNNL_ARG_WEIGHTS, DNNL_ARG_DIFF_DST, DNNL_ARG_BIAS},
-        [WN_BWD_WB] = {DNNL_ARG_SRC, DNNL_ARG_DIFF_WEIGHTS, DNNL_ARG_DIFF_DST, DNNL_ARG_DIFF_BIAS}};
+    const int *kinds = wn_onednn_arguments[direction];
     dnnl_exec_arg_t args[5];
     int count = 0;
     for (int which = 0; which < ONEDNN_OPERANDS; which++) {
         const operand_state *operand = &state->operand[which];
-        args[count++] = (dnnl_exec_arg_t){
-            kinds[direction][which], operand->theirs.memory ? operand->theirs.memory : operand->ours.memory};
+        args[count++] = (dnnl_exec_arg_t){kinds[which], operand->theirs.memory ? operand->theirs.memory
+                                                                               : operand->ours.memory};
     }
     if (direction != WN_BWD_D)
-        args[count++] = (dnnl_exec_arg_t){kinds[direction][3], state->bias.memory};
+        args[count++] = (dnnl_exec_arg_t){kinds[ONEDNN_OPERANDS], state->bias.memory};
     args[count++] = (dnnl_exec_arg_t){DNNL_ARG_SCRATCHPAD, state->scratchpad.memory};
-    must(dnnl_primitive_execute(state->conv, state->stream, count, args), "the convolution");
+    wn_onednn_must(dnnl_primitive_execute(state->conv, state->stream, count, args), "the convolution");
 }
 
 /* Where oneDNN finds or leaves the bias: ours, or a stand-in when there is none or its gradient is added. */
@@ -200,15 +200,11 @@ static void finish(const wn_conv_plan *plan, const wn_conv_args *args) {
     memset(args->bias + p->oc, 0, (size_t)(wn_blocks(p->oc) * WN_BLOCK - p->oc) * sizeof(float));
 }
 
-/* As the pool's threads do. The setting stays with OpenMP's threads; the caller has its own. */
-static void prepare_threads(onednn_state *state) {
-    if (state->threads_ready)
-        return;
+void wn_onednn_flush_denormals(void) {
     unsigned caller = _mm_getcsr();
 #pragma omp parallel
     _mm_setcsr(_mm_getcsr() | FLUSH_TO_ZERO_AND_DENORMALS_ARE_ZERO);
     _mm_setcsr(caller);
-    state->threads_ready = true;
 }
 
 void wn_onednn_run(const wn_conv_plan *plan, void *opened, const wn_conv_args *args, int phase, int tid,
@@ -218,7 +214,9 @@ void wn_onednn_run(const wn_conv_plan *plan, void *opened, const wn_conv_args *a
     (void)nthreads;
     onednn_state *state = opened;
     int threads_before = wn_onednn_set_threads(plan->threads);
-    prepare_threads(state);
+    if (!state->threads_ready)
+        wn_onednn_flush_denormals();
+    state->threads_ready = true;
     put_everything(plan, state, args);
     prepare(plan, args);
     for (int which = 0; which < ONEDNN_OPERANDS; which++) {
@@ -232,7 +230,7 @@ void wn_onednn_run(const wn_conv_plan *plan, void *opened, const wn_conv_args *a
         if (operand->after)
             reorder(state, operand->after, &operand->theirs, &operand->ours);
     }
-    must(dnnl_stream_wait(state->stream), "waiting");
+    wn_onednn_must(dnnl_stream_wait(state->stream), "waiting");
     finish(plan, args);
     wn_onednn_set_threads(threads_before);
 }

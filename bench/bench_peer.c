@@ -1,0 +1,219 @@
+/* Comparing with a peer: races for the best of either side, then pairs. What is said about the results is in
+ * peer_report.c.
+ *
+ * Both sides have operands of their own, in their own layouts, taken in turn from more memory than the caches
+ * hold. Threads of OpenMP keep spinning for some milliseconds after the peer's run; ours waits until they
+ * sleep, and then either side runs once untimed where waking threads would show in its time. */
+#include "clock.h"
+#include "database.h"
+#include "measure.h"
+#include "onednn.h"
+#include "peer.h"
+#include "race.h"
+#include "statistics.h"
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+static const long settle_nanoseconds = 20000000; /* longer than idle OpenMP threads spin */
+static const double long_run = 0.02;             /* seconds in which waking threads does not show */
+
+enum { MAX_CANDIDATES = WN_TUNE_MAX_CANDIDATES };
+
+/* The candidates of one side. */
+typedef struct side {
+    wn_conv_plan plans[MAX_CANDIDATES];
+    size_t workspace_bytes[MAX_CANDIDATES];
+    int count;
+    wn_measure *measure;
+} side;
+
+wn_status wn_bench_peer_find(const char *name, const wn_conv_impl **peer) {
+    if (strcmp(name, "onednn") != 0)
+        return wn_error(WN_ERROR_USAGE, "--peer: found \"%.60s\", expected onednn", name);
+    *peer = wn_onednn_native();
+    return *peer ? wn_ok() : wn_error(WN_ERROR_UNSUPPORTED, "--peer=%s: this build is without it", name);
+}
+
+/* Our own implementations are those without a library behind them. */
+static bool is_own(const wn_conv_impl *impl) {
+    return !impl->version && !impl->judge;
+}
+
+/* Every config of our own, or the database's pick alone where that is one of ours. */
+static void list_ours(const wn_bench_peer *bench, const wn_problem *problem, wn_candidate *candidates,
+                      side *ours, char *refusal, size_t size) {
+    int threads = wn_pool_threads(bench->pool);
+    const wn_record *record = bench->db ? wn_tune_db_find(bench->db, problem, bench->isa, threads) : NULL;
+    snprintf(refusal, size, "none of our implementations runs it");
+    if (record && is_own(record->impl) &&
+        !wn_failed(wn_conv_plan_make(record->impl, problem, &record->config, bench->isa, threads, 0, 0,
+                                     &ours->plans[0]))) {
+        ours->count = 1;
+        return;
+    }
+    int found = wn_tune_candidates(problem, bench->isa, threads, true, candidates, MAX_CANDIDATES);
+    for (int i = 0; i < found; i++)
+        if (!candidates[i].refusal[0] && is_own(candidates[i].plan.impl))
+            ours->plans[ours->count++] = candidates[i].plan;
+}
+
+static void list_theirs(const wn_bench_peer *bench, const wn_problem *problem, side *theirs, char *refusal,
+                        size_t size) {
+    wn_config configs[MAX_CANDIDATES];
+    int threads = wn_pool_threads(bench->pool);
+    const char *reason = bench->peer->refuse(problem, bench->isa);
+    int found = reason ? 0 : bench->peer->configs(problem, bench->isa, threads, configs, MAX_CANDIDATES);
+    snprintf(refusal, size, "%s: %s", bench->peer->name, reason ? reason : "nothing that runs it");
+    for (int i = 0; i < found; i++)
+        if (!wn_failed(wn_conv_plan_make(bench->peer, problem, &configs[i], bench->isa, threads, 0, 0,
+                                         &theirs->plans[theirs->count])))
+            theirs->count++;
+}
+
+static int64_t larger(int64_t a, int64_t b) {
+    return a > b ? a : b;
+}
+
+/* Operands that are large enough for each of the peer's candidates. */
+static wn_status create_theirs(const wn_bench_peer *bench, side *theirs) {
+    wn_measure_peer largest = {0};
+    for (int i = 0; i < theirs->count; i++) {
+        wn_onednn_floats floats;
+        WN_TRY(wn_onednn_native_floats(&theirs->plans[i], &floats));
+        largest.src = larger(largest.src, floats.src);
+        largest.weights = larger(largest.weights, floats.weights);
+        largest.bias = larger(largest.bias, floats.bias);
+        largest.dst = larger(largest.dst, floats.dst);
+    }
+    return wn_measure_create_peer(bench->pool, &largest, &theirs->measure);
+}
+
+/* Makes the candidates ready; those that cannot be opened drop out. Errors: the last refusal, when none is
+ * left. */
+static wn_status open_candidates(side *runners) {
+    wn_status status = wn_ok();
+    int opened = 0;
+    for (int i = 0; i < runners->count; i++) {
+        int index;
+        wn_conv_plan plan = runners->plans[i];
+        wn_status refused = wn_measure_add(runners->measure, &plan, &index);
+        if (wn_failed(refused)) {
+            status = refused;
+            continue;
+        }
+        runners->workspace_bytes[opened] = plan.workspace_bytes;
+        runners->plans[opened++] = plan;
+    }
+    runners->count = opened;
+    return opened ? wn_ok() : status;
+}
+
+static double sample(void *context, int candidate) {
+    return wn_measure_run(context, candidate);
+}
+
+static double now(void *context) {
+    (void)context;
+    return wn_seconds();
+}
+
+static wn_status race(const side *runners, double budget, int *winner) {
+    wn_race_result results[MAX_CANDIDATES];
+    wn_race options = {.candidates = runners->count,
+                       .workspace_bytes = runners->workspace_bytes,
+                       .budget = budget,
+                       .sample = sample,
+                       .now = now,
+                       .context = runners->measure};
+    *winner = 0;
+    return runners->count > 1 ? wn_race_run(&options, results, winner) : wn_ok();
+}
+
+/* A run whose threads are awake. */
+static double timed(wn_measure *measure, int index, bool is_long) {
+    if (!is_long)
+        wn_measure_run(measure, index);
+    return wn_measure_run(measure, index);
+}
+
+/* Writes the times of both, one pair after the other. */
+static void run_pairs(const side *ours, int our_best, const side *theirs, int their_best, int pairs,
+                      double *our_times, double *their_times) {
+    const struct timespec settle = {.tv_nsec = settle_nanoseconds};
+    bool we_are_long = wn_measure_run(ours->measure, our_best) > long_run;
+    bool they_are_long = wn_measure_run(theirs->measure, their_best) > long_run;
+    for (int i = 0; i < pairs; i++) {
+        nanosleep(&settle, NULL);
+        our_times[i] = timed(ours->measure, our_best, we_are_long);
+        their_times[i] = timed(theirs->measure, their_best, they_are_long);
+    }
+}
+
+static wn_status compare(const wn_bench_peer *bench, const side *ours, int our_best, const side *theirs,
+                         int their_best, wn_peer_result *result) {
+    int pairs = bench->pairs;
+    double *times = calloc(3 * (size_t)pairs, sizeof *times);
+    if (!times)
+        return wn_error(WN_ERROR_MEMORY, "no memory for %d pairs", pairs);
+    double *our_times = times, *their_times = times + pairs, *ratios = their_times + pairs;
+    run_pairs(ours, our_best, theirs, their_best, pairs, our_times, their_times);
+    for (int i = 0; i < pairs; i++)
+        ratios[i] = their_times[i] / our_times[i];
+    result->ratio = wn_median(ratios, pairs); /* sorts */
+    result->low = wn_median_lower(ratios, pairs);
+    result->high = wn_median_upper(ratios, pairs);
+    result->our_seconds = wn_median(our_times, pairs);
+    result->their_seconds = wn_median(their_times, pairs);
+    result->pairs = pairs;
+    free(times);
+    return wn_ok();
+}
+
+/* Everything once both sides have candidates. */
+static wn_status meet(const wn_bench_peer *bench, side *ours, side *theirs, wn_peer_result *result) {
+    int our_best, their_best;
+    WN_TRY(wn_measure_create(bench->pool, &result->problem, &ours->measure));
+    WN_TRY(open_candidates(ours));
+    WN_TRY(race(ours, bench->budget / 2, &our_best));
+    WN_TRY(create_theirs(bench, theirs));
+    WN_TRY(open_candidates(theirs));
+    for (int i = 0; i < theirs->count; i++)
+        wn_measure_visit(theirs->measure, i, wn_onednn_native_place);
+    WN_TRY(race(theirs, bench->budget / 2, &their_best));
+    result->ours = ours->plans[our_best];
+    result->theirs = theirs->plans[their_best];
+    return compare(bench, ours, our_best, theirs, their_best, result);
+}
+
+wn_status wn_bench_peer_run(const wn_bench_peer *bench, const wn_problem *problem, wn_peer_result *result) {
+    *result = (wn_peer_result){.problem = *problem, .ratio = (double)NAN};
+    WN_TRY(wn_problem_check(problem));
+    wn_candidate *candidates = calloc(MAX_CANDIDATES, sizeof *candidates);
+    side *sides = calloc(2, sizeof *sides);
+    wn_status status = wn_ok();
+    if (!candidates || !sides) {
+        status = wn_error(WN_ERROR_MEMORY, "no memory for the candidates of a problem");
+        goto done;
+    }
+    list_ours(bench, problem, candidates, &sides[0], result->refusal, sizeof result->refusal);
+    if (sides[0].count == 0)
+        goto done;
+    list_theirs(bench, problem, &sides[1], result->refusal, sizeof result->refusal);
+    if (sides[1].count == 0)
+        goto done;
+    result->refusal[0] = '\0';
+    status = meet(bench, &sides[0], &sides[1], result);
+    if (status.code == WN_ERROR_UNSUPPORTED) {
+        snprintf(result->refusal, sizeof result->refusal, "%.*s", (int)sizeof result->refusal - 1,
+                 status.message);
+        status = wn_ok();
+    }
+done:
+    for (int i = 0; sides && i < 2; i++)
+        wn_measure_destroy(sides[i].measure);
+    free(sides);
+    free(candidates);
+    return status;
+}
