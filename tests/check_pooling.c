@@ -245,6 +245,52 @@ static void check_random(const wn_ops *ops, const char *isa, int count) {
     }
 }
 
+/* Adaptive average pooling of one random map to one random size, in both directions. */
+static void check_adaptive(const wn_ops *ops, const char *isa, bool accumulate) {
+    char what[96];
+    op_shape s = {1 + op_random_below(3), 1 + op_random_below(40), 1 + op_random_below(14),
+                  1 + op_random_below(14)};
+    int oh = 1 + op_random_below(14), ow = 1 + op_random_below(14);
+    snprintf(what, sizeof what, "%s adaptive %dx%dx%dx%d to %dx%d", isa, s.n, s.c, s.h, s.w, oh, ow);
+    ref_tensor x = ref_create(s.n, s.c, s.h, s.w), dx = ref_create(s.n, s.c, s.h, s.w);
+    ref_tensor y = ref_create(s.n, s.c, oh, ow), dy = ref_create(s.n, s.c, oh, ow);
+    ref_tensor y_bound = ref_create(s.n, s.c, oh, ow), dx_bound = ref_create(s.n, s.c, s.h, s.w);
+    op_tensor from = op_create(s.n, s.c, s.h, s.w, 1, 0), to = op_create(s.n, s.c, oh, ow, 0, 1);
+    op_tensor gradient = op_create(s.n, s.c, oh, ow, 1, 1), into = op_create(s.n, s.c, s.h, s.w, 0, 2);
+    op_random(&x, 0, 1);
+    op_random(&dy, 0, 1);
+    op_write(&from, &x);
+    op_write(&gradient, &dy);
+    if (accumulate) {
+        op_random(&dx, 0, 1);
+        op_write(&into, &dx);
+    }
+    ref_adaptive_average_pool_forward(&x, &y);
+    ref_adaptive_average_pool_backward(&dy, &dx);
+    /* All terms are positive: each result is off by at most one rounding for every term and a few more. */
+    for (long i = 0; i < ref_count(&y); i++)
+        y_bound.data[i] = (14 + 14 + 2) * (double)FLT_EPSILON * y.data[i];
+    for (long i = 0; i < ref_count(&dx); i++)
+        dx_bound.data[i] = (14 * 14 + 4) * (double)FLT_EPSILON * dx.data[i];
+    pool_run forward = {ops->average_pool_forward, {.x = from.view, .y = to.view, .adaptive = true}};
+    op_run(what, call_pool, &forward, 1, (op_region[]){op_region_of(&to)}, 1);
+    op_check(what, &to, &y, y_bound.data);
+    pool_run backward = {ops->average_pool_backward,
+                         {.dy = gradient.view, .dx = into.view, .adaptive = true, .accumulate = accumulate}};
+    op_run(what, call_pool, &backward, 1, (op_region[]){op_region_of(&into)}, 1);
+    op_check(what, &into, &dx, dx_bound.data);
+    op_destroy(&from);
+    op_destroy(&to);
+    op_destroy(&gradient);
+    op_destroy(&into);
+    ref_destroy(&x);
+    ref_destroy(&dx);
+    ref_destroy(&y);
+    ref_destroy(&dy);
+    ref_destroy(&y_bound);
+    ref_destroy(&dx_bound);
+}
+
 /* NaN wins over numbers, minus infinity loses against them, and the first of equals is chosen. */
 static void check_special(const wn_ops *ops, const char *isa) {
     static const float rows[4][4] = {{1, NAN, 3, 2},
@@ -273,6 +319,8 @@ int main(void) {
         check_special(op_table(isa), name);
         check_common(op_table(isa), name);
         check_random(op_table(isa), name, check_full() ? 1000 : 60);
+        for (int i = 0; i < (check_full() ? 1000 : 60); i++)
+            check_adaptive(op_table(isa), name, i % 2);
     }
     return check_finish("check_pooling");
 }

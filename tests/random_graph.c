@@ -91,9 +91,18 @@ static wn_tensor some_concatenation(drawing *d, wn_tensor x) {
     return wn_concat(d->graph, parts, count);
 }
 
+/* Kinds that few networks have. */
+static wn_tensor some_rare_layer(drawing *d, wn_tensor x) {
+    if (shape(d, x)->physical_of || !draw(d, 3))
+        return wn_adaptive_average_pool(d->graph, x, 1 + draw(d, 7), 1 + draw(d, 7));
+    if (draw(d, 2))
+        return wn_pad_channels(d->graph, x, shape(d, x)->channels + draw(d, 20));
+    return wn_local_response_norm(d->graph, x, .size = 1 + 2 * draw(d, 5), .alpha = 1);
+}
+
 static wn_tensor some_layer(drawing *d) {
     wn_tensor x = some_tensor(d);
-    switch (draw(d, 10)) {
+    switch (draw(d, 11)) {
     case 0:
     case 1:
         return some_conv(d, x);
@@ -111,6 +120,8 @@ static wn_tensor some_layer(drawing *d) {
         return activation(d, some_sum(d, x));
     case 8:
         return some_concatenation(d, x);
+    case 9:
+        return some_rare_layer(d, x);
     default:
         return draw(d, 2) ? activation(d, x) : wn_dropout(d->graph, x, 0.25F);
     }
