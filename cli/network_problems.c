@@ -33,7 +33,7 @@ wn_status wn_network_problems(const wn_network *network, wn_problem **problems, 
     for (int i = 0; i < *count; i++) {
         char layer[sizeof found->name];
         snprintf(layer, sizeof layer, "%s", found[i].name);
-        snprintf(found[i].name, sizeof found[i].name, "%.20s:%.30s*%d", network->net->name, layer, times[i]);
+        snprintf(found[i].name, sizeof found[i].name, "%.14s:%.44s*%d", network->net->name, layer, times[i]);
     }
     free(times);
     *problems = found;

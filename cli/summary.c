@@ -19,16 +19,16 @@ static const char *kernel_of(const wn_tape *tape, const char *layer) {
 
 static void print_layers(const wn_network *network, const wn_tape *tape) {
     wn_network_totals total = wn_network_count(network);
-    printf("%-26s %-14s %16s %12s %10s  %s\n", "layer", "kind", "output", "parameters", "MMAC", "kernel");
+    printf("%-26s %-21s %16s %12s %10s  %s\n", "layer", "kind", "output", "parameters", "MMAC", "kernel");
     for (int i = 0; i < wn_graph_layer_count(network->graph); i++) {
         wn_layer_info layer = wn_graph_layer(network->graph, i);
         char shape[48];
         snprintf(shape, sizeof shape, "%dx%dx%d", layer.channels, layer.height, layer.width);
-        printf("%-26s %-14s %16s %12lld %10.2f  %s\n", layer.name, layer.kind, shape,
+        printf("%-26s %-21s %16s %12lld %10.2f  %s\n", layer.name, layer.kind, shape,
                (long long)layer.parameters, layer.multiply_adds * 1e-6, kernel_of(tape, layer.name));
     }
-    printf("%-26s %-14s %16s %12s %10.2f\n", "convolutions", "", "", "", total.convolutions * 1e-6);
-    printf("%-26s %-14s %16s %12lld %10.2f\n", "total", "", "", (long long)total.parameters,
+    printf("%-26s %-21s %16s %12s %10.2f\n", "convolutions", "", "", "", total.convolutions * 1e-6);
+    printf("%-26s %-21s %16s %12lld %10.2f\n", "total", "", "", (long long)total.parameters,
            total.multiply_adds * 1e-6);
 }
 
