@@ -54,10 +54,10 @@ void wn_build_googlenet(wn_graph *g, const wn_net_options *o) {
         wn_scope_begin(g, NULL);
         for (int b = 0; stages[s][b]; b++)
             x = teaching_block(g, o, x, stages[s][b]);
-        x = s < 2 ? shrink(g, x) : x;
+        x = s < 2 ? shrink(g, x) : wn_flatten(g, wn_global_average_pool(g, x));
         wn_scope_end(g);
     }
-    wn_net_classify_means(g, o, x, "5");
+    wn_output(g, wn_linear(g, x, o->classes));
 }
 
 /* Convolution, batch norm, ReLU. */
