@@ -2,6 +2,7 @@
  * and what it writes. Takes the program's path as its argument. */
 #include "bench.h"
 #include "check.h"
+#include "peer.h"
 #include "trainer.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -188,6 +189,8 @@ static void check_usage_mistakes(void) {
         {2, {"--mb", "\"two\""}, {"bench", "ic16ih8oc16kh3", "--mb", "two"}},
         {2, {"--impl", "magic", "direct"}, {"bench", "ic16ih8oc16kh3", "--impl", "direct,magic"}},
         {2, {"--impl", "reference"}, {"bench", "ic16ih8oc16kh3", "--impl", "reference"}},
+        {2, {"--peer", "\"magic\"", "onednn"}, {"bench", "lenet", "--peer=magic"}},
+        {2, {"--budget", "--peer"}, {"bench", "lenet", "--budget", "1"}},
         {2, {"one kind"}, {"bench", "lenet", "ic16ih8oc16kh3"}},
         {2, {"--mode", "\"sideways\"", "training"}, {"bench", "lenet", "--mode", "sideways"}},
         {2, {"--budget", "\"0\""}, {"tune", "lenet", "--budget", "0"}},
@@ -416,6 +419,31 @@ static void check_tune_and_bench(void) {
     CHECK(rows == 5, "%d rows, expected a header, two directions, and two batch sizes", rows);
 }
 
+/* A network and a list against the peer; a first layer has no gradient of its data in either. */
+static void check_peer(void) {
+    static outcome o;
+    RUN(&o, "bench", "lenet", "--peer=onednn", "--batch-size", "1", "--budget", "0.01", "--threads", "1",
+        "--csv", "peer.csv");
+    if (o.code == 1 && strstr(o.err, "without it")) {
+        CHECK(count_lines(o.err) == 1, "more than one line: %s", o.err);
+        return;
+    }
+    CHECK(o.code == 0 && o.err[0] == '\0', "code %d: %s", o.code, o.err);
+    CHECK(strstr(o.out, "geometric mean") && strstr(o.out, "lenet, all its layers"), "no summary: %s", o.out);
+    int rows = csv_rows("peer.csv", WN_BENCH_PEER_HEADER);
+    CHECK(rows == 1 + 2 + 3, "%d rows, expected a header, two passes of the first layer, three of the second",
+          rows);
+    RUN(&o, "bench", "ic3ih9oc8kh5sh2", "--peer", "onednn", "--dir=FWD_B,BWD_D,BWD_WB", "--mb", "1",
+        "--budget", "0.01", "--threads", "1", "--csv", "peer.csv", "--isa", "avx2");
+    CHECK(o.code == 0, "code %d: %s", o.code, o.err);
+    rows = csv_rows("peer.csv", WN_BENCH_PEER_HEADER);
+    CHECK(rows == 1 + 2, "%d rows, expected a header and two passes", rows);
+    RUN(&o, "bench", "ic3ih9oc8kh5sh2", "--peer", "onednn", "--dir=BWD_D");
+    CHECK(o.code == 2 && strstr(o.err, "no gradient"), "code %d: %s", o.code, o.err);
+    RUN(&o, "bench", "lenet", "--peer", "onednn", "--isa", "portable");
+    CHECK(o.code == 1 && strstr(o.err, "portable"), "code %d: %s", o.code, o.err);
+}
+
 static void check_training(void) {
     static outcome o;
     RUN(&o, "train", "mnist-cnn", "--data", "sound", "--epochs", "2", "--batch-size", "8", "--threads", "1",
@@ -470,6 +498,7 @@ int main(int argc, char **argv) {
     check_list_and_summary();
     check_shapes();
     check_tune_and_bench();
+    check_peer();
     check_training();
     check_no_place();
     if (chdir("/") == 0)

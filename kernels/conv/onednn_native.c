@@ -4,8 +4,10 @@
 #include "onednn.h"
 
 #include "arena.h"
+#include "cpus.h"
 #include "onednn_choice.h"
 
+#include <omp.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -140,6 +142,19 @@ void wn_onednn_native_place(const wn_conv_plan *plan, void *opened, const wn_con
         add(state, args);
 }
 
+/* OpenMP's threads get what the pool gives its own: denormals flushed, and a CPU each. Left to the system,
+ * two of them may share one, and the peer would be blamed for that. */
+static void prepare_threads(int threads) {
+    wn_cpus cpus;
+    wn_onednn_flush_denormals();
+    wn_cpus_allowed(&cpus);
+    if (threads > cpus.count)
+        return;
+#pragma omp parallel
+    if (omp_get_thread_num() > 0)
+        wn_cpus_pin(cpus.cpu[omp_get_thread_num()]);
+}
+
 static void run(const wn_conv_plan *plan, void *opened, const wn_conv_args *args, int phase, int tid,
                 int nthreads) {
     (void)phase;
@@ -148,7 +163,7 @@ static void run(const wn_conv_plan *plan, void *opened, const wn_conv_args *args
     native_state *state = opened;
     int threads_before = wn_onednn_set_threads(plan->threads);
     if (!state->threads_ready)
-        wn_onednn_flush_denormals();
+        prepare_threads(plan->threads);
     state->threads_ready = true;
     int found = find(state, args->src);
     state->last = found < 0 ? add(state, args) : found;
