@@ -53,7 +53,7 @@ static wn_tensor residual(wn_graph *g, design d, wn_tensor x, int width, int str
 
 /* Stage number `number` from 1: only its first block changes sizes. */
 static wn_tensor stage(wn_graph *g, design d, wn_tensor x, int number, int blocks, int width, int stride) {
-    char name[16];
+    char name[24];
     snprintf(name, sizeof name, "layer%d", number);
     wn_scope_begin(g, name);
     for (int i = 0; i < blocks; i++) {
