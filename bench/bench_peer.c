@@ -2,8 +2,9 @@
  * peer_report.c.
  *
  * Both sides have operands of their own, in their own layouts, taken in turn from more memory than the caches
- * hold. Threads of OpenMP keep spinning for some milliseconds after the peer's run; ours waits until they
- * sleep, and then either side runs once untimed where waking threads would show in its time. */
+ * hold. Threads of OpenMP keep spinning for some milliseconds after the peer's run, so there is a pause
+ * before ours, and one before the peer's, too: who has just slept is preempted later. Where waking threads
+ * would show in the time, either side then runs once untimed. */
 #include "clock.h"
 #include "database.h"
 #include "measure.h"
@@ -131,8 +132,10 @@ static wn_status race(const side *runners, double budget, int *winner) {
     return runners->count > 1 ? wn_race_run(&options, results, winner) : wn_ok();
 }
 
-/* A run whose threads are awake. */
+/* A run after a pause, whose threads are awake. */
 static double timed(wn_measure *measure, int index, bool is_long) {
+    const struct timespec settle = {.tv_nsec = settle_nanoseconds};
+    nanosleep(&settle, NULL);
     if (!is_long)
         wn_measure_run(measure, index);
     return wn_measure_run(measure, index);
@@ -141,11 +144,9 @@ static double timed(wn_measure *measure, int index, bool is_long) {
 /* Writes the times of both, one pair after the other. */
 static void run_pairs(const side *ours, int our_best, const side *theirs, int their_best, int pairs,
                       double *our_times, double *their_times) {
-    const struct timespec settle = {.tv_nsec = settle_nanoseconds};
     bool we_are_long = wn_measure_run(ours->measure, our_best) > long_run;
     bool they_are_long = wn_measure_run(theirs->measure, their_best) > long_run;
     for (int i = 0; i < pairs; i++) {
-        nanosleep(&settle, NULL);
         our_times[i] = timed(ours->measure, our_best, we_are_long);
         their_times[i] = timed(theirs->measure, their_best, they_are_long);
     }
@@ -166,6 +167,8 @@ static wn_status compare(const wn_bench_peer *bench, const side *ours, int our_b
     result->high = wn_median_upper(ratios, pairs);
     result->our_seconds = wn_median(our_times, pairs);
     result->their_seconds = wn_median(their_times, pairs);
+    result->our_min_seconds = our_times[0];
+    result->their_min_seconds = their_times[0];
     result->pairs = pairs;
     free(times);
     return wn_ok();

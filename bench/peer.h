@@ -9,17 +9,21 @@
  *   machine, isa, threads         as in bench.h
  *   peer                          "onednn 2.6.3"
  *   direction, flags, problem     as in bench.h
- *   name, network, layers         name of the problem; from one like net:layer*N: net, and N (else empty and
- * 1) flops                         valid taps only impl, config, effective       our best; 1 where it does
- * fewer operations than flops (Winograd) peer_impl, peer_config, peer_effective   the same of the peer
- * ("jit:avx2") seconds, peer_seconds         medians over the pairs gflops, peer_gflops           flops /
- * median / 1e9 ratio                         median of the pairs' ratios: time of the peer / ours; above 1 we
- * are faster ratio_low, ratio_high         98 % confidence interval of that median pairs 0 where there was
- * nothing to compare refusal                       why not */
+ *   name                          of the problem
+ *   network, layers               of a name like net:layer*N: net and N; else empty and 1
+ *   flops                         valid taps only
+ *   impl, config, effective       our best; 1: does fewer operations than flops (Winograd)
+ *   peer_impl, peer_config, peer_effective   the same of the peer ("jit:avx2")
+ *   min_seconds, peer_min_seconds, seconds, peer_seconds   least, and medians over the pairs
+ *   gflops, peer_gflops           flops / median / 1e9
+ *   ratio                         median of the pairs' ratios, time of the peer / ours: above 1 we are faster
+ *   ratio_low, ratio_high         98 % confidence interval of that median
+ *   pairs                         0 where there was nothing to compare
+ *   refusal                       why not */
 #define WN_BENCH_PEER_HEADER                                                                                 \
     "machine,isa,threads,peer,direction,flags,problem,name,network,layers,flops,impl,config,effective,"      \
-    "peer_impl,peer_config,peer_effective,seconds,peer_seconds,gflops,peer_gflops,ratio,ratio_low,"          \
-    "ratio_high,pairs,refusal"
+    "peer_impl,peer_config,peer_effective,min_seconds,peer_min_seconds,seconds,peer_seconds,gflops,"         \
+    "peer_gflops,ratio,ratio_low,ratio_high,pairs,refusal"
 
 enum { WN_BENCH_PEER_MIN_PAIRS = 9 };
 
@@ -38,6 +42,7 @@ typedef struct wn_peer_result {
     wn_problem problem;
     wn_conv_plan ours, theirs;
     double our_seconds, their_seconds; /* medians */
+    double our_min_seconds, their_min_seconds;
     double ratio, low, high;
     int pairs; /* 0: refusal says why */
     char refusal[128];

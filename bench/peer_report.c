@@ -94,6 +94,8 @@ void wn_peer_write(const wn_bench_peer *bench, const wn_peer_result *result, wn_
     wn_csv_number(csv, flops);
     write_side(&result->ours, compared, false, csv);
     write_side(&result->theirs, compared, true, csv);
+    wn_csv_number(csv, compared ? result->our_min_seconds : none);
+    wn_csv_number(csv, compared ? result->their_min_seconds : none);
     wn_csv_number(csv, compared ? result->our_seconds : none);
     wn_csv_number(csv, compared ? result->their_seconds : none);
     wn_csv_number(csv, compared ? flops / result->our_seconds * 1e-9 : none);
