@@ -14,6 +14,7 @@ enum {
     RANDOM_FLOATS = 65521,      /* a prime, so that the pattern does not repeat with pages or rows */
     SHORT_NANOSECONDS = 200000, /* runs shorter than this are repeated to fill it */
     MAX_REPEATS = 64,
+    MAX_PEER_SETS = 256, /* a library keeps objects for each: with more, those would be cold, too */
 };
 
 typedef struct measured_plan {
@@ -74,6 +75,8 @@ static wn_status create(wn_pool *pool, const wn_measure_peer *sizes, bool alone,
     created->alone = alone;
     int64_t bytes = set_floats(created) * (int64_t)sizeof(float);
     created->sets = 1 + CACHES_OVER * last_level_cache() / bytes;
+    if (alone && created->sets > MAX_PEER_SETS)
+        created->sets = MAX_PEER_SETS;
     wn_status status = wn_arena_map((size_t)(created->sets * bytes), &created->operands);
     if (!wn_failed(status))
         status = fill(&created->operands);

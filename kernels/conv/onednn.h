@@ -25,7 +25,7 @@ typedef struct wn_onednn_floats {
 wn_status wn_onednn_native_floats(const wn_conv_plan *plan, wn_onednn_floats *floats);
 
 /* Tells a state of `onednn-native` of operands that it will run on. oneDNN clears the padding of operands it
- * sees for the first time; done here, that is in nobody's time. Allocates. */
+ * sees for the first time; done here, that is in nobody's time. Allocates; call it once for each set. */
 void wn_onednn_native_place(const wn_conv_plan *plan, void *state, const wn_conv_args *args);
 
 /* Between our layouts and those of a plan of `onednn-native`: what the pass reads into the buffers of

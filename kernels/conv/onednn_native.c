@@ -138,8 +138,7 @@ static int add(native_state *state, const wn_conv_args *args) {
 void wn_onednn_native_place(const wn_conv_plan *plan, void *opened, const wn_conv_args *args) {
     (void)plan;
     native_state *state = opened;
-    if (find(state, args->src) < 0)
-        add(state, args);
+    add(state, args);
 }
 
 /* OpenMP's threads get what the pool gives its own: denormals flushed, and a CPU each. Left to the system,
