@@ -144,16 +144,10 @@ int wn_lower_gradient_buffer(wn_lowering *lowering, int parameter) {
     return buffer;
 }
 
-static void run_sgd(const wn_step *step, int phase, int tid, int nthreads) {
+static void run_update(const wn_step *step, int phase, int tid, int nthreads) {
     (void)phase;
     for (int i = 0; i < step->args.update.count; i++)
-        step->ops->sgd(&step->args.update.of[i], tid, nthreads);
-}
-
-static void run_adam(const wn_step *step, int phase, int tid, int nthreads) {
-    (void)phase;
-    for (int i = 0; i < step->args.update.count; i++)
-        step->ops->adam(&step->args.update.of[i], tid, nthreads);
+        step->args.update.kernel(&step->args.update.of[i], tid, nthreads);
 }
 
 static void bind_moment(wn_lowering *lowering, wn_step *step, float **slot, int parameter, int moment) {
@@ -164,11 +158,22 @@ static void bind_moment(wn_lowering *lowering, wn_step *step, float **slot, int 
 }
 
 void wn_lower_update(wn_lowering *lowering, const wn_layer *layer, const int *gradients) {
+    /* Operations a weight, without a momentum buffer and with it. */
+    const struct {
+        const char *name;
+        wn_update_kernel *kernel;
+        int flops[2];
+    } kinds[] = {
+        [WN_OPTIMIZER_SGD] = {"sgd", lowering->ops->sgd, {4, 6}},
+        [WN_OPTIMIZER_ADAM] = {"adam", lowering->ops->adam, {12, 12}},
+        [WN_OPTIMIZER_RMSPROP] = {"rmsprop", lowering->ops->rmsprop, {10, 12}},
+    };
     wn_tape *tape = lowering->tape;
-    bool adam = tape->options.optimizer == WN_OPTIMIZER_ADAM;
-    bool momentum = !adam && tape->options.momentum;
-    wn_step *step =
-        wn_lower_step(lowering, adam ? run_adam : run_sgd, 1, layer, "UPDATE", adam ? "adam" : "sgd");
+    wn_optimizer optimizer = tape->options.optimizer;
+    bool moments[2];
+    wn_tape_moments(&tape->options, moments);
+    wn_step *step = wn_lower_step(lowering, run_update, 1, layer, "UPDATE", kinds[optimizer].name);
+    step->args.update.kernel = kinds[optimizer].kernel;
     for (int i = 0; i < layer->parameter_count; i++) {
         int parameter = layer->first_parameter + i;
         if (!lowering->graph->parameters[parameter].learned)
@@ -178,10 +183,11 @@ void wn_lower_update(wn_lowering *lowering, const wn_layer *layer, const int *gr
         args->hyper = &tape->hyper;
         wn_bind_buffer(lowering, step, &args->weights, parameter, WN_ACCESS_ADD);
         wn_bind_buffer(lowering, step, &args->gradient, gradients[i], WN_ACCESS_READ);
-        if (adam || momentum)
+        if (moments[0])
             bind_moment(lowering, step, &args->moment1, parameter, 0);
-        if (adam)
+        if (moments[1])
             bind_moment(lowering, step, &args->moment2, parameter, 1);
-        step->flops += (adam ? 12 : momentum ? 6 : 4) * (double)lowering->graph->parameters[parameter].count;
+        step->flops +=
+            kinds[optimizer].flops[moments[0]] * (double)lowering->graph->parameters[parameter].count;
     }
 }

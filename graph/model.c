@@ -67,17 +67,17 @@ void wn_model_destroy(wn_model *model) {
     free(model);
 }
 
-wn_status wn_model_prepare_moments(wn_model *model, wn_optimizer optimizer, int count) {
+wn_status wn_model_prepare_moments(wn_model *model, wn_optimizer optimizer, const bool used[static 2]) {
     size_t bytes = model->offsets[model->graph->parameter_count];
-    if (count && model->moments_of != optimizer) {
+    if ((used[0] || used[1]) && model->moments_of != optimizer) {
         for (int i = 0; i < 2; i++)
             if (model->moments[i].base)
                 memset(model->moments[i].base, 0, bytes);
         model->updates = 0;
         model->moments_of = optimizer;
     }
-    for (int i = 0; i < count; i++)
-        if (!model->moments[i].base)
+    for (int i = 0; i < 2; i++)
+        if (used[i] && !model->moments[i].base)
             WN_TRY(wn_arena_map(bytes, &model->moments[i]));
     return wn_ok();
 }

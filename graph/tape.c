@@ -13,6 +13,9 @@ static wn_status check_options(const wn_tape_options *options) {
                         MOST_IMAGES);
     if (!options->pool)
         return wn_error(WN_ERROR_INVALID, "a tape needs a pool of threads to run on");
+    if (options->optimizer < WN_OPTIMIZER_SGD || options->optimizer > WN_OPTIMIZER_RMSPROP)
+        return wn_error(WN_ERROR_INVALID, "found optimizer number %d, expected one of wn_optimizer",
+                        (int)options->optimizer);
     if (options->isa < 0 || options->isa >= WN_ISA_COUNT)
         return wn_error(WN_ERROR_INVALID, "found ISA number %d, expected one of wn_isa", (int)options->isa);
     if (!wn_kernels_of(options->isa))
@@ -50,8 +53,9 @@ static wn_status compile(wn_tape *tape) {
     for (int p = 0; p < tape->model->graph->parameter_count; p++)
         tape->gradients[p] = -1;
     if (options->training) {
-        bool adam = options->optimizer == WN_OPTIMIZER_ADAM;
-        WN_TRY(wn_model_prepare_moments(tape->model, options->optimizer, adam ? 2 : options->momentum));
+        bool moments[2];
+        wn_tape_moments(options, moments);
+        WN_TRY(wn_model_prepare_moments(tape->model, options->optimizer, moments));
     }
     WN_TRY(wn_tape_lower(tape));
     size_t bytes;
@@ -122,7 +126,8 @@ void wn_tape_set_options(wn_tape *tape, const wn_step_options *options) {
                              .beta1 = options->beta1,
                              .beta2 = options->beta2,
                              .eps = options->eps,
-                             .decoupled_decay = options->decoupled_decay};
+                             .decoupled_decay = options->decoupled_decay,
+                             .nesterov = options->nesterov};
 }
 
 double wn_tape_loss(const wn_tape *tape) {

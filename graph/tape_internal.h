@@ -18,8 +18,13 @@ struct wn_model {
     int64_t updates; /* training steps so far, over all tapes of this model */
 };
 
+/* Which of the two moments an update with these options has: velocities or means, and squares. */
+static inline void wn_tape_moments(const wn_tape_options *options, bool used[static 2]) {
+    used[0] = options->optimizer == WN_OPTIMIZER_ADAM || options->momentum;
+    used[1] = options->optimizer != WN_OPTIMIZER_SGD;
+}
 /* Maps what the optimiser remembers. Moments of another optimiser are forgotten. */
-wn_status wn_model_prepare_moments(wn_model *model, wn_optimizer optimizer, int count);
+wn_status wn_model_prepare_moments(wn_model *model, wn_optimizer optimizer, const bool used[static 2]);
 
 /* Memory that steps work on. */
 typedef struct wn_buffer {
@@ -87,6 +92,7 @@ struct wn_step {
         wn_dropout_args dropout;
         wn_loss_args loss;
         struct {
+            wn_update_kernel *kernel;
             wn_update_args of[WN_STEP_UPDATES];
             int count;
         } update;

@@ -53,7 +53,7 @@ typedef struct training_result {
     size_t bytes;
 } training_result;
 
-/* Trains a fresh model; with SGD and momentum, or Adam. */
+/* Trains a fresh model; with SGD, Adam or RMSprop, by the seed. */
 static training_result train(const wn_graph *graph, wn_pool *pool, bool no_reuse, bool poisoned,
                              uint64_t seed) {
     training_result result = {0};
@@ -65,7 +65,7 @@ static training_result train(const wn_graph *graph, wn_pool *pool, bool no_reuse
                                               .seed = seed,
                                               .no_reuse = no_reuse,
                                               .momentum = true,
-                                              .optimizer = seed % 2 ? WN_OPTIMIZER_ADAM : WN_OPTIMIZER_SGD},
+                                              .optimizer = (wn_optimizer)(seed % 3)},
                             "training tape");
     if (tape) {
         wn_tape_set_options(tape, &(wn_step_options){.lr = 0.003F,
@@ -326,6 +326,7 @@ static void check_evaluation(wn_pool *pool) {
 
 /* Ten noisy patterns, learned by heart. */
 static void check_learning(wn_pool *pool, wn_optimizer optimizer, float lr) {
+    static const char *const names[] = {"SGD", "Adam", "RMSprop"};
     wn_graph *g = wn_graph_create();
     wn_net_find("mnist-cnn", NULL)
         ->build(g, &(wn_net_options){
@@ -352,8 +353,8 @@ static void check_learning(wn_pool *pool, wn_optimizer optimizer, float lr) {
         for (int i = 0; i < 100; i++)
             wn_tape_run(tape);
         CHECK(wn_tape_loss(tape) < 0.1 * first,
-              "after 100 steps of %s: found loss %g, expected less than a tenth of %g",
-              optimizer == WN_OPTIMIZER_ADAM ? "Adam" : "SGD", wn_tape_loss(tape), first);
+              "after 100 steps of %s: found loss %g, expected less than a tenth of %g", names[optimizer],
+              wn_tape_loss(tape), first);
         CHECK(wn_tape_correct(tape) == 20, "found %lld right answers, expected 20",
               (long long)wn_tape_correct(tape));
     }
@@ -461,6 +462,7 @@ int main(void) {
     check_evaluation(pool);
     check_learning(pool, WN_OPTIMIZER_SGD, 0.05F);
     check_learning(pool, WN_OPTIMIZER_ADAM, 0.003F);
+    check_learning(pool, WN_OPTIMIZER_RMSPROP, 0.001F);
     check_implementations(pool, seed, check_full() ? 50 : 8);
     check_compile_errors(pool);
     wn_pool_destroy(pool);

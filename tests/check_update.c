@@ -1,4 +1,4 @@
-/* SGD and Adam over several steps, each step from the same f32 state as the reference's. */
+/* SGD, Adam and RMSprop over several steps, each step from the same f32 state as the reference's. */
 #include "arena.h"
 #include "op_fixture.h"
 #include <float.h>
@@ -57,8 +57,10 @@ static void check_sgd(const wn_ops *ops, const char *what, int used, int count, 
                        .moment1 = momentum ? moment.single : NULL,
                        .count = count,
                        .hyper = &now}};
-    ref_update reference = {
-        .lr = (double)now.lr, .momentum = (double)now.momentum, .weight_decay = (double)now.weight_decay};
+    ref_update reference = {.lr = (double)now.lr,
+                            .momentum = (double)now.momentum,
+                            .weight_decay = (double)now.weight_decay,
+                            .nesterov = now.nesterov};
     for (now.step = 1; now.step <= 3; now.step++) {
         twin_sync(&weights);
         twin_sync(&moment);
@@ -134,6 +136,57 @@ static void check_adam(const wn_ops *ops, const char *what, int used, int count,
     twin_destroy(&second);
 }
 
+static void check_rmsprop(const wn_ops *ops, const char *what, int used, int count, const wn_hyper *hyper,
+                          bool momentum) {
+    twin weights = twin_create(used, count, -1, 1), gradient = twin_create(used, count, -1, 1);
+    twin velocity = twin_create(0, count, 0, 0), second = twin_create(0, count, 0, 0);
+    wn_hyper now = *hyper;
+    update_run run = {ops->rmsprop,
+                      {.weights = weights.single,
+                       .gradient = gradient.single,
+                       .moment1 = momentum ? velocity.single : NULL,
+                       .moment2 = second.single,
+                       .count = count,
+                       .hyper = &now}};
+    ref_update reference = {.lr = (double)now.lr,
+                            .momentum = (double)now.momentum,
+                            .weight_decay = (double)now.weight_decay,
+                            .beta2 = (double)now.beta2,
+                            .eps = (double)now.eps};
+    for (now.step = 1; now.step <= 4; now.step++) {
+        twin_sync(&weights);
+        twin_sync(&velocity);
+        twin_sync(&second);
+        for (int i = 0; i < count; i++) {
+            double g = fabs(gradient.wide.data[i]) + fabs((double)now.weight_decay * weights.wide.data[i]);
+            second.bound.data[i] = 8 * FLT_EPSILON * (second.wide.data[i] + g * g);
+            /* the gradient's error over the root, kept for below */
+            velocity.bound.data[i] = 4 * FLT_EPSILON * g;
+            weights.bound.data[i] = FLT_EPSILON * fabs((double)now.momentum * velocity.wide.data[i]);
+        }
+        ref_rmsprop(&reference, count, weights.wide.data, gradient.wide.data,
+                    momentum ? velocity.wide.data : NULL, second.wide.data);
+        for (int i = 0; i < used; i++) {
+            double root = sqrt(second.wide.data[i]) + (double)now.eps;
+            /* the quotient is off by the gradient's error and by half the relative error of its square */
+            double quotient = velocity.bound.data[i] / root + 1 / root * second.bound.data[i] / root;
+            velocity.bound.data[i] =
+                quotient + weights.bound.data[i] + FLT_EPSILON * fabs(velocity.wide.data[i]);
+            weights.bound.data[i] =
+                FLT_EPSILON * fabs(weights.wide.data[i]) + (double)now.lr * 2 * velocity.bound.data[i];
+        }
+        op_run(what, call_update, &run, 1,
+               (op_region[]){twin_region(&weights), twin_region(&velocity), twin_region(&second)}, 3);
+        op_check_array(what, second.single, second.wide.data, used, count, second.bound.data);
+        op_check_array(what, velocity.single, velocity.wide.data, used, count, velocity.bound.data);
+        op_check_array(what, weights.single, weights.wide.data, used, count, weights.bound.data);
+    }
+    twin_destroy(&weights);
+    twin_destroy(&gradient);
+    twin_destroy(&velocity);
+    twin_destroy(&second);
+}
+
 int main(void) {
     op_seed(check_seed());
     static const int counts[] = {16, 48, 112, 1040};
@@ -149,7 +202,10 @@ int main(void) {
                 hyper.weight_decay = variant & 1 ? 0.01f : 0.0f;
                 hyper.decoupled_decay = variant & 2;
                 check_sgd(op_table(isa), what, used, counts[i], &hyper, variant & 2);
+                hyper.nesterov = true;
+                check_sgd(op_table(isa), what, used, counts[i], &hyper, variant & 2);
                 check_adam(op_table(isa), what, used, counts[i], &hyper);
+                check_rmsprop(op_table(isa), what, used, counts[i], &hyper, variant & 2);
             }
     return check_finish("check_update");
 }

@@ -363,9 +363,11 @@ double ref_loss(const ref_tensor *logits, const int32_t *labels, const ref_tenso
 
 void ref_sgd(const ref_update *update, long count, double *weights, const double *gradient, double *moment1) {
     for (long i = 0; i < count; i++) {
-        double velocity = gradient[i] + update->weight_decay * weights[i];
+        double g = gradient[i] + update->weight_decay * weights[i], velocity = g;
         if (moment1)
-            velocity = moment1[i] = update->momentum * moment1[i] + velocity;
+            velocity = moment1[i] = update->momentum * moment1[i] + g;
+        if (moment1 && update->nesterov)
+            velocity = g + update->momentum * velocity;
         weights[i] -= update->lr * velocity;
     }
 }
@@ -382,5 +384,17 @@ void ref_adam(const ref_update *update, long count, double *weights, const doubl
         double first = moment1[i] / (1 - pow(update->beta1, step));
         double second = moment2[i] / (1 - pow(update->beta2, step));
         weights[i] -= update->lr * first / (sqrt(second) + update->eps);
+    }
+}
+
+void ref_rmsprop(const ref_update *update, long count, double *weights, const double *gradient,
+                 double *moment1, double *moment2) {
+    for (long i = 0; i < count; i++) {
+        double g = gradient[i] + update->weight_decay * weights[i];
+        moment2[i] = update->beta2 * moment2[i] + (1 - update->beta2) * g * g;
+        double velocity = g / (sqrt(moment2[i]) + update->eps);
+        if (moment1)
+            velocity = moment1[i] = update->momentum * moment1[i] + velocity;
+        weights[i] -= update->lr * velocity;
     }
 }

@@ -95,14 +95,18 @@ void ref_dropout_add(const ref_dropout *dropout, const ref_tensor *x, const ref_
  * are the first maximum in *correct (may be NULL). */
 double ref_loss(const ref_tensor *logits, const int32_t *labels, const ref_tensor *dlogits, int64_t *correct);
 
-/* One update of `count` weights. SGD: moment1 NULL means no momentum buffer. step is 1 for the first. */
+/* One update of `count` weights. SGD, RMSprop: moment1 NULL means no momentum buffer. step is 1 for the
+ * first.
+ */
 typedef struct ref_update {
     double lr, momentum, weight_decay, beta1, beta2, eps;
-    bool decoupled_decay;
+    bool decoupled_decay, nesterov;
     int64_t step;
 } ref_update;
 void ref_sgd(const ref_update *update, long count, double *weights, const double *gradient, double *moment1);
 void ref_adam(const ref_update *update, long count, double *weights, const double *gradient, double *moment1,
               double *moment2);
+void ref_rmsprop(const ref_update *update, long count, double *weights, const double *gradient,
+                 double *moment1, double *moment2);
 
 #endif

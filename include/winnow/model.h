@@ -46,7 +46,7 @@ wn_parameter wn_model_parameter(const wn_model *model, int index);
 void wn_model_read(const wn_model *model, int index, float *values);
 void wn_model_write(wn_model *model, int index, const float *values);
 
-typedef enum wn_optimizer { WN_OPTIMIZER_SGD, WN_OPTIMIZER_ADAM } wn_optimizer;
+typedef enum wn_optimizer { WN_OPTIMIZER_SGD, WN_OPTIMIZER_ADAM, WN_OPTIMIZER_RMSPROP } wn_optimizer;
 
 /* Fills in a complete plan for a problem (strides in floats between images, 0 = dense). */
 typedef wn_status wn_pick(void *context, const wn_problem *problem, wn_isa isa, int threads,
@@ -56,7 +56,7 @@ typedef struct wn_tape_options {
     int batch;
     bool training;       /* forward, loss, backward, update; otherwise forward, loss, accuracy */
     wn_optimizer optimizer;
-    bool momentum;       /* SGD keeps a momentum buffer */
+    bool momentum;       /* SGD and RMSprop keep a momentum buffer */
     bool keep_gradients; /* parameter gradients stay readable after a step (they are not reused) */
     bool no_reuse;       /* memory planner off: every tensor has its own place (tests) */
     wn_isa isa;
@@ -75,10 +75,12 @@ void wn_tape_destroy(wn_tape *tape);
 float *wn_tape_input(wn_tape *tape);
 int32_t *wn_tape_labels(wn_tape *tape);
 
-/* Hyperparameters of the following steps; defaults lr 0.01, no momentum, no decay, Adam .9/.999/1e-8. */
+/* Hyperparameters of the following steps; defaults lr 0.01, no momentum, no decay, Adam .9/.999/1e-8.
+ * RMSprop smooths its squares with beta2. What each does is PyTorch's definition. */
 typedef struct wn_step_options {
     float lr, momentum, weight_decay, beta1, beta2, eps;
-    bool decoupled_decay;
+    bool decoupled_decay; /* Adam: the weights decay by themselves, not through the gradient (AdamW) */
+    bool nesterov;        /* SGD with momentum */
 } wn_step_options;
 void wn_tape_set_options(wn_tape *tape, const wn_step_options *options);
 

@@ -21,4 +21,5 @@ const wn_ops WN_TARGET_NAME(ops) = {
     .loss = WN_TARGET_NAME(loss),
     .sgd = WN_TARGET_NAME(sgd),
     .adam = WN_TARGET_NAME(adam),
+    .rmsprop = WN_TARGET_NAME(rmsprop),
 };

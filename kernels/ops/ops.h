@@ -109,20 +109,25 @@ typedef struct wn_loss_args {
 /* Values that change between steps; read at run time. */
 typedef struct wn_hyper {
     float lr, momentum, weight_decay;
-    float beta1, beta2, eps; /* Adam */
+    float beta1, beta2, eps; /* Adam; RMSprop uses the latter two */
     bool decoupled_decay;    /* AdamW */
+    bool nesterov;           /* SGD with momentum */
     int64_t step;            /* 1 for the first update */
 } wn_hyper;
 
 /* Update of one parameter tensor of `count` floats (a multiple of 16). SGD as PyTorch: g += decay w;
- * v = momentum v + g (v = g when momentum_buffer is NULL); w -= lr v. Adam: Kingma & Ba 2015, Algorithm 1. */
+ * v = momentum v + g (v = g when moment1 is NULL); w -= lr v, or lr (g + momentum v) with Nesterov's. Adam:
+ * Kingma & Ba 2015, Algorithm 1, and with decoupled decay Loshchilov & Hutter 2019. RMSprop (Tieleman &
+ * Hinton 2012) as PyTorch: g += decay w; s = beta2 s + (1 - beta2) g^2; v = momentum v + g / (sqrt(s) + eps);
+ * w -= lr v. */
 typedef struct wn_update_args {
     float *weights;
     const float *gradient;
-    float *moment1, *moment2; /* SGD with momentum uses moment1; NULL when unused */
+    float *moment1, *moment2; /* v of SGD and RMSprop in moment1, s in moment2; NULL when unused */
     int64_t count;
     const wn_hyper *hyper;
 } wn_update_args;
+typedef void wn_update_kernel(const wn_update_args *, int tid, int nthreads);
 
 typedef struct wn_ops {
     void (*relu_forward)(const wn_unary_args *, int tid, int nthreads);
@@ -141,8 +146,7 @@ typedef struct wn_ops {
     void (*response_norm_backward)(const wn_response_norm_args *, int tid, int nthreads);
     void (*dropout)(const wn_dropout_args *, int tid, int nthreads);
     void (*loss)(const wn_loss_args *, int phase, int tid, int nthreads); /* 2 phases */
-    void (*sgd)(const wn_update_args *, int tid, int nthreads);
-    void (*adam)(const wn_update_args *, int tid, int nthreads);
+    wn_update_kernel *sgd, *adam, *rmsprop;
 } wn_ops;
 
 #endif

@@ -77,6 +77,7 @@ WN_OP(dropout, wn_dropout_args);
 WN_OP_PHASES(loss, wn_loss_args);
 WN_OP(sgd, wn_update_args);
 WN_OP(adam, wn_update_args);
+WN_OP(rmsprop, wn_update_args);
 extern const wn_ops WN_TARGET_NAME(ops);
 
 #endif

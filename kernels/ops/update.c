@@ -1,4 +1,4 @@
-/* Updates of the parameters: SGD with momentum and Adam. */
+/* Updates of the parameters: SGD with momentum, Adam and RMSprop. */
 #include "ops_internal.h"
 #include "vector_math.h"
 
@@ -11,14 +11,16 @@ static void split_floats(int64_t count, int tid, int nthreads, long *begin, long
 void WN_TARGET_NAME(sgd)(const wn_update_args *args, int tid, int nthreads) {
     vf lr = vf_set1(args->hyper->lr), momentum = vf_set1(args->hyper->momentum);
     vf decay = vf_set1(args->hyper->weight_decay);
+    bool nesterov = args->hyper->nesterov;
     long begin, end;
     split_floats(args->count, tid, nthreads, &begin, &end);
     for (long i = begin; i < end; i += WN_LANES) {
         vf weights = vf_load(args->weights + i);
-        vf velocity = vf_fma(decay, weights, vf_load(args->gradient + i));
+        vf gradient = vf_fma(decay, weights, vf_load(args->gradient + i)), velocity = gradient;
         if (args->moment1) {
-            velocity = vf_fma(momentum, vf_load(args->moment1 + i), velocity);
+            velocity = vf_fma(momentum, vf_load(args->moment1 + i), gradient);
             vf_store(args->moment1 + i, velocity);
+            velocity = nesterov ? vf_fma(momentum, velocity, gradient) : velocity;
         }
         vf_store(args->weights + i, vf_fma(-lr, velocity, weights));
     }
@@ -48,5 +50,25 @@ void WN_TARGET_NAME(adam)(const wn_update_args *args, int tid, int nthreads) {
         vf_store(args->moment2 + i, second);
         weights = vf_fma(-decoupled, weights, weights);
         vf_store(args->weights + i, weights - rate * first / vf_fma(vf_sqrt(second), root_scale, eps));
+    }
+}
+
+void WN_TARGET_NAME(rmsprop)(const wn_update_args *args, int tid, int nthreads) {
+    const wn_hyper *hyper = args->hyper;
+    vf lr = vf_set1(hyper->lr), momentum = vf_set1(hyper->momentum), decay = vf_set1(hyper->weight_decay);
+    vf beta2 = vf_set1(hyper->beta2), rest2 = vf_set1(1.0f - hyper->beta2), eps = vf_set1(hyper->eps);
+    long begin, end;
+    split_floats(args->count, tid, nthreads, &begin, &end);
+    for (long i = begin; i < end; i += WN_LANES) {
+        vf weights = vf_load(args->weights + i);
+        vf gradient = vf_fma(decay, weights, vf_load(args->gradient + i));
+        vf second = vf_fma(beta2, vf_load(args->moment2 + i), rest2 * (gradient * gradient));
+        vf_store(args->moment2 + i, second);
+        vf velocity = gradient / (vf_sqrt(second) + eps);
+        if (args->moment1) {
+            velocity = vf_fma(momentum, vf_load(args->moment1 + i), velocity);
+            vf_store(args->moment1 + i, velocity);
+        }
+        vf_store(args->weights + i, vf_fma(-lr, velocity, weights));
     }
 }
