@@ -74,9 +74,6 @@ typedef struct wn_bench_problem {
     wn_pool *pool;
 } wn_bench_problem;
 
-/* Says whether the list names known implementations only. Errors: USAGE, listing those. */
-wn_status wn_bench_impls_check(const char *impls);
-
 /* Times the candidates of a problem in turns and prints one line for each, the fastest first; csv NULL: no
  * file. Errors: what wn_problem_check says, UNSUPPORTED when none of them runs it, MEMORY. */
 wn_status wn_bench_problem_run(const wn_bench_problem *bench, const wn_problem *problem, FILE *out,

@@ -1,5 +1,6 @@
 /* Timing the implementations of one problem in turns, paired round by round. */
 #include "bench.h"
+#include "impl_list.h"
 #include "machine.h"
 #include "measure.h"
 #include "onednn.h"
@@ -23,39 +24,6 @@ typedef struct table {
     double *peak, *scratch; /* [repetition] */
     int *order;
 } table;
-
-/* True when the comma-separated list holds the name; a NULL list holds all. */
-static bool listed(const char *list, const char *name) {
-    size_t length = strlen(name);
-    for (const char *at = list; at && *at; at += *at == ',') {
-        size_t item = strcspn(at, ",");
-        if (item == length && memcmp(at, name, length) == 0)
-            return true;
-        at += item;
-    }
-    return list == NULL;
-}
-
-wn_status wn_bench_impls_check(const char *impls) {
-    for (const char *at = impls; at; at = *at ? at + 1 : NULL) {
-        size_t length = strcspn(at, ",");
-        bool known = false;
-        char names[256] = "";
-        for (int i = 0; wn_conv_registry[i]; i++) {
-            const wn_conv_impl *impl = wn_conv_registry[i];
-            if (impl->judge)
-                continue;
-            known |= strlen(impl->name) == length && memcmp(impl->name, at, length) == 0;
-            size_t used = strlen(names);
-            snprintf(names + used, sizeof names - used, "%s%s", used ? ", " : "", impl->name);
-        }
-        if (!known)
-            return wn_error(WN_ERROR_USAGE, "--impl: found \"%.*s\", expected names among %s",
-                            length < 60 ? (int)length : 60, at, names);
-        at += length;
-    }
-    return wn_ok();
-}
 
 static wn_status allocate(table *t) {
     size_t room = WN_TUNE_MAX_CANDIDATES, repetitions = (size_t)t->bench->repetitions;
@@ -88,7 +56,7 @@ static int prepare(table *t, wn_measure *measure) {
                                    t->candidates, WN_TUNE_MAX_CANDIDATES);
     int ready = 0;
     for (int i = 0; i < found; i++)
-        if (listed(bench->impls, t->candidates[i].plan.impl->name))
+        if (wn_impl_list_holds(bench->impls, t->candidates[i].plan.impl->name))
             t->candidates[t->count++] = t->candidates[i];
     for (int i = 0; i < t->count; i++) {
         wn_candidate *candidate = &t->candidates[i];

@@ -86,7 +86,7 @@ static wn_status set_batches(wn_problem_list *list, char *numbers) {
     return wn_ok();
 }
 
-static wn_status push(wn_problem_list *list, const wn_problem *problem) {
+wn_status wn_problem_list_push(wn_problem_list *list, const wn_problem *problem) {
     if (list->count == PROBLEMS_MAX)
         return wn_error(WN_ERROR_UNSUPPORTED, "found more than %d problems", PROBLEMS_MAX);
     if (list->count == list->room) {
@@ -111,7 +111,7 @@ static wn_status add_descriptor(wn_problem_list *list, const char *text) {
             if (list->batches[b])
                 problem.mb = list->batches[b];
             WN_TRY(wn_problem_check(&problem));
-            WN_TRY(push(list, &problem));
+            WN_TRY(wn_problem_list_push(list, &problem));
         }
     return wn_ok();
 }

@@ -22,4 +22,7 @@ void wn_problem_list_free(wn_problem_list *list);
  * with file and line for what is wrong in a file, IO, MEMORY. */
 wn_status wn_problem_list_add(wn_problem_list *list, const char *word);
 
+/* Appends one problem as it is. Errors: UNSUPPORTED for more than a million, MEMORY. */
+wn_status wn_problem_list_push(wn_problem_list *list, const wn_problem *problem);
+
 #endif

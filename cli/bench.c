@@ -2,10 +2,10 @@
 #include "bench.h"
 #include "bench_peer.h"
 #include "cli.h"
+#include "impl_list.h"
 #include "onednn.h"
-#include "problem_list.h"
+#include "problem_words.h"
 #include <stdlib.h>
-#include <string.h>
 
 static const char details[] =
     "With networks: times a training step and an inference step by step of the tape, with the tuning\n"
@@ -26,7 +26,8 @@ enum { DEFAULT_REPETITIONS = 7 };
 enum { MODE_BOTH, MODE_TRAINING, MODE_INFERENCE };
 
 typedef struct flags {
-    const char *isa, *db, *csv, *file, *directions, *batches, *impls, *peer;
+    const char *isa, *db, *csv, *impls, *peer;
+    wn_problem_flags problems;
     wn_network_flags network;
     int64_t threads, repetitions; /* 0: the default */
     double budget;                /* 0: the default */
@@ -47,17 +48,17 @@ static wn_status read_flags(const wn_command *command, int argc, char **argv, fl
          .help = "of networks (default: both)"},
         {.name = "--batch",
          .kind = WN_OPTION_TEXT,
-         .value = &f->file,
+         .value = &f->problems.file,
          .argument = "FILE",
          .help = "a batch file of problems"},
         {.name = "--dir",
          .kind = WN_OPTION_TEXT,
-         .value = &f->directions,
+         .value = &f->problems.directions,
          .argument = "LIST",
          .help = "of problems: FWD_B,BWD_D,BWD_WB (default: FWD_B)"},
         {.name = "--mb",
          .kind = WN_OPTION_TEXT,
-         .value = &f->batches,
+         .value = &f->problems.batches,
          .argument = "LIST",
          .help = "of problems: images, in place of their own (0: their own)"},
         {.name = "--impl",
@@ -133,27 +134,9 @@ static wn_status bench_networks(const flags *f, const wn_session *session, char 
     return status;
 }
 
-/* An option of the command line in the form that batch files have. */
-static wn_status add_option(wn_problem_list *list, const char *name, const char *value) {
-    char word[4200];
-    if (!value)
-        return wn_ok();
-    if ((size_t)snprintf(word, sizeof word, "%s=%s", name, value) >= sizeof word)
-        return wn_error(WN_ERROR_USAGE, "%s: found %zu characters, expected at most 4096", name,
-                        strlen(value));
-    return wn_problem_list_add(list, word);
-}
-
 static wn_status read_problems(const flags *f, char **words, int count, wn_problem_list *list) {
-    WN_TRY(wn_bench_impls_check(f->impls));
-    WN_TRY(add_option(list, "--dir", f->directions));
-    WN_TRY(add_option(list, "--mb", f->batches));
-    for (int i = 0; i < count; i++)
-        WN_TRY(wn_problem_list_add(list, words[i]));
-    WN_TRY(add_option(list, "--batch", f->file));
-    if (list->count == 0)
-        return wn_error(WN_ERROR_FORMAT, "%s: found no problem, expected at least one", f->file);
-    return wn_ok();
+    WN_TRY(wn_impl_list_check(f->impls, NULL));
+    return wn_words_read_problems(words, count, &f->problems, list);
 }
 
 static wn_status bench_problems(const flags *f, const wn_session *session, const wn_problem_list *list,
@@ -167,20 +150,6 @@ static wn_status bench_problems(const flags *f, const wn_session *session, const
     for (int i = 0; i < list->count; i++) {
         WN_TRY(wn_bench_problem_run(&bench, &list->problems[i], stdout, csv));
         fflush(stdout);
-    }
-    return wn_ok();
-}
-
-/* How many of the words are networks. A word that is neither that nor looks like a descriptor is a network
- * that does not exist. */
-static wn_status count_networks(char **words, int count, int *networks) {
-    *networks = 0;
-    for (int i = 0; i < count; i++) {
-        const wn_net *net = wn_net_find(words[i], NULL);
-        const char *channels = strstr(words[i], "ic");
-        if (!net && (!channels || strspn(channels + 2, "-0123456789") == 0))
-            return wn_net_require(words[i], NULL, &net);
-        *networks += net != NULL;
     }
     return wn_ok();
 }
@@ -259,11 +228,11 @@ static wn_status bench(const wn_command *command, int argc, char **argv) {
     WN_TRY(read_flags(command, argc, argv, &f, &words, &help));
     if (help)
         return wn_ok();
-    if (words == 0 && !f.file)
+    if (words == 0 && !f.problems.file)
         return wn_error(WN_ERROR_USAGE, "bench: found no network and no problem, expected winnow bench %s",
                         command->usage);
-    WN_TRY(count_networks(argv, words, &networks));
-    if (networks > 0 && (networks < words || f.file))
+    WN_TRY(wn_words_count_networks(argv, words, &networks));
+    if (networks > 0 && (networks < words || f.problems.file))
         return wn_error(WN_ERROR_USAGE, "bench: found networks and problems, expected one kind at a time");
     return f.peer ? bench_with_peer(&f, argv, words, networks > 0) : bench_alone(&f, argv, words, networks);
 }

@@ -1,11 +1,7 @@
 /* winnow: finds the subcommand, runs it, reports how it ended. */
 #include "cli.h"
-#include <ctype.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <stdlib.h>
+#include "program.h"
 #include <string.h>
-#include <unistd.h>
 
 static const wn_command *const commands[] = {&wn_command_train,   &wn_command_tune,   &wn_command_bench,
                                              &wn_command_summary, &wn_command_shapes, &wn_command_list,
@@ -19,24 +15,6 @@ static void print_usage(FILE *out) {
         fprintf(out, "  %-9s %s\n", commands[i]->name, commands[i]->summary);
     fprintf(out, "\nwinnow COMMAND --help explains a command, winnow --version prints the version.\n"
                  "Exit status: 0 done, 2 wrong usage, 1 anything else.\n");
-}
-
-/* An input that was closed before we started would hand its number to the first file we open, and output
- * meant for a terminal would end up in it. A file that cannot be written keeps the number and makes writing
- * fail. */
-static void hold_standard_files(void) {
-    for (int fd = 0; fd <= 2; fd++)
-        if (fcntl(fd, F_GETFD) < 0 && errno == EBADF)
-            (void)!open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY);
-}
-
-/* One line on stderr, whatever the message holds. */
-static int report(wn_status status) {
-    for (char *c = status.message; *c; c++)
-        if (iscntrl((unsigned char)*c))
-            *c = '?';
-    fprintf(stderr, "winnow: %s\n", status.message);
-    return status.code == WN_ERROR_USAGE ? 2 : 1;
 }
 
 static wn_status run(int argc, char **argv) {
@@ -59,12 +37,6 @@ static wn_status run(int argc, char **argv) {
 }
 
 int main(int argc, char **argv) {
-    hold_standard_files();
-    wn_status status = run(argc, argv);
-    int code = wn_failed(status) ? report(status) : 0;
-    /* Output that nobody got is a failure too, and shows only now. */
-    errno = 0;
-    if (fflush(stdout) != 0 || ferror(stdout))
-        code = report(wn_error(WN_ERROR_IO, "standard output: %s", errno ? strerror(errno) : "write error"));
-    return code;
+    wn_program_begin();
+    return wn_program_end("winnow", run(argc, argv));
 }

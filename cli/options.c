@@ -84,6 +84,11 @@ static const wn_option *find(const wn_option *options, int count, const char *na
     return NULL;
 }
 
+/* What stands before the name of a command: nothing where it is a program's own. */
+static const char *program(const wn_command *command) {
+    return strncmp(command->name, "winnow", 6) == 0 ? "" : "winnow ";
+}
+
 /* Reads the flag argv[*at] and its value, and moves *at to the last argument that was used. */
 static wn_status read_flag(const wn_command *command, const wn_option *options, int count, int argc,
                            char **argv, int *at) {
@@ -91,9 +96,8 @@ static wn_status read_flag(const wn_command *command, const wn_option *options, 
     size_t length = equals ? (size_t)(equals - flag) : strlen(flag);
     const wn_option *option = find(options, count, flag, length);
     if (!option)
-        return wn_error(WN_ERROR_USAGE,
-                        "%.*s: unknown flag, expected one of those that winnow %s --help lists",
-                        length < SHOWN ? (int)length : SHOWN, flag, command->name);
+        return wn_error(WN_ERROR_USAGE, "%.*s: unknown flag, expected one of those that %s%s --help lists",
+                        length < SHOWN ? (int)length : SHOWN, flag, program(command), command->name);
     char expected[256];
     describe(option, expected, sizeof expected);
     const char *text = equals ? equals + 1 : NULL;
@@ -111,7 +115,7 @@ static wn_status read_flag(const wn_command *command, const wn_option *options, 
 }
 
 static void print_help(const wn_command *command, const wn_option *options, int count) {
-    printf("winnow %s %s\n\n%s\n", command->name, command->usage, command->summary);
+    printf("%s%s %s\n\n%s\n", program(command), command->name, command->usage, command->summary);
     if (command->details)
         printf("\n%s\n", command->details);
     printf("\noptions:\n");

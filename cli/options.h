@@ -24,7 +24,7 @@ typedef struct wn_option {
 } wn_option;
 
 typedef struct wn_command {
-    const char *name;    /* "train" */
+    const char *name;    /* "train": a subcommand of winnow; or a program's own, "winnow-bench" */
     const char *usage;   /* what follows the name: "NET [options]" */
     const char *summary; /* one line */
     const char *details; /* more lines for the command's own help, or NULL */

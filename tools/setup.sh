@@ -2,7 +2,7 @@
 # Not a program of its own.
 
 # What the build needs, as Debian 12 names it. tools/peers/ has needs of its own and says so.
-packages="gcc libc6-dev meson ninja-build pkg-config python3 libdnnl-dev zlib1g-dev"
+packages="gcc g++ libc6-dev meson ninja-build pkg-config python3 libdnnl-dev libbenchmark-dev zlib1g-dev"
 
 say() {
     printf '== %s\n' "$*"

@@ -1,0 +1,22 @@
+/* Networks and problems as the words and flags of a command line name them. */
+#ifndef WN_PROBLEM_WORDS_H
+#define WN_PROBLEM_WORDS_H
+
+#include "problem_list.h"
+
+/* How many of the words are networks. A word that is neither that nor looks like a descriptor is a network
+ * that does not exist. Errors: USAGE, naming the word. */
+wn_status wn_words_count_networks(char **words, int count, int *networks);
+
+/* Flags that hold for problems; NULL where they are not given. */
+typedef struct wn_problem_flags {
+    const char *directions, *batches; /* --dir, --mb: comma lists */
+    const char *file;                 /* --batch */
+} wn_problem_flags;
+
+/* Reads descriptors and the flags' batch file into a list (wn_problem_list_create). Errors: those of
+ * wn_problem_list_add; FORMAT for a batch file without a problem. */
+wn_status wn_words_read_problems(char **words, int count, const wn_problem_flags *flags,
+                                 wn_problem_list *list);
+
+#endif

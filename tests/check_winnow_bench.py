@@ -1,0 +1,109 @@
+#!/usr/bin/env python3
+"""winnow-bench as users of Google Benchmark know it: listing, filtering, JSON, mistakes, and its compare.py on two of
+our files. Takes the program's path; prints `check_winnow_bench: N passed, N failed, N skipped`."""
+import json
+import pathlib
+import socket
+import subprocess
+import sys
+import tempfile
+
+PROBLEM = "mb1ic16ih8oc16kh3ph1"
+QUICK = ["--benchmark_min_time=0.001"]
+COMPARE = pathlib.Path("/usr/share/benchmark/compare.py")
+counts = {"passed": 0, "failed": 0, "skipped": 0}
+
+
+def check(condition, what):
+    counts["passed" if condition else "failed"] += 1
+    if not condition:
+        print(f"check_winnow_bench: {what}", file=sys.stderr)
+
+
+def run(*arguments):
+    return subprocess.run([sys.argv[1], *map(str, arguments)], capture_output=True, text=True, check=False)
+
+
+def check_listing():
+    listed = run("--benchmark_list_tests", PROBLEM, "--dir=FWD_B,BWD_WB", "--threads=1,2", "--isa=portable")
+    names = listed.stdout.split()
+    check(listed.returncode == 0 and len(names) == len(set(names)) > 8, f"listing: {listed.stdout}{listed.stderr}")
+    for part in ("FWD_B/", "BWD_WB/", "/direct/", "/tuned/", "/portable/", "threads:2"):
+        check(any(part in name for name in names), f"listing: no name has {part}: {names}")
+    some = run("--benchmark_list_tests", "--benchmark_filter=/direct/", PROBLEM, "--isa=portable").stdout.split()
+    check(len(some) == 1 and "/direct/" in some[0], f"filter: {some}")
+    network = run("--benchmark_list_tests", "lenet", "--batch-size=1", "--impl=direct").stdout.split()
+    check(len(network) == 5, f"lenet has 5 convolution passes, listed: {network}")
+
+
+def check_json(path):
+    ran = run(PROBLEM, "--impl=direct,im2col", "--benchmark_repetitions=2", f"--benchmark_out={path}", *QUICK)
+    check(ran.returncode == 0, f"{ran.stderr}")
+    text = path.read_text(encoding="utf-8")
+    result = json.loads(text)
+    runs = [entry for entry in result["benchmarks"] if entry["run_type"] == "iteration"]
+    check(len(runs) == 4, f"2 implementations twice make 4 runs, found {len(runs)}")
+    for entry in runs:
+        for counter in ("GFLOP/s", "%peak", "GB/s", "FLOP/B", "workspace_MB"):
+            check(entry.get(counter, -1) >= 0, f"{entry['name']}: counter {counter}: {entry.get(counter)}")
+        check(entry["real_time"] > 0 and entry["label"].split()[0] in ("direct", "im2col"), f"{entry}")
+    check(result["context"]["executable"] == "winnow-bench", result["context"]["executable"])
+    check("host_name" not in result["context"] and socket.gethostname() not in text, "the host's name is in the JSON")
+    check("machine" in result["context"] and "clock" in result["context"], f"{result['context']}")
+
+
+def check_compare(first, second):
+    """The library's own comparison, from libbenchmark-tools, needs scipy."""
+    if not COMPARE.exists() or subprocess.run(["/usr/bin/python3", "-c", "import scipy"], check=False,
+                                              capture_output=True).returncode != 0:
+        counts["skipped"] += 1
+        print("check_winnow_bench: libbenchmark-tools or python3-scipy is missing: its compare.py not tried")
+        return
+    compared = subprocess.run(["/usr/bin/python3", COMPARE, "benchmarks", first, second], capture_output=True,
+                              text=True, check=False)
+    check(compared.returncode == 0 and "/direct/" in compared.stdout, f"compare.py: {compared.stderr}")
+
+
+def check_log(folder):
+    log = folder / "verbose.log"
+    execution = ("onednn_verbose,{}exec,cpu,convolution,jit:avx2,backward_data,src_f32::blocked:aBcd8b:f0,,"
+                 "alg:convolution_direct,mb2_ic16oc16_ih7oh7kh5sh1dh0ph2_iw7ow7kw5sw1dw0pw2,0.1")
+    log.write_text("onednn_verbose,info,oneDNN v2.6.3\n" + execution.format("") + "\n" +
+                   execution.format("1700000000.5,") + "\nonednn_verbose,exec,cpu,reorder,jit:uni,undef,a,,,16x16,0.1\n",
+                   encoding="utf-8")
+    names = run("--benchmark_list_tests", f"--verbose-log={log}", "--impl=direct").stdout.split()
+    check(len(names) == 1 and names[0].startswith("BWD_D/") and 'log*2"' in names[0], f"log: {names}")
+    log.write_text(execution.replace("kh5", "kh0").format("") + "\n", encoding="utf-8")
+    bad = run(f"--verbose-log={log}")
+    check(bad.returncode == 1 and "verbose.log:1" in bad.stderr, f"log: {bad.stderr}")
+
+
+def check_mistakes(folder):
+    (folder / "empty").write_text("# nothing\n", encoding="utf-8")
+    for code, expected, arguments in (
+            (2, "magic", [PROBLEM, "--impl=magic"]), (2, "--benchmark_colour", ["--benchmark_colour=1"]),
+            (2, "nosuch", ["nosuch"]), (2, "matches", [PROBLEM, "--benchmark_filter=zzz"]),
+            (2, "--threads", [PROBLEM, "--threads=1,x"]), (2, "sse9", [PROBLEM, "--isa=sse9"]),
+            (1, "no-such-file", ["--batch=no-such-file"]), (1, "no-such-file", ["--verbose-log=no-such-file"]),
+            (1, "no problem", [f"--batch={folder}/empty"]), (1, "found no executed", [f"--verbose-log={folder}/empty"]),
+            (1, "refused", ["ic16ih8oc16kh3", "--impl=1x1"])):
+        ran = run(*arguments)
+        check(ran.returncode == code and expected in ran.stderr, f"{arguments}: exit {ran.returncode}: {ran.stderr}")
+    check(run("--help").returncode == 0, "--help")
+
+
+def main():
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        check_listing()
+        check_json(folder / "a.json")
+        check_json(folder / "b.json")
+        check_compare(folder / "a.json", folder / "b.json")
+        check_log(folder)
+        check_mistakes(folder)
+    print(f"check_winnow_bench: {counts['passed']} passed, {counts['failed']} failed, {counts['skipped']} skipped")
+    sys.exit(1 if counts["failed"] else 0)
+
+
+if __name__ == "__main__":
+    main()
