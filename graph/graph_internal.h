@@ -17,6 +17,7 @@ typedef enum wn_kind {
     WN_KIND_ADAPTIVE_AVERAGE_POOL,
     WN_KIND_RELU,
     WN_KIND_SIGMOID,
+    WN_KIND_TANH,
     WN_KIND_DROPOUT,
     WN_KIND_FLATTEN,
     WN_KIND_ADD,
@@ -53,6 +54,7 @@ typedef struct wn_layer {
     int groups, out_channels;
     int out_height, out_width; /* adaptive pool */
     bool bias, ceil_mode;
+    bool exclude_pad;    /* average pool */
     float eps, momentum; /* batch norm */
     float p;             /* dropout */
     int window;          /* local response norm: channels */
@@ -106,8 +108,8 @@ typedef struct wn_layer_kind {
 
 extern const wn_layer_kind wn_kind_conv, wn_kind_linear, wn_kind_batch_norm, wn_kind_max_pool,
     wn_kind_average_pool, wn_kind_global_average_pool, wn_kind_adaptive_average_pool, wn_kind_pad_channels,
-    wn_kind_local_response_norm, wn_kind_relu, wn_kind_sigmoid, wn_kind_dropout, wn_kind_flatten, wn_kind_add,
-    wn_kind_concat;
+    wn_kind_local_response_norm, wn_kind_relu, wn_kind_sigmoid, wn_kind_tanh, wn_kind_dropout,
+    wn_kind_flatten, wn_kind_add, wn_kind_concat;
 
 const wn_layer_kind *wn_layer_kind_of(wn_kind kind);
 

@@ -11,6 +11,7 @@ static const wn_layer_kind *const kinds[WN_KIND_COUNT] = {
     [WN_KIND_ADAPTIVE_AVERAGE_POOL] = &wn_kind_adaptive_average_pool,
     [WN_KIND_RELU] = &wn_kind_relu,
     [WN_KIND_SIGMOID] = &wn_kind_sigmoid,
+    [WN_KIND_TANH] = &wn_kind_tanh,
     [WN_KIND_DROPOUT] = &wn_kind_dropout,
     [WN_KIND_FLATTEN] = &wn_kind_flatten,
     [WN_KIND_ADD] = &wn_kind_add,

@@ -120,6 +120,7 @@ static void lower_loss(wn_lowering *lowering) {
     if (wn_failed(lowering->status))
         return;
     wn_loss_args *args = &step->args.loss;
+    args->smoothing = tape->options.label_smoothing;
     wn_bind_view(lowering, step, &args->logits, logits, at, WN_ACCESS_READ);
     tape->buffers[at.buffer].lasting = true; /* read by callers after the run */
     tape->logits = logits;

@@ -2,7 +2,7 @@
 #include "lowering.h"
 
 static wn_tensor append_pool(wn_graph *graph, wn_kind kind, wn_tensor x, wn_pool_options options) {
-    wn_layer layer = {.kind = kind, .ceil_mode = options.ceil_mode};
+    wn_layer layer = {.kind = kind, .ceil_mode = options.ceil_mode, .exclude_pad = options.exclude_pad};
     layer.kh = layer.kw = options.kernel;
     layer.sh = layer.sw = options.stride ? options.stride : options.kernel;
     layer.ph = layer.pw = options.pad;
@@ -50,6 +50,10 @@ static void infer_window(wn_graph *graph, wn_layer *layer, wn_graph_tensor *outp
     }
     if (layer->kind == WN_KIND_MAX_POOL && layer->kh > 16) {
         wn_layer_fail(graph, layer, "found kernel %d, expected at most 16", layer->kh);
+        return;
+    }
+    if (layer->kind == WN_KIND_MAX_POOL && layer->exclude_pad) {
+        wn_layer_fail(graph, layer, "found exclude_pad, which only average pools have");
         return;
     }
     if (wn_layer_needs_map(graph, layer, 0))
@@ -108,6 +112,7 @@ static void set_window(wn_pool_args *args, const wn_layer *layer) {
     args->sw = layer->sw;
     args->ph = layer->ph;
     args->pw = layer->pw;
+    args->exclude_pad = layer->exclude_pad;
     args->adaptive = layer->kind == WN_KIND_ADAPTIVE_AVERAGE_POOL;
 }
 

@@ -16,6 +16,9 @@ static wn_status check_options(const wn_tape_options *options) {
     if (options->optimizer < WN_OPTIMIZER_SGD || options->optimizer > WN_OPTIMIZER_RMSPROP)
         return wn_error(WN_ERROR_INVALID, "found optimizer number %d, expected one of wn_optimizer",
                         (int)options->optimizer);
+    if (!(options->label_smoothing >= 0 && options->label_smoothing < 1))
+        return wn_error(WN_ERROR_INVALID, "found label smoothing %g, expected at least 0 and below 1",
+                        (double)options->label_smoothing);
     if (options->isa < 0 || options->isa >= WN_ISA_COUNT)
         return wn_error(WN_ERROR_INVALID, "found ISA number %d, expected one of wn_isa", (int)options->isa);
     if (!wn_kernels_of(options->isa))

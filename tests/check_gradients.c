@@ -50,6 +50,10 @@ static wn_tensor net_average_pool(wn_graph *g, wn_tensor x) {
 static wn_tensor net_average_pool_ceil(wn_graph *g, wn_tensor x) {
     return wn_average_pool(g, x, .kernel = 4, .stride = 3, .pad = 2, .ceil_mode = true);
 }
+static wn_tensor net_average_pool_exclude(wn_graph *g, wn_tensor x) {
+    x = wn_average_pool(g, x, .kernel = 3, .stride = 2, .pad = 1, .exclude_pad = true);
+    return wn_average_pool(g, x, .kernel = 3, .stride = 2, .pad = 1, .ceil_mode = true, .exclude_pad = true);
+}
 static wn_tensor net_global_average_pool(wn_graph *g, wn_tensor x) {
     return wn_global_average_pool(g, x);
 }
@@ -76,6 +80,9 @@ static wn_tensor net_relu(wn_graph *g, wn_tensor x) {
 }
 static wn_tensor net_sigmoid(wn_graph *g, wn_tensor x) {
     return wn_sigmoid(g, x);
+}
+static wn_tensor net_tanh(wn_graph *g, wn_tensor x) {
+    return wn_add(g, wn_tanh(g, x), wn_tanh(g, wn_tanh(g, x)));
 }
 static wn_tensor net_dropout(wn_graph *g, wn_tensor x) {
     return wn_dropout(g, wn_dropout(g, x, 0.25F), 0.5F);
@@ -112,12 +119,14 @@ static const struct {
     {"max pool, ceil mode", net_max_pool_ceil},
     {"average pool", net_average_pool},
     {"average pool, ceil mode", net_average_pool_ceil},
+    {"average pool without padding", net_average_pool_exclude},
     {"global average pool", net_global_average_pool},
     {"adaptive average pool", net_adaptive_average_pool},
     {"padded channels", net_pad_channels},
     {"local response norm", net_response_norm},
     {"relu", net_relu},
     {"sigmoid", net_sigmoid},
+    {"tanh", net_tanh},
     {"dropout", net_dropout},
     {"dropout over holes", net_dropout_holes},
     {"add", net_add},
@@ -357,6 +366,7 @@ static void check_tape(interpreter *it, const char *what, wn_isa isa, session *s
     wn_tape_options options = {.batch = BATCH,
                                .training = true,
                                .keep_gradients = true,
+                               .label_smoothing = (float)it->label_smoothing,
                                .isa = isa,
                                .pool = s->pool,
                                .seed = it->seed};
@@ -395,6 +405,7 @@ static void check_graph(wn_graph *graph, const char *name, uint64_t seed, sessio
     it.training = true;
     it.seed = seed + 1;
     it.step = 1;
+    it.label_smoothing = graph->layer_count % 2 ? 0.125 : 0;
     if (draw_everything(&it, &from)) {
         interpreter saved = interpreter_create(graph, BATCH);
         copy_parameters(&saved, &it);

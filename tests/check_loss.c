@@ -16,7 +16,7 @@ static void call_loss(const void *context, int phase, int tid, int threads) {
 /* The exponentials have 1 ulp each (of at most 1), and their arguments x - max are rounded, which at a
  * distance d costs d half epsilons; both are relative to a probability. The loss is rounded once more. */
 static void check_loss(const wn_ops *ops, const char *what, int images, int classes, double range,
-                       bool training, bool in_place) {
+                       float smoothing, bool training, bool in_place) {
     ref_tensor x = ref_create(images, classes, 1, 1), dx = ref_create(images, classes, 1, 1);
     ref_tensor bound = ref_create(images, classes, 1, 1);
     op_tensor logits = op_create(images, classes, 1, 1, 1, 0), apart = op_create(images, classes, 1, 1, 0, 1);
@@ -34,13 +34,14 @@ static void check_loss(const wn_ops *ops, const char *what, int images, int clas
             x.data[(long)n * classes + op_random_below(classes)] = x.data[(long)n * classes + labels[n]];
     }
     op_write(&logits, &x);
-    double want = ref_loss(&x, labels, &dx, &want_correct);
+    double want = ref_loss(&x, labels, (double)smoothing, &dx, &want_correct);
     double relative = (3 + range) * 2 * FLT_EPSILON;
-    for (long i = 0; i < ref_count(&dx); i++)
-        bound.data[i] = relative * fabs(dx.data[i]) + 1e-44;
+    for (long i = 0; i < ref_count(&dx); i++) /* plus the share that is subtracted when smoothing */
+        bound.data[i] = relative * (fabs(dx.data[i]) + 2 * (double)smoothing / classes / images) + 1e-44;
     loss_run run = {ops,
                     {.logits = logits.view,
                      .labels = labels,
+                     .smoothing = smoothing,
                      .sample_loss = losses,
                      .sample_hit = hit,
                      .loss = &loss,
@@ -93,6 +94,35 @@ static void check_special(const wn_ops *ops, const char *isa) {
     CHECK(isnan(loss), "%s: NaN among the logits: loss %g", isa, loss);
 }
 
+/* What PyTorch's cross_entropy(label_smoothing=0.1) says in double precision. */
+static void check_torch(const wn_ops *ops, const char *isa) {
+    float logits[2][16] __attribute__((aligned(64))) = {{1, 2, -1, 0.5F}, {0, -3, 4, 1}};
+    static const double gradient[2][4] = {
+        {0.09960390902410057, -0.15776998120056146, 0.002671614279708112, 0.055494457896752766},
+        {-0.00393340087525784, -0.01207349414369638, 0.4552204642864745, -0.43921356926752025}};
+    int32_t labels[2] = {1, 3}, hit[2];
+    float losses[2];
+    double loss;
+    int64_t correct;
+    wn_view view = {logits[0], 2, 4, 1, 1, 16};
+    wn_loss_args args = {.logits = view,
+                         .dlogits = view,
+                         .smoothing = 0.1F,
+                         .labels = labels,
+                         .sample_loss = losses,
+                         .sample_hit = hit,
+                         .loss = &loss,
+                         .correct = &correct};
+    ops->loss(&args, 0, 0, 1);
+    ops->loss(&args, 1, 0, 1);
+    CHECK(fabs(loss - 1.8747095887887038) <= 1e-6, "%s: smoothed loss %.9g, PyTorch says %.9g", isa, loss,
+          1.8747095887887038);
+    for (int i = 0; i < 8; i++)
+        CHECK(fabs((double)logits[i / 4][i % 4] - gradient[i / 4][i % 4]) <= 1e-7,
+              "%s: smoothed gradient %d is %.9g, PyTorch says %.9g", isa, i, (double)logits[i / 4][i % 4],
+              gradient[i / 4][i % 4]);
+}
+
 int main(void) {
     op_seed(check_seed());
     static const int sizes[][2] = {{1, 1}, {3, 2}, {7, 10}, {33, 16}, {64, 17}, {5, 1000}, {9, 100}};
@@ -102,11 +132,14 @@ int main(void) {
             for (size_t j = 0; j < sizeof ranges / sizeof *ranges; j++)
                 for (int variant = 0; variant < 3; variant++) {
                     char what[96];
-                    snprintf(what, sizeof what, "%s %d images %d classes +-%g variant %d",
-                             wn_isa_name((wn_isa)isa), sizes[i][0], sizes[i][1], ranges[j], variant);
-                    check_loss(op_table(isa), what, sizes[i][0], sizes[i][1], ranges[j], variant > 0,
-                               variant == 2);
+                    float smoothing = (i + j) % 2 ? 0.1F : 0;
+                    snprintf(what, sizeof what, "%s %d images %d classes +-%g smoothing %g variant %d",
+                             wn_isa_name((wn_isa)isa), sizes[i][0], sizes[i][1], ranges[j], (double)smoothing,
+                             variant);
+                    check_loss(op_table(isa), what, sizes[i][0], sizes[i][1], ranges[j], smoothing,
+                               variant > 0, variant == 2);
                 }
+        check_torch(op_table(isa), wn_isa_name((wn_isa)isa));
         check_special(op_table(isa), wn_isa_name((wn_isa)isa));
     }
     return check_finish("check_loss");

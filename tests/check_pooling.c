@@ -40,8 +40,9 @@ static bool complete_case(pool_case *c, const char *isa) {
         return false;
     c->oh = pool_output(c->x.h, k->kh, k->sh, k->ph, c->ceil_mode);
     c->ow = pool_output(c->x.w, k->kw, k->sw, k->pw, c->ceil_mode);
-    snprintf(c->name, sizeof c->name, "%s %dx%dx%dx%d kernel %dx%d stride %dx%d pad %dx%d%s", isa, c->x.n,
-             c->x.c, c->x.h, c->x.w, k->kh, k->kw, k->sh, k->sw, k->ph, k->pw, c->ceil_mode ? " ceil" : "");
+    snprintf(c->name, sizeof c->name, "%s %dx%dx%dx%d kernel %dx%d stride %dx%d pad %dx%d%s%s", isa, c->x.n,
+             c->x.c, c->x.h, c->x.w, k->kh, k->kw, k->sh, k->sw, k->ph, k->pw, c->ceil_mode ? " ceil" : "",
+             k->exclude_pad ? " without padding" : "");
     return true;
 }
 
@@ -53,7 +54,13 @@ static void random_integers(ref_tensor *t) {
 
 static wn_pool_args pool_args(const pool_case *c) {
     const ref_window *k = &c->window;
-    return (wn_pool_args){.kh = k->kh, .kw = k->kw, .sh = k->sh, .sw = k->sw, .ph = k->ph, .pw = k->pw};
+    return (wn_pool_args){.kh = k->kh,
+                          .kw = k->kw,
+                          .sh = k->sh,
+                          .sw = k->sw,
+                          .ph = k->ph,
+                          .pw = k->pw,
+                          .exclude_pad = k->exclude_pad};
 }
 
 /* The kernel's choice for element i of y as an index into x. */
@@ -219,8 +226,9 @@ static void check_common(const wn_ops *ops, const char *isa) {
         for (size_t i = 0; i < sizeof windows / sizeof *windows; i++)
             for (int ceil_mode = 0; ceil_mode < 2; ceil_mode++) {
                 int k = windows[i].kernel, stride = windows[i].stride, pad = windows[i].pad;
-                pool_case c = {
-                    .x = *s, .window = {k, k, stride, stride, pad, pad, 0, 0, 1}, .ceil_mode = ceil_mode};
+                pool_case c = {.x = *s,
+                               .window = {k, k, stride, stride, pad, pad, 0, 0, 1, false},
+                               .ceil_mode = ceil_mode};
                 if (complete_case(&c, isa))
                     check_case(ops, &c);
             }
@@ -238,6 +246,7 @@ static void check_random(const wn_ops *ops, const char *isa, int count) {
         c.window.sw = 1 + op_random_below(5);
         c.window.ph = op_random_below(c.window.kh / 2 + 1);
         c.window.pw = op_random_below(c.window.kw / 2 + 1);
+        c.window.exclude_pad = op_random_below(2);
         if (!complete_case(&c, isa))
             continue;
         check_case(ops, &c);

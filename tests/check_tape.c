@@ -428,8 +428,12 @@ static void check_compile_errors(wn_pool *pool) {
     wn_tape_options options = {.batch = 0, .pool = pool, .isa = selected_isa()};
     CHECK(wn_tape_compile(model, &options, &tape).code == WN_ERROR_INVALID && !tape,
           "a batch of 0 was taken");
-    options = (wn_tape_options){.batch = 1, .training = true, .pool = pool, .isa = selected_isa()};
+    options = (wn_tape_options){.batch = 2, .pool = pool, .isa = selected_isa(), .label_smoothing = 1};
     wn_status status = wn_tape_compile(model, &options, &tape);
+    CHECK(status.code == WN_ERROR_INVALID && strstr(status.message, "label smoothing 1"), "found '%s'",
+          status.message);
+    options = (wn_tape_options){.batch = 1, .training = true, .pool = pool, .isa = selected_isa()};
+    status = wn_tape_compile(model, &options, &tape);
     CHECK(status.code == WN_ERROR_INVALID && strstr(status.message, "'norm'"), "found '%s'", status.message);
     options.batch = 2;
     options.pick = refusing_pick;

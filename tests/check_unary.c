@@ -1,4 +1,4 @@
-/* ReLU and sigmoid against the f64 reference, and the sigmoid's accuracy over its whole range. */
+/* ReLU, sigmoid and tanh against the f64 reference, and the accuracy of the latter two over their range. */
 #include "op_fixture.h"
 #include <float.h>
 #include <math.h>
@@ -36,7 +36,7 @@ static void check_forward(const char *what, unary_kernel *kernel, ref_unary *ref
     op_write(&from, &x);
     reference(&x, &y);
     for (long i = 0; i < ref_count(&y); i++)
-        bound.data[i] = ulps * FLT_EPSILON * y.data[i];
+        bound.data[i] = ulps * FLT_EPSILON * fabs(y.data[i]);
     unary_run run = {kernel, {.x = from.view, .y = output->view, .lane_mask = lane_mask(s.c)}};
     op_run(what, call_unary, &run, 1, (op_region[]){op_region_of(output)}, 1);
     op_check(what, output, &y, bound.data);
@@ -79,10 +79,10 @@ static void check_backward(const char *what, unary_kernel *kernel, ref_unary_gra
     ref_destroy(&bound);
 }
 
-/* Sixteen arguments at a time through the kernel. */
-static void sigmoid16(const wn_ops *ops, const float x[16], float y[16]) {
+/* Sixteen arguments at a time through a kernel. */
+static void apply16(unary_kernel *kernel, const float x[16], float y[16]) {
     wn_view from = {(float *)x, 1, 16, 1, 1, 16}, to = {y, 1, 16, 1, 1, 16};
-    ops->sigmoid_forward(&(wn_unary_args){.x = from, .y = to, .lane_mask = lane_mask(16)}, 0, 1);
+    kernel(&(wn_unary_args){.x = from, .y = to, .lane_mask = lane_mask(16)}, 0, 1);
 }
 
 /* Distance in units of the last place of the f32 next to the true value. */
@@ -102,7 +102,7 @@ static void check_sigmoid_accuracy(const wn_ops *ops, const char *isa) {
     for (double at = -110; at < 110; at += 16 * 0.0005) {
         for (int i = 0; i < 16; i++)
             x[i] = (float)(at + i * 0.0005);
-        sigmoid16(ops, x, y);
+        apply16(ops->sigmoid_forward, x, y);
         for (int i = 0; i < 16; i++) {
             double want = 1 / (1 + exp(-(double)x[i])), off = ulps_off(y[i], want);
             if (want >= (double)FLT_MIN)
@@ -125,11 +125,36 @@ static void check_sigmoid_special(const wn_ops *ops, const char *isa) {
         FLT_MIN, -FLT_MIN, 1e-30f,   -1e-30f,   1000.0f, -1000.0f, 17.5f,  NAN};
     static const float want[15] = {0.5f, 0.5f, 1, 0, 1, 0, 0.5f, 0.5f, 0.5f, 0.5f, 0.5f, 0.5f, 1, 0, 1};
     float y[16] __attribute__((aligned(64)));
-    sigmoid16(ops, x, y);
+    apply16(ops->sigmoid_forward, x, y);
     for (int i = 0; i < 15; i++)
         CHECK(y[i] == want[i] || fabsf(y[i] - want[i]) <= (i == 14 ? FLT_EPSILON : 0),
               "sigmoid(%g) is %.9g with %s, expected %g", (double)x[i], (double)y[i], isa, (double)want[i]);
     CHECK(isnan(y[15]), "sigmoid(NaN) is %g with %s", (double)y[15], isa);
+}
+
+/* The polynomial has at most half a unit and a little; further out e^-2|x| <= 0.287 has 1 ulp and counts less
+ * the larger |x| is, difference, sum and quotient half a unit each: 2 units in all. */
+static void check_tanh(const wn_ops *ops, const char *isa) {
+    float x[16] __attribute__((aligned(64))), y[16] __attribute__((aligned(64)));
+    double worst = 0;
+    for (double at = 1e-6; at < 12; at += 0.0004 + at * 1e-4) {
+        for (int i = 0; i < 16; i++)
+            x[i] = (float)(i % 2 ? at * (1 + i * 1e-5) : -at * (1 + i * 1e-5));
+        apply16(ops->tanh_forward, x, y);
+        for (int i = 0; i < 16; i++)
+            worst = fmax(worst, ulps_off(y[i], tanh((double)x[i])));
+    }
+    printf("tanh %s: at most %.2f ulp\n", isa, worst);
+    CHECK(worst <= 2, "tanh %s is off by %.2f ulp", isa, worst);
+    static const float special[16]
+        __attribute__((aligned(64))) = {0.0f,    -0.0f,   INFINITY, -INFINITY, FLT_MAX, -FLT_MAX, 1e-45f,
+                                        -1e-45f, FLT_MIN, -FLT_MIN, 20,        -20,     NAN};
+    static const float want[12] = {0.0f, -0.0f, 1, -1, 1, -1, 1e-45f, -1e-45f, FLT_MIN, -FLT_MIN, 1, -1};
+    apply16(ops->tanh_forward, special, y);
+    for (int i = 0; i < 12; i++)
+        CHECK(y[i] == want[i] && signbit(y[i]) == signbit(want[i]), "tanh(%g) is %.9g with %s, expected %g",
+              (double)special[i], (double)y[i], isa, (double)want[i]);
+    CHECK(isnan(y[12]), "tanh(NaN) is %g with %s", (double)y[12], isa);
 }
 
 static void check_relu_special(const wn_ops *ops, const char *isa) {
@@ -154,13 +179,16 @@ int main(void) {
                          variant);
                 check_forward(what, ops->relu_forward, ref_relu_forward, *s, 0, in_place);
                 check_forward(what, ops->sigmoid_forward, ref_sigmoid_forward, *s, 2.5, in_place);
+                check_forward(what, ops->tanh_forward, ref_tanh_forward, *s, 2, in_place);
                 check_backward(what, ops->relu_backward, ref_relu_backward, *s, accumulate, accumulate,
                                in_place);
                 check_backward(what, ops->sigmoid_backward, ref_sigmoid_backward, *s, 2.5, accumulate,
                                in_place);
+                check_backward(what, ops->tanh_backward, ref_tanh_backward, *s, 2.5, accumulate, in_place);
             }
         check_sigmoid_accuracy(ops, name);
         check_sigmoid_special(ops, name);
+        check_tanh(ops, name);
         check_relu_special(ops, name);
     }
     return check_finish("check_unary");

@@ -70,8 +70,8 @@ void interpreter_destroy(interpreter *it) {
 }
 
 static ref_window window_of(const wn_layer *layer) {
-    return (ref_window){layer->kh, layer->kw, layer->sh, layer->sw,    layer->ph,
-                        layer->pw, layer->dh, layer->dw, layer->groups};
+    return (ref_window){layer->kh, layer->kw, layer->sh, layer->sw,     layer->ph,
+                        layer->pw, layer->dh, layer->dw, layer->groups, layer->exclude_pad};
 }
 
 /* The layer's parameter of a role, NULL when it has none. */
@@ -180,6 +180,9 @@ static void forward_layer(interpreter *it, const wn_layer *layer) {
     case WN_KIND_SIGMOID:
         ref_sigmoid_forward(x, y);
         break;
+    case WN_KIND_TANH:
+        ref_tanh_forward(x, y);
+        break;
     case WN_KIND_DROPOUT:
         if (it->training)
             dropout(it, layer, x, y);
@@ -242,6 +245,9 @@ static void backward_layer(interpreter *it, const wn_layer *layer) {
     case WN_KIND_SIGMOID:
         ref_sigmoid_backward(y, dy, dx);
         break;
+    case WN_KIND_TANH:
+        ref_tanh_backward(y, dy, dx);
+        break;
     case WN_KIND_DROPOUT:
         dropout(it, layer, dy, dx);
         break;
@@ -272,7 +278,7 @@ double interpreter_forward(interpreter *it) {
     it->correct = 0;
     for (int i = 0; i < it->graph->layer_count; i++)
         forward_layer(it, &it->graph->layers[i]);
-    return ref_loss(&it->values[it->graph->output], it->labels, NULL, &it->correct);
+    return ref_loss(&it->values[it->graph->output], it->labels, it->label_smoothing, NULL, &it->correct);
 }
 
 void interpreter_backward(interpreter *it) {
@@ -281,7 +287,8 @@ void interpreter_backward(interpreter *it) {
     for (int i = 0; i < it->graph->parameter_count; i++)
         if (it->parameter_gradients[i])
             memset(it->parameter_gradients[i], 0, (size_t)it->graph->parameters[i].count * sizeof(double));
-    ref_loss(&it->values[it->graph->output], it->labels, &it->value_gradients[it->graph->output], NULL);
+    ref_loss(&it->values[it->graph->output], it->labels, it->label_smoothing,
+             &it->value_gradients[it->graph->output], NULL);
     for (int i = it->graph->layer_count - 1; i >= 0; i--)
         backward_layer(it, &it->graph->layers[i]);
 }

@@ -18,6 +18,7 @@ typedef struct interpreter {
     bool training;
     uint64_t seed; /* dropout, as wn_tape_options */
     int64_t step;  /* dropout: number of the training step, from 1 */
+    double label_smoothing;
     int32_t *labels;
     double **parameters; /* conventional order; training moves the running statistics */
     ref_tensor *values;  /* of all tensors; the caller fills that of graph->input */

@@ -38,7 +38,9 @@ static int some_channels(drawing *d) {
 }
 
 static wn_tensor activation(drawing *d, wn_tensor x) {
-    return d->options.smooth || !draw(d, 3) ? wn_sigmoid(d->graph, x) : wn_relu(d->graph, x);
+    if (d->options.smooth || !draw(d, 3))
+        return draw(d, 2) ? wn_sigmoid(d->graph, x) : wn_tanh(d->graph, x);
+    return wn_relu(d->graph, x);
 }
 
 static wn_tensor some_conv(drawing *d, wn_tensor x) {
@@ -59,7 +61,7 @@ static wn_tensor some_pool(drawing *d, wn_tensor x) {
     bool ceil_mode = draw(d, 2);
     if (d->options.smooth || draw(d, 2))
         return wn_average_pool(d->graph, x, .kernel = kernel, .stride = stride, .pad = pad,
-                               .ceil_mode = ceil_mode);
+                               .ceil_mode = ceil_mode, .exclude_pad = draw(d, 2));
     return wn_max_pool(d->graph, x, .kernel = kernel, .stride = stride, .pad = pad, .ceil_mode = ceil_mode);
 }
 

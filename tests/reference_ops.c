@@ -135,6 +135,16 @@ void ref_sigmoid_backward(const ref_tensor *y, const ref_tensor *dy, const ref_t
         dx->data[i] += dy->data[i] * y->data[i] * (1 - y->data[i]);
 }
 
+void ref_tanh_forward(const ref_tensor *x, const ref_tensor *y) {
+    for (long i = 0; i < ref_count(x); i++)
+        y->data[i] = tanh(x->data[i]);
+}
+
+void ref_tanh_backward(const ref_tensor *y, const ref_tensor *dy, const ref_tensor *dx) {
+    for (long i = 0; i < ref_count(y); i++)
+        dx->data[i] += dy->data[i] * (1 - y->data[i] * y->data[i]);
+}
+
 void ref_add(const ref_tensor *x, const ref_tensor *y) {
     for (long i = 0; i < ref_count(x); i++)
         y->data[i] += x->data[i];
@@ -165,6 +175,9 @@ static void visit_pool(const ref_window *k, const ref_tensor *x, const ref_tenso
                 for (int ow = 0; ow < y->w; ow++) {
                     int top = oh * k->sh - k->ph, left = ow * k->sw - k->pw;
                     double area = fmin(k->kh, x->h + k->ph - top) * fmin(k->kw, x->w + k->pw - left);
+                    if (k->exclude_pad)
+                        area = (fmin(top + k->kh, x->h) - fmax(top, 0)) *
+                               (fmin(left + k->kw, x->w) - fmax(left, 0));
                     for (int h = top; h < top + k->kh; h++)
                         for (int w = left; w < left + k->kw; w++)
                             if (h >= 0 && h < x->h && w >= 0 && w < x->w)
@@ -340,9 +353,9 @@ void ref_dropout_add(const ref_dropout *dropout, const ref_tensor *x, const ref_
     }
 }
 
-double ref_loss(const ref_tensor *logits, const int32_t *labels, const ref_tensor *dlogits,
+double ref_loss(const ref_tensor *logits, const int32_t *labels, double smoothing, const ref_tensor *dlogits,
                 int64_t *correct) {
-    double loss = 0;
+    double loss = 0, everywhere = smoothing / logits->c;
     for (int n = 0; n < logits->n; n++) {
         const double *x = logits->data + (long)n * logits->c;
         int best = 0;
@@ -351,12 +364,15 @@ double ref_loss(const ref_tensor *logits, const int32_t *labels, const ref_tenso
         double sum = 0;
         for (int c = 0; c < logits->c; c++)
             sum += exp(x[c] - x[best]);
-        loss += (log(sum) - (x[labels[n]] - x[best])) / logits->n;
         if (correct)
             *correct += best == labels[n];
-        for (int c = 0; c < logits->c && dlogits; c++)
-            dlogits->data[(long)n * logits->c + c] +=
-                (exp(x[c] - x[best]) / sum - (c == labels[n])) / logits->n;
+        for (int c = 0; c < logits->c; c++) {
+            double target = everywhere + (c == labels[n] ? 1 - smoothing : 0);
+            if (target > 0)
+                loss += target * (log(sum) - (x[c] - x[best])) / logits->n;
+            if (dlogits)
+                dlogits->data[(long)n * logits->c + c] += (exp(x[c] - x[best]) / sum - target) / logits->n;
+        }
     }
     return loss;
 }

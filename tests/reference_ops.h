@@ -26,9 +26,11 @@ static inline long ref_index(const ref_tensor *t, int n, int c, int h, int w) {
     return (((long)n * t->c + c) * t->h + h) * t->w + w;
 }
 
-/* Window of a convolution or pool. Dilation 0 is dense, groups only matter to convolutions. */
+/* Window of a convolution or pool. Dilation 0 is dense, groups only matter to convolutions, exclude_pad only
+ * to average pools. */
 typedef struct ref_window {
     int kh, kw, sh, sw, ph, pw, dh, dw, groups;
+    bool exclude_pad;
 } ref_window;
 
 /* Weights OIHW [y.c][x.c / groups][kh][kw]; bias [y.c] or NULL. */
@@ -46,6 +48,8 @@ void ref_relu_forward(const ref_tensor *x, const ref_tensor *y);
 void ref_relu_backward(const ref_tensor *y, const ref_tensor *dy, const ref_tensor *dx);
 void ref_sigmoid_forward(const ref_tensor *x, const ref_tensor *y);
 void ref_sigmoid_backward(const ref_tensor *y, const ref_tensor *dy, const ref_tensor *dx);
+void ref_tanh_forward(const ref_tensor *x, const ref_tensor *y);
+void ref_tanh_backward(const ref_tensor *y, const ref_tensor *dy, const ref_tensor *dx);
 
 /* y += x, for sums, copies and their gradients. */
 void ref_add(const ref_tensor *x, const ref_tensor *y);
@@ -56,7 +60,7 @@ void ref_concat_backward(const ref_tensor *dwhole, int first, const ref_tensor *
 /* argmax[index of y] is the index in x of the first maximum. */
 void ref_max_pool_forward(const ref_window *window, const ref_tensor *x, const ref_tensor *y, long *argmax);
 void ref_max_pool_backward(const long *argmax, const ref_tensor *dy, const ref_tensor *dx);
-/* Divided by the window's area within the padded input. */
+/* Divided by the window's area within the padded input, or within the input alone. */
 void ref_average_pool_forward(const ref_window *window, const ref_tensor *x, const ref_tensor *y);
 void ref_average_pool_backward(const ref_window *window, const ref_tensor *dy, const ref_tensor *dx);
 /* Window o of n over i pixels: from floor(o i / n) to ceil((o + 1) i / n). */
@@ -91,9 +95,10 @@ typedef struct ref_dropout {
 } ref_dropout;
 void ref_dropout_add(const ref_dropout *dropout, const ref_tensor *x, const ref_tensor *y);
 
-/* Mean cross-entropy of softmax; adds its gradient to dlogits (NULL: not wanted) and counts labels that
- * are the first maximum in *correct (may be NULL). */
-double ref_loss(const ref_tensor *logits, const int32_t *labels, const ref_tensor *dlogits, int64_t *correct);
+/* Mean cross-entropy of softmax with the targets smoothed (0: not); adds its gradient to dlogits (NULL: not
+ * wanted) and counts labels that are the first maximum in *correct (may be NULL). */
+double ref_loss(const ref_tensor *logits, const int32_t *labels, double smoothing, const ref_tensor *dlogits,
+                int64_t *correct);
 
 /* One update of `count` weights. SGD, RMSprop: moment1 NULL means no momentum buffer. step is 1 for the
  * first.

@@ -42,6 +42,7 @@ typedef struct wn_conv_options {
 typedef struct wn_pool_options {
     int kernel, stride, pad; /* stride 0: the kernel's size */
     bool ceil_mode;
+    bool exclude_pad; /* average pool: divide by the pixels that exist (PyTorch's count_include_pad=False) */
     const char *name;
 } wn_pool_options;
 typedef struct wn_layer_options {
@@ -73,6 +74,7 @@ wn_tensor wn_global_average_pool(wn_graph *graph, wn_tensor x);
 wn_tensor wn_adaptive_average_pool(wn_graph *graph, wn_tensor x, int height, int width);
 wn_tensor wn_relu(wn_graph *graph, wn_tensor x);
 wn_tensor wn_sigmoid(wn_graph *graph, wn_tensor x);
+wn_tensor wn_tanh(wn_graph *graph, wn_tensor x);
 wn_tensor wn_dropout(wn_graph *graph, wn_tensor x, float p);
 wn_tensor wn_flatten(wn_graph *graph, wn_tensor x);
 wn_tensor wn_add(wn_graph *graph, wn_tensor a, wn_tensor b);

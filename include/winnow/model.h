@@ -57,6 +57,8 @@ typedef struct wn_tape_options {
     bool training;       /* forward, loss, backward, update; otherwise forward, loss, accuracy */
     wn_optimizer optimizer;
     bool momentum;       /* SGD and RMSprop keep a momentum buffer */
+    float label_smoothing; /* of the loss, in [0, 1): the share of the target spread over all classes, as
+                              PyTorch's CrossEntropyLoss(label_smoothing) */
     bool keep_gradients; /* parameter gradients stay readable after a step (they are not reused) */
     bool no_reuse;       /* memory planner off: every tensor has its own place (tests) */
     wn_isa isa;
@@ -66,8 +68,9 @@ typedef struct wn_tape_options {
     uint64_t seed;       /* dropout */
 } wn_tape_options;
 
-/* Compiles. Errors: the graph's; INVALID (batch < 1; batch norm in training with a single value a channel);
- * MEMORY with the planned size; what planning a convolution says, with the layer's name. */
+/* Compiles. Errors: the graph's; INVALID (batch < 1; label smoothing out of range; batch norm in training
+ * with a single value a channel); MEMORY with the planned size; what planning a convolution says, with the
+ * layer's name. */
 wn_status wn_tape_compile(wn_model *model, const wn_tape_options *options, wn_tape **tape);
 void wn_tape_destroy(wn_tape *tape);
 

@@ -1,5 +1,5 @@
 /* Average pooling, global and adaptive average pooling included. A window is divided by its area within the
- * padded input, as PyTorch does with count_include_pad. The backward pass goes by rows of the input, see
+ * padded input, or by the part of it that exists. The backward pass goes by rows of the input, see
  * max_pool.c. */
 #include "ops_internal.h"
 #include "vector_math.h"
@@ -8,15 +8,15 @@
 /* Windows along one axis: what they are of the kernel, and `count` of them over `size` pixels. */
 typedef struct axis {
     int kernel, stride, pad, size, count;
-    bool adaptive;
+    bool adaptive, exclude_pad;
 } axis;
 
 static inline axis vertical(const wn_pool_args *args, int size, int count) {
-    return (axis){args->kh, args->sh, args->ph, size, count, args->adaptive};
+    return (axis){args->kh, args->sh, args->ph, size, count, args->adaptive, args->exclude_pad};
 }
 
 static inline axis horizontal(const wn_pool_args *args, int size, int count) {
-    return (axis){args->kw, args->sw, args->pw, size, count, args->adaptive};
+    return (axis){args->kw, args->sw, args->pw, size, count, args->adaptive, args->exclude_pad};
 }
 
 /* The existing pixels of window o. */
@@ -35,9 +35,10 @@ static inline wn_range windows_over(axis a, int i) {
     return wn_windows_over(i, a.stride, a.pad, a.kernel, a.count);
 }
 
-/* What the sum over window o is divided by along this axis: its extent, clipped to the padded input. */
+/* What the sum over window o is divided by along this axis: its extent, clipped to the padded input
+ * or to the input itself. */
 static inline int extent_of(axis a, int o) {
-    if (a.adaptive)
+    if (a.adaptive || a.exclude_pad)
         return pixels_of(a, o).end - pixels_of(a, o).begin;
     int begin = o * a.stride - a.pad, end = begin + a.kernel;
     return (end < a.size + a.pad ? end : a.size + a.pad) - begin;

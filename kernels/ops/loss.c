@@ -15,6 +15,17 @@ static float largest(const float *logits, long classes) {
     return best;
 }
 
+/* How far the logits lie below the largest one, as the target weighs them: at the label, and with smoothing
+ * everywhere. */
+static double target_distance(const wn_loss_args *args, const float *logits, long label, float top) {
+    double at_label = (double)top - (double)logits[label], smoothing = (double)args->smoothing, sum = 0;
+    if (!(args->smoothing > 0))
+        return at_label;
+    for (long i = 0; i < args->logits.channels; i++)
+        sum += (double)top - (double)logits[i];
+    return (1 - smoothing) * at_label + smoothing * sum / args->logits.channels;
+}
+
 /* Whether the first maximum stands at the label. */
 static bool hits(const float *logits, long classes, long label) {
     bool hit = true;
@@ -23,15 +34,30 @@ static bool hits(const float *logits, long classes, long label) {
     return hit;
 }
 
+/* From exponentials to (softmax - target) / images. Padded lanes hold zeros before and after. */
+static void finish_gradient(const wn_loss_args *args, double sum, double label_power, long label,
+                            float *gradient) {
+    long classes = args->logits.channels;
+    double images = args->logits.images, smoothing = (double)args->smoothing;
+    double everywhere = smoothing / (double)classes / images;
+    vf factor = vf_set1((float)(1.0 / (sum * images))), share = vf_set1((float)everywhere);
+    for (long i = 0; i < wn_view_blocks(&args->logits) * WN_BLOCK; i += WN_LANES)
+        vf_store(gradient + i, vf_load(gradient + i) * factor - share);
+    for (long i = classes; i < wn_view_blocks(&args->logits) * WN_BLOCK; i++)
+        gradient[i] = 0;
+    gradient[label] = (float)((label_power - sum) / (sum * images) + (smoothing / images - everywhere));
+}
+
 /* The sum is taken in double, so that a loss near zero, log(1 + small), keeps its digits; so is the label's
  * own gradient, where softmax - 1 would cancel. */
 static void sample(const wn_loss_args *args, long image) {
     long classes = args->logits.channels, label = args->labels[image];
     const float *logits = args->logits.data + image * args->logits.stride;
     float *gradient = args->dlogits.data ? args->dlogits.data + image * args->dlogits.stride : NULL;
-    float top = largest(logits, classes), at_label = logits[label];
+    float top = largest(logits, classes);
     float lanes[WN_BLOCK] __attribute__((aligned(64)));
     double sum = 0, label_power = 0;
+    double distance = target_distance(args, logits, label, top); /* before gradients take their place */
     args->sample_hit[image] = hits(logits, classes, label);
     for (long first = 0; first < classes; first += WN_BLOCK) {
         load_logits(logits, first, classes, lanes);
@@ -45,13 +71,9 @@ static void sample(const wn_loss_args *args, long image) {
             for (int v = 0; v < WN_BLOCK; v += WN_LANES)
                 vf_store(gradient + first + v, vf_load(lanes + v));
     }
-    args->sample_loss[image] = (float)(log(sum) - ((double)at_label - (double)top));
-    if (!gradient)
-        return;
-    float factor = (float)(1.0 / (sum * args->logits.images));
-    for (long i = 0; i < wn_view_blocks(&args->logits) * WN_BLOCK; i += WN_LANES)
-        vf_store(gradient + i, vf_load(gradient + i) * vf_set1(factor));
-    gradient[label] = (float)((label_power - sum) / (sum * args->logits.images));
+    args->sample_loss[image] = (float)(log(sum) + distance);
+    if (gradient)
+        finish_gradient(args, sum, label_power, label, gradient);
 }
 
 void WN_TARGET_NAME(loss)(const wn_loss_args *args, int phase, int tid, int nthreads) {

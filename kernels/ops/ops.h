@@ -43,12 +43,14 @@ typedef struct wn_pool_args {
     uint8_t *argmax; /* max pool in training: index kh_*kw+kw_ of the chosen tap (the first maximum, as
                         PyTorch; NaN wins) for every element of y, dense nChw16c order; NULL in evaluation */
     bool accumulate;
-    bool adaptive; /* average pool: window o of n over i pixels is [o i / n, ceil((o + 1) i / n)), as
-                      PyTorch's adaptive pool; kernel, stride and padding mean nothing */
+    bool exclude_pad; /* average pool: divide by the number of existing pixels */
+    bool adaptive;    /* average pool: window o of n over i pixels is [o i / n, ceil((o + 1) i / n)), as
+                         PyTorch's adaptive pool; kernel, stride and padding mean nothing */
 } wn_pool_args; /* windows may hang over the right and lower edge (ceil mode): only existing pixels count for
                    max; average divides by the window clipped to the padded input, as PyTorch with
-                   count_include_pad = true. Every window holds an existing pixel, and one that is trained
-                   through max pooling has at most WN_MAX_POOL_TAPS taps (kh * kw) */
+                   count_include_pad = true, and with exclude_pad by the pixels that exist, as with false.
+                   Every window holds an existing pixel, and one that is trained through max pooling has at
+                   most WN_MAX_POOL_TAPS taps (kh * kw) */
 enum { WN_MAX_POOL_TAPS = 256 };
 
 /* Batch norm over images and pixels of each channel. eps and momentum as PyTorch: a running value
@@ -95,10 +97,12 @@ typedef struct wn_dropout_args {
 } wn_dropout_args; /* y may be the memory of x */
 
 /* Softmax with cross-entropy averaged over `images` (labels in [0, classes)). Two phases. dlogits may be the
- * memory of logits. */
+ * memory of logits. The target of an image is 1 - smoothing at its label plus smoothing / classes everywhere
+ * (label smoothing, Szegedy et al. 2016, as PyTorch). */
 typedef struct wn_loss_args {
     wn_view logits;        /* channels = classes, 1x1 */
     wn_view dlogits;       /* data NULL in evaluation; padded lanes written as 0 */
+    float smoothing;       /* in [0, 1) */
     const int32_t *labels; /* [images] */
     float *sample_loss;    /* [images] */
     int32_t *sample_hit;   /* [images] 1 when the first maximum is the label */
@@ -134,6 +138,8 @@ typedef struct wn_ops {
     void (*relu_backward)(const wn_unary_args *, int tid, int nthreads);
     void (*sigmoid_forward)(const wn_unary_args *, int tid, int nthreads);
     void (*sigmoid_backward)(const wn_unary_args *, int tid, int nthreads);
+    void (*tanh_forward)(const wn_unary_args *, int tid, int nthreads);
+    void (*tanh_backward)(const wn_unary_args *, int tid, int nthreads);
     void (*add)(const wn_add_args *, int tid, int nthreads);
     void (*max_pool_forward)(const wn_pool_args *, int tid, int nthreads);
     void (*max_pool_backward)(const wn_pool_args *, int tid, int nthreads);

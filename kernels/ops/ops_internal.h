@@ -63,6 +63,8 @@ WN_OP(relu_forward, wn_unary_args);
 WN_OP(relu_backward, wn_unary_args);
 WN_OP(sigmoid_forward, wn_unary_args);
 WN_OP(sigmoid_backward, wn_unary_args);
+WN_OP(tanh_forward, wn_unary_args);
+WN_OP(tanh_backward, wn_unary_args);
 WN_OP(add, wn_add_args);
 WN_OP(max_pool_forward, wn_pool_args);
 WN_OP(max_pool_backward, wn_pool_args);
