@@ -94,6 +94,9 @@ static wn_status check_flags(const wn_problem *p) {
     if (p->relu && p->direction != WN_FWD_B)
         return wn_error(WN_ERROR_INVALID, "relu belongs to FWD_B, not to %s",
                         wn_direction_name(p->direction));
+    if (p->constant_weights && p->direction != WN_FWD_B)
+        return wn_error(WN_ERROR_INVALID, "constant weights belong to FWD_B, not to %s",
+                        wn_direction_name(p->direction));
     if (p->plain_src && (p->ic > 4 || p->g != 1))
         return wn_error(WN_ERROR_INVALID, "a plain source with ic %d and g %d: expected ic at most 4 and g 1",
                         p->ic, p->g);
@@ -123,7 +126,8 @@ bool wn_problem_equal(const wn_problem *a, const wn_problem *b) {
            a->ih == b->ih && a->iw == b->iw && a->oc == b->oc && a->oh == b->oh && a->ow == b->ow &&
            a->kh == b->kh && a->kw == b->kw && a->sh == b->sh && a->sw == b->sw && a->ph == b->ph &&
            a->pw == b->pw && a->dh == b->dh && a->dw == b->dw && a->relu == b->relu &&
-           a->accumulate == b->accumulate && a->plain_src == b->plain_src;
+           a->accumulate == b->accumulate && a->plain_src == b->plain_src &&
+           a->constant_weights == b->constant_weights;
 }
 
 /* Pairs (output, tap) whose input pixel exists. For one tap these are the outputs o with

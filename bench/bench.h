@@ -48,7 +48,7 @@ wn_status wn_bench_net_run(const wn_bench_net *bench, FILE *out, wn_csv *csv);
 
 /* The columns of a problem's CSV, one row per candidate:
  *   machine, isa, threads         as above
- *   direction, flags, problem     flags: relu, accumulate, plain_src joined by +, or empty
+ *   direction, flags, problem     flags: relu, accumulate, plain_src, constant_weights joined by +, or empty
  *   name                          of the problem
  *   impl, config
  *   library_impl                  which of its own implementations a library runs ("jit:avx2")

@@ -129,9 +129,9 @@ static void summarise(table *t) {
         }
 }
 
-static void flags_text(const wn_problem *problem, char text[static 40]) {
-    snprintf(text, 40, "%s%s%s", problem->relu ? "+relu" : "", problem->accumulate ? "+accumulate" : "",
-             problem->plain_src ? "+plain_src" : "");
+static void flags_text(const wn_problem *problem, char text[static 64]) {
+    snprintf(text, 64, "%s%s%s%s", problem->relu ? "+relu" : "", problem->accumulate ? "+accumulate" : "",
+             problem->plain_src ? "+plain_src" : "", problem->constant_weights ? "+constant_weights" : "");
     if (text[0])
         memmove(text, text + 1, strlen(text));
 }
@@ -148,7 +148,7 @@ static void write_row(const table *t, int i, double peak, wn_csv *csv) {
     const wn_candidate *candidate = &t->candidates[i];
     wn_problem unnamed = *t->problem;
     unnamed.name[0] = '\0';
-    char flags[40], problem[320], config[256], library[64] = "";
+    char flags[64], problem[320], config[256], library[64] = "";
     if (!candidate->refusal[0])
         wn_onednn_name(&candidate->plan, library, sizeof library);
     flags_text(t->problem, flags);

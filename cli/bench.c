@@ -32,7 +32,7 @@ typedef struct flags {
     int64_t threads, repetitions; /* 0: the default */
     double budget;                /* 0: the default */
     int mode;
-    bool all_configs;
+    bool all_configs, constant_weights;
 } flags;
 
 static wn_status read_flags(const wn_command *command, int argc, char **argv, flags *f, int *words,
@@ -70,6 +70,10 @@ static wn_status read_flags(const wn_command *command, int argc, char **argv, fl
          .kind = WN_OPTION_SWITCH,
          .value = &f->all_configs,
          .help = "of problems: every config, not only the default of each implementation"},
+        {.name = "--constant-weights",
+         .kind = WN_OPTION_SWITCH,
+         .value = &f->constant_weights,
+         .help = "of problems: FWD_B as for inference, what is made of weights is made before"},
         {.name = "--repetitions",
          .kind = WN_OPTION_WHOLE,
          .value = &f->repetitions,
@@ -139,7 +143,7 @@ static wn_status read_problems(const flags *f, char **words, int count, wn_probl
     return wn_words_read_problems(words, count, &f->problems, list);
 }
 
-static wn_status bench_problems(const flags *f, const wn_session *session, const wn_problem_list *list,
+static wn_status bench_problems(const flags *f, const wn_session *session, wn_problem_list *list,
                                 wn_csv *csv) {
     wn_bench_problem bench = {.fingerprint = session->fingerprint,
                               .impls = f->impls,
@@ -148,6 +152,7 @@ static wn_status bench_problems(const flags *f, const wn_session *session, const
                               .isa = session->isa,
                               .pool = session->pool};
     for (int i = 0; i < list->count; i++) {
+        list->problems[i].constant_weights = f->constant_weights;
         WN_TRY(wn_bench_problem_run(&bench, &list->problems[i], stdout, csv));
         fflush(stdout);
     }
@@ -173,9 +178,9 @@ static wn_status compare_problems(const flags *f, const wn_conv_impl *peer, cons
 static wn_status bench_with_peer(const flags *f, char **words, int count, bool networks) {
     const wn_conv_impl *peer;
     WN_TRY(wn_bench_peer_find(f->peer, &peer));
-    if (f->impls || f->all_configs || f->mode != MODE_BOTH)
-        return wn_error(WN_ERROR_USAGE,
-                        "bench: found --impl, --all-configs or --mode, expected none with --peer");
+    if (f->impls || f->all_configs || f->constant_weights || f->mode != MODE_BOTH)
+        return wn_error(WN_ERROR_USAGE, "bench: found --impl, --all-configs, --constant-weights or --mode, "
+                                        "expected none with --peer");
     wn_session session = {.pool = NULL};
     wn_csv csv = {.file = NULL};
     wn_peer_problems wanted = {NULL, 0};
@@ -203,6 +208,8 @@ static wn_status bench_with_peer(const flags *f, char **words, int count, bool n
 static wn_status bench_alone(const flags *f, char **argv, int words, int networks) {
     if (f->budget > 0)
         return wn_error(WN_ERROR_USAGE, "bench: found --budget, which is for --peer alone");
+    if (f->constant_weights && networks)
+        return wn_error(WN_ERROR_USAGE, "bench: found --constant-weights, which is for problems alone");
     wn_session session = {.pool = NULL};
     wn_csv csv = {.file = NULL};
     wn_problem_list list;

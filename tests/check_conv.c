@@ -1,5 +1,6 @@
 /* Every convolution implementation against the reference, bit by bit on small integers: registry x problems x
  * directions x epilogues x ISAs x threads x configs. Approximate plans (Winograd) are judged by their error.
+ * Plans with constant weights must give the same bits as those without.
  * Destinations hold NaN before, workspaces too; everything around the operands must stay as it was. */
 #include "conv_cases.h"
 #include "conv_operands.h"
@@ -22,7 +23,7 @@ typedef struct run_counts {
     long problems;
     long ran[MAX_IMPLEMENTATIONS][WN_DIRECTION_COUNT][WN_ISA_COUNT];
     long refused[MAX_IMPLEMENTATIONS][WN_DIRECTION_COUNT];
-    long approximate, mostly_zero;
+    long approximate, prepared, mostly_zero;
     wn_isa best; /* the highest ISA to test */
 } run_counts;
 
@@ -124,6 +125,34 @@ static double error_bound(const wn_problem *problem) {
     return problem->direction == WN_BWD_WB ? 1e-4 : 2e-5;
 }
 
+/* The same plan with constant weights, where it prepares them: the same bits as `scratch` has. */
+static void check_constant_weights(const question *q, const wn_conv_plan *plan, wn_pool *pool,
+                                   const operand_set *scratch, run_counts *tally) {
+    wn_conv_plan constant;
+    wn_problem problem = plan->problem;
+    char config[128];
+    wn_config_format(plan->impl, &plan->config, config, sizeof config);
+    problem.constant_weights = true;
+    wn_status status = wn_conv_plan_make(plan->impl, &problem, &plan->config, plan->isa, plan->threads,
+                                         plan->src_stride, plan->dst_stride, &constant);
+    CHECK(wn_failed(status) || !constant.prepared_bytes == !plan->impl->prepare ||
+              strcmp(plan->impl->name, "onednn") == 0,
+          "%s %s(%s): %zu bytes to prepare", q->text, plan->impl->name, config, constant.prepared_bytes);
+    if (!wn_failed(status) && !constant.prepared_bytes)
+        return;
+    operand_set result = operands_copy(&q->before);
+    if (!wn_failed(status))
+        status = run_plan(pool, &constant, &q->before, &result);
+    if (CHECK(!wn_failed(status), "%s %s(%s) with constant weights: %s", q->text, plan->impl->name, config,
+              status.message)) {
+        difference d = operands_compare(scratch, &result);
+        CHECK(d.wrong == 0, "%s %s(%s) %s %d threads: %" PRId64 " floats differ with constant weights",
+              q->text, plan->impl->name, config, wn_isa_name(plan->isa), plan->threads, d.wrong);
+    }
+    operands_free(&result);
+    tally->prepared++;
+}
+
 static void check_plan(const question *q, const wn_conv_plan *plan, wn_pool *pool, operand_set *scratch,
                        run_counts *tally) {
     static const char *const names[OPERANDS] = {"src", "weights", "bias", "dst"};
@@ -144,6 +173,8 @@ static void check_plan(const question *q, const wn_conv_plan *plan, wn_pool *poo
           d.place, (double)d.found, (double)d.expected, d.relative_l2);
     CHECK(dirty == 0, "%s %s(%s) %s %d threads: %" PRId64 " floats in padding are not zero", q->text,
           plan->impl->name, config, wn_isa_name(plan->isa), plan->threads, dirty);
+    if (plan->problem.direction == WN_FWD_B)
+        check_constant_weights(q, plan, pool, scratch, tally);
 }
 
 /* The default config and one more; all of them for small problems of the full run. */
@@ -228,7 +259,8 @@ static void print(const run_counts *tally) {
             printf("  refused %ld", tally->refused[which][direction]);
         }
     }
-    printf("\napproximate plans %ld, results mostly zero %ld\n", tally->approximate, tally->mostly_zero);
+    printf("\napproximate plans %ld, with prepared weights %ld, results mostly zero %ld\n",
+           tally->approximate, tally->prepared, tally->mostly_zero);
 }
 
 int main(void) {

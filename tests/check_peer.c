@@ -58,8 +58,11 @@ static wn_status run_peer(wn_pool *pool, const wn_conv_plan *plan, const operand
     WN_TRY(wn_onednn_native_floats(plan, &floats));
     WN_TRY(plan->impl->open(plan, &state));
     peer_operands theirs = peer_operands_make(&floats, plan->workspace_bytes);
-    wn_conv_args theirs_args = {theirs.src.data, theirs.weights.data, theirs.bias.data, theirs.dst.data,
-                                theirs.workspace.data};
+    wn_conv_args theirs_args = {.src = theirs.src.data,
+                                .weights = theirs.weights.data,
+                                .bias = theirs.bias.data,
+                                .dst = theirs.dst.data,
+                                .workspace = theirs.workspace.data};
     wn_conv_args before_args = operands_args(before), result_args = operands_args(result);
     running call = {plan, state, &theirs_args, pool};
     wn_onednn_native_place(plan, state, &theirs_args);

@@ -357,6 +357,11 @@ static void check_possible(void) {
     CASE(NULL, p->relu = true);
     CASE(NULL, p->direction = WN_BWD_WB, p->accumulate = true);
     CASE("relu belongs to FWD_B, not to BWD_D", p->direction = WN_BWD_D, p->relu = true);
+    CASE(NULL, p->constant_weights = true);
+    CASE("constant weights belong to FWD_B, not to BWD_D", p->direction = WN_BWD_D,
+         p->constant_weights = true);
+    CASE("constant weights belong to FWD_B, not to BWD_WB", p->direction = WN_BWD_WB,
+         p->constant_weights = true);
     CASE(NULL, p->plain_src = true, p->g = 1);
     CASE("a plain source with ic 4 and g 2: expected ic at most 4 and g 1", p->plain_src = true);
     CASE("a plain source with ic 5 and g 1: expected ic at most 4 and g 1", p->plain_src = true, p->g = 1,
@@ -401,7 +406,7 @@ static void check_equality(void) {
         CHECK(!wn_problem_equal(&a, &b), "number %zu does not count", i);
         --*numbers[i];
     }
-    bool *const flags[] = {&b.relu, &b.accumulate, &b.plain_src};
+    bool *const flags[] = {&b.relu, &b.accumulate, &b.plain_src, &b.constant_weights};
     for (size_t i = 0; i < sizeof flags / sizeof *flags; i++) {
         *flags[i] = !*flags[i];
         CHECK(!wn_problem_equal(&a, &b), "flag %zu does not count", i);

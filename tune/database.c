@@ -48,6 +48,7 @@ static unsigned key_hash(const wn_problem *p, wn_isa isa, int threads) {
                        p->relu,
                        p->accumulate,
                        p->plain_src,
+                       p->constant_weights,
                        (int)isa,
                        threads};
     uint64_t hash = 14695981039346656037u;

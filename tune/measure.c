@@ -25,7 +25,7 @@ typedef struct measured_plan {
 
 struct wn_measure {
     wn_pool *pool;
-    wn_arena operands, workspace;
+    wn_arena operands, workspace, prepared;
     int64_t src, weights, bias, dst; /* floats of one set, each a multiple of 16 */
     bool alone;                      /* a peer's: the pool is no part of what is timed */
     long sets, next;                 /* sets of operands, and the one to take next */
@@ -111,17 +111,24 @@ void wn_measure_destroy(wn_measure *measure) {
             measure->entries[i].plan.impl->close(measure->entries[i].state);
     wn_arena_unmap(&measure->operands);
     wn_arena_unmap(&measure->workspace);
+    wn_arena_unmap(&measure->prepared);
     free(measure->entries);
     free(measure);
 }
 
-/* The workspace is shared: its contents mean nothing between runs. */
-static wn_status reserve_workspace(wn_measure *measure, size_t bytes) {
-    if (bytes <= measure->workspace.bytes)
+/* What all plans share, since its contents mean nothing between runs. */
+static wn_status reserve(wn_arena *arena, size_t bytes) {
+    if (bytes <= arena->bytes)
         return wn_ok();
-    wn_arena_unmap(&measure->workspace);
-    WN_TRY(wn_arena_map(bytes, &measure->workspace));
-    return fill(&measure->workspace);
+    wn_arena_unmap(arena);
+    WN_TRY(wn_arena_map(bytes, arena));
+    return fill(arena);
+}
+
+/* Prepared weights are taken in turn as the operands are, from more than the caches hold. Nobody prepares
+ * them: no kernel's time depends on the values. */
+static wn_status reserve_prepared(wn_measure *measure, size_t bytes) {
+    return bytes ? reserve(&measure->prepared, bytes + CACHES_OVER * (size_t)last_level_cache()) : wn_ok();
 }
 
 wn_status wn_measure_add(wn_measure *measure, const wn_conv_plan *plan, int *index) {
@@ -133,7 +140,8 @@ wn_status wn_measure_add(wn_measure *measure, const wn_conv_plan *plan, int *ind
         measure->entries = entries;
         measure->room = room;
     }
-    WN_TRY(reserve_workspace(measure, plan->workspace_bytes));
+    WN_TRY(reserve(&measure->workspace, plan->workspace_bytes));
+    WN_TRY(reserve_prepared(measure, plan->prepared_bytes));
     measured_plan added = {.plan = *plan};
     if (plan->impl->open)
         WN_TRY(plan->impl->open(plan, &added.state));
@@ -142,17 +150,27 @@ wn_status wn_measure_add(wn_measure *measure, const wn_conv_plan *plan, int *ind
     return wn_ok();
 }
 
-static wn_conv_args set_args(const wn_measure *measure, long set) {
+static wn_conv_args set_args(const wn_measure *measure, const wn_conv_plan *plan, long set) {
     float *src = (float *)measure->operands.base + set * set_floats(measure);
     float *weights = src + measure->src, *bias = weights + measure->weights;
-    return (wn_conv_args){src, weights, bias, bias + measure->bias, measure->workspace.base};
+    wn_conv_args args = {.src = src,
+                         .weights = weights,
+                         .bias = bias,
+                         .dst = bias + measure->bias,
+                         .workspace = measure->workspace.base};
+    if (plan->prepared_bytes) {
+        size_t bytes = wn_align64(plan->prepared_bytes);
+        args.prepared =
+            (char *)measure->prepared.base + (size_t)set % (measure->prepared.bytes / bytes) * bytes;
+    }
+    return args;
 }
 
 void wn_measure_visit(wn_measure *measure, int index,
                       void (*visit)(const wn_conv_plan *plan, void *state, const wn_conv_args *args)) {
     const measured_plan *entry = &measure->entries[index];
     for (long set = 0; set < measure->sets; set++) {
-        wn_conv_args args = set_args(measure, set);
+        wn_conv_args args = set_args(measure, &entry->plan, set);
         visit(&entry->plan, entry->state, &args);
     }
 }
@@ -195,7 +213,7 @@ static void timed_alone(void *context) {
     const wn_measure *measure = run->measure;
     int64_t begin = wn_nanoseconds();
     for (int i = 0; i < run->repeats; i++) {
-        wn_conv_args args = set_args(measure, (measure->next + i) % measure->sets);
+        wn_conv_args args = set_args(measure, &run->entry->plan, (measure->next + i) % measure->sets);
         run_external(&(external_run){run->entry, &args});
     }
     run->nanoseconds = wn_nanoseconds() - begin;
@@ -211,7 +229,7 @@ static void timed_task(void *context, int tid, int nthreads) {
     wn_pool_barrier(measure->pool, tid); /* the clock starts when everybody is there */
     int64_t begin = wn_nanoseconds();
     for (int i = 0; i < run->repeats; i++) {
-        wn_conv_args args = set_args(measure, (measure->next + i) % measure->sets);
+        wn_conv_args args = set_args(measure, &run->entry->plan, (measure->next + i) % measure->sets);
         run_once(measure->pool, run->entry, &args, tid, nthreads);
     }
     if (tid == 0)

@@ -43,7 +43,7 @@ void wn_record_versions(char *text, size_t size) {
 }
 
 /* "-" or names joined by commas: the fields of a problem that its string does not hold. */
-static void flags_format(const wn_problem *problem, char text[static 40]) {
+static void flags_format(const wn_problem *problem, char text[static 64]) {
     text[0] = '\0';
     if (problem->relu)
         strcat(text, ",relu");
@@ -51,6 +51,8 @@ static void flags_format(const wn_problem *problem, char text[static 40]) {
         strcat(text, ",accumulate");
     if (problem->plain_src)
         strcat(text, ",plain_src");
+    if (problem->constant_weights)
+        strcat(text, ",constant_weights");
     if (text[0])
         memmove(text, text + 1, strlen(text));
     else
@@ -68,6 +70,8 @@ static bool flags_parse(char *text, wn_problem *problem) {
             problem->accumulate = true;
         else if (strcmp(flag, "plain_src") == 0)
             problem->plain_src = true;
+        else if (strcmp(flag, "constant_weights") == 0)
+            problem->constant_weights = true;
         else
             return false;
     }
@@ -75,7 +79,7 @@ static bool flags_parse(char *text, wn_problem *problem) {
 }
 
 wn_status wn_record_format(const wn_record *record, char *line, size_t size) {
-    char flags[40], problem[320], config[256];
+    char flags[64], problem[320], config[256];
     wn_problem unnamed = record->problem;
     unnamed.name[0] = '\0';
     flags_format(&unnamed, flags);

@@ -31,7 +31,9 @@ typedef struct wn_problem {
     bool accumulate; /* beta = 1: the result is added to what the destination holds (before ReLU); with
                         beta = 0 the destination is never read */
     bool plain_src;  /* src is plain NCHW instead of nChw16c (a network's input; at most 4 channels, g = 1) */
-    char name[64];   /* label, not part of the identity */
+    bool constant_weights; /* FWD_B only: the weights stay the same from run to run (inference), so what is
+                              made of them is made once, outside of the runs */
+    char name[64];         /* label, not part of the identity */
 } wn_problem;
 
 /* "FWD_B", "BWD_D", "BWD_WB". */

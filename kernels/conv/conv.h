@@ -33,8 +33,10 @@ typedef struct wn_conv_plan {
     int64_t dst_stride; /* the same for dst */
     /* filled by wn_conv_plan_make: */
     size_t workspace_bytes;
-    int phases;    /* number of calls of run per thread, separated by barriers */
-    bool external; /* brings its own threads: run is called once, by one thread, nthreads = threads */
+    size_t prepared_bytes; /* of what is made of constant weights, see wn_conv_impl.prepare; 0: run reads them
+                              as they are */
+    int phases;            /* number of calls of run per thread, separated by barriers */
+    bool external;         /* brings its own threads: run is called once, by one thread, nthreads = threads */
     int64_t derived[WN_CONV_DERIVED]; /* the implementation's own constants */
 } wn_conv_plan;
 
@@ -42,13 +44,16 @@ typedef struct wn_conv_plan {
  *   FWD_B   reads src, weights, bias (NULL: none); writes dst
  *   BWD_D   reads dst (its gradient), weights;      writes src (its gradient)
  *   BWD_WB  reads src, dst (its gradient);          writes weights, bias (NULL: not wanted)
- * workspace has plan->workspace_bytes bytes; its contents mean nothing before and after. */
+ * workspace has plan->workspace_bytes bytes; its contents mean nothing before and after.
+ * prepared has plan->prepared_bytes bytes. Where these are not 0, prepare fills it from weights, and run
+ * reads it in place of weights, which may be NULL or gone by then. */
 typedef struct wn_conv_args {
     float *src;
     float *weights;
     float *bias;
     float *dst;
     void *workspace;
+    void *prepared;
 } wn_conv_args;
 
 struct wn_conv_impl {
@@ -58,17 +63,27 @@ struct wn_conv_impl {
     const char *(*refuse)(const wn_problem *, wn_isa);
     /* Writes up to `room` configs, [0] the default; returns how many there are. */
     int (*configs)(const wn_problem *, wn_isa, int threads, wn_config *, int room);
-    /* Completes a plan: workspace, phases, derived. Pure. Errors: INVALID for a config that does not fit. */
+    /* Completes a plan: workspace, prepared, phases, derived. Pure. Errors: INVALID for a config that does
+     * not fit. */
     wn_status (*plan)(wn_conv_plan *);
     /* Optional (may be NULL): creates state when a tape is compiled; the only place that allocates. */
     wn_status (*open)(const wn_conv_plan *, void **state);
+    /* Optional: transforms or reorders weights once, for problems with constant_weights. The caller owns
+     * args->prepared, aligned to 64 bytes, which outlives the runs:
+     *     wn_conv_plan_make with problem.constant_weights; where plan.prepared_bytes > 0: allocate them,
+     *     after open: prepare, by all threads as run (external: once), a barrier,
+     *     then any number of runs, on any workspace; prepare again whenever weights changed.
+     * Reads weights, may use workspace, writes prepared only; one phase, contains no barrier, never fails.
+     * A tape for inference gives `prepared` a buffer of its own that no other step shares, and runs prepare
+     * when parameters were set. */
+    void (*prepare)(const wn_conv_plan *, void *state, const wn_conv_args *, int tid, int nthreads);
     /* Does one phase's share of thread tid. Contains no barrier, never fails. */
     void (*run)(const wn_conv_plan *, void *state, const wn_conv_args *, int phase, int tid, int nthreads);
     /* Optional: releases the state. */
     void (*close)(void *state);
     bool judge; /* true for `reference`: never a candidate for tuning */
-    /* Optional: whether a plan's results are other than plain sums of products (Winograd), so that tests judge
-     * them by their error instead of bit by bit. NULL: never. */
+    /* Optional: whether a plan's results are other than plain sums of products (Winograd), so that tests
+     * judge them by their error instead of bit by bit. NULL: never. */
     bool (*approximate)(const wn_conv_plan *);
     /* Optional: version of the library behind it ("2.6.3"); tuning results are forgotten when it changes. */
     const char *(*version)(void);
@@ -85,7 +100,7 @@ const wn_conv_impl *wn_conv_find(const char *name);
 
 /* Makes a complete plan. config NULL takes the default. Strides 0 mean dense.
  * Errors: what wn_problem_check says; UNSUPPORTED with the implementation's reason; INVALID config;
- * MEMORY when the workspace is over the cap (WN_CONV_WORKSPACE_CAP). */
+ * MEMORY when the workspace or the prepared weights are over the cap (WN_CONV_WORKSPACE_CAP). */
 wn_status wn_conv_plan_make(const wn_conv_impl *impl, const wn_problem *problem, const wn_config *config,
                             wn_isa isa, int threads, int64_t src_stride, int64_t dst_stride,
                             wn_conv_plan *plan);

@@ -64,19 +64,24 @@ static int64_t reserve(wn_conv_plan *plan, size_t bytes) {
 static void lay_out_workspace(wn_conv_plan *plan, const wn_onednn_choice *choice) {
     const wn_problem *p = &plan->problem;
     size_t scratchpad = wn_dnnl_query_bytes(choice->conv, dnnl_query_scratchpad_md);
+    const wn_onednn_operand *weights = &choice->operand[ONEDNN_WEIGHTS];
+    const bool plain_weights = !wn_onednn_has_own_blocks(p);
+    if (p->constant_weights && (weights->apart || plain_weights))
+        plan->prepared_bytes = wn_align64(wn_dnnl_desc_bytes(weights->theirs));
     for (int which = 0; which < ONEDNN_OPERANDS; which++) {
         const wn_onednn_operand *operand = &choice->operand[which];
+        const bool prepared = which == ONEDNN_WEIGHTS && plan->prepared_bytes;
         plan->derived[ONEDNN_COPIES + which] =
-            operand->apart ? reserve(plan, wn_dnnl_desc_bytes(operand->theirs)) : -1;
+            operand->apart && !prepared ? reserve(plan, wn_dnnl_desc_bytes(operand->theirs)) : -1;
         const dnnl_primitive_desc_t reorders[] = {operand->before, operand->after};
         for (int i = 0; i < 2; i++) {
             size_t bytes = reorders[i] ? wn_dnnl_query_bytes(reorders[i], dnnl_query_scratchpad_md) : 0;
             scratchpad = bytes > scratchpad ? bytes : scratchpad;
         }
     }
-    plan->derived[ONEDNN_PLAIN_WEIGHTS] =
-        wn_onednn_has_own_blocks(p) ? -1
-                                    : reserve(plan, wn_dnnl_desc_bytes(choice->operand[ONEDNN_WEIGHTS].ours));
+    plan->derived[ONEDNN_PLAIN_WEIGHTS] = plain_weights && (weights->apart || !plan->prepared_bytes)
+                                              ? reserve(plan, wn_dnnl_desc_bytes(weights->ours))
+                                              : -1;
     plan->derived[ONEDNN_BIAS] = p->direction == WN_BWD_D ? -1 : reserve(plan, (size_t)p->oc * sizeof(float));
     plan->derived[ONEDNN_SCRATCHPAD] = reserve(plan, scratchpad);
 }
@@ -130,6 +135,7 @@ const wn_conv_impl wn_conv_onednn = {
     .configs = wn_onednn_list,
     .plan = plan,
     .open = wn_onednn_open,
+    .prepare = wn_onednn_prepare,
     .run = wn_onednn_run,
     .close = wn_onednn_close,
     .approximate = wn_onednn_is_approximate,

@@ -15,7 +15,8 @@ enum {
 /* Operands that may need another layout. The bias does not: it is a vector for all. */
 enum { ONEDNN_SRC, ONEDNN_WEIGHTS, ONEDNN_DST, ONEDNN_OPERANDS };
 
-/* plan->derived: where in the workspace things lie, bytes; -1: nowhere. */
+/* plan->derived: where in the workspace things lie, bytes; -1: nowhere. Constant weights in oneDNN's layout
+ * lie in `prepared` instead. */
 enum {
     ONEDNN_COPIES,                                          /* the three operands in oneDNN's layout */
     ONEDNN_PLAIN_WEIGHTS = ONEDNN_COPIES + ONEDNN_OPERANDS, /* goihw, for groups that cross blocks */
@@ -86,10 +87,12 @@ void wn_onednn_flush_denormals(void);
 enum { ONEDNN_ARGUMENTS = ONEDNN_OPERANDS + 1 };
 extern const int wn_onednn_arguments[WN_DIRECTION_COUNT][ONEDNN_ARGUMENTS];
 
-/* The states of plans: see wn_conv_impl. */
+/* The states of plans, and constant weights: see wn_conv_impl. */
 wn_status wn_onednn_open(const wn_conv_plan *plan, void **state);
 void wn_onednn_run(const wn_conv_plan *plan, void *state, const wn_conv_args *args, int phase, int tid,
                    int nthreads);
+void wn_onednn_prepare(const wn_conv_plan *plan, void *state, const wn_conv_args *args, int tid,
+                       int nthreads);
 void wn_onednn_close(void *state);
 
 #endif

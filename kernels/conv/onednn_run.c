@@ -114,8 +114,9 @@ void wn_onednn_must(dnnl_status_t status, const char *what) {
     abort();
 }
 
+/* NULL leaves it: this call does not touch the operand. */
 static void put(moving_memory *place, void *at) {
-    if (place->memory && place->at != at) {
+    if (place->memory && at && place->at != at) {
         wn_onednn_must(dnnl_memory_set_data_handle(place->memory, at), "placing memory");
         place->at = at;
     }
@@ -161,8 +162,15 @@ static float *bias_place(const wn_conv_plan *plan, const wn_conv_args *args) {
     return args->bias && !adds ? args->bias : in_workspace(plan, args, ONEDNN_BIAS);
 }
 
+/* Weights in goihw, where groups want that: oneDNN's operand, or on the way to it. */
+static float *plain_weights_place(const wn_conv_plan *plan, const onednn_state *state,
+                                  const wn_conv_args *args) {
+    const bool apart = state->choice.operand[ONEDNN_WEIGHTS].apart;
+    return plan->prepared_bytes && !apart ? args->prepared : in_workspace(plan, args, ONEDNN_PLAIN_WEIGHTS);
+}
+
 static void put_everything(const wn_conv_plan *plan, onednn_state *state, const wn_conv_args *args) {
-    float *plain_weights = in_workspace(plan, args, ONEDNN_PLAIN_WEIGHTS);
+    float *plain_weights = plain_weights_place(plan, state, args);
     float *ours[ONEDNN_OPERANDS] = {[ONEDNN_SRC] = args->src,
                                     [ONEDNN_WEIGHTS] = plain_weights ? plain_weights : args->weights,
                                     [ONEDNN_DST] = args->dst};
@@ -170,15 +178,17 @@ static void put_everything(const wn_conv_plan *plan, onednn_state *state, const 
         put(&state->operand[which].ours, ours[which]);
         put(&state->operand[which].theirs, in_workspace(plan, args, ONEDNN_COPIES + which));
     }
+    if (plan->prepared_bytes)
+        put(&state->operand[ONEDNN_WEIGHTS].theirs, args->prepared);
     put(&state->bias, bias_place(plan, args));
     put(&state->scratchpad, in_workspace(plan, args, ONEDNN_SCRATCHPAD));
 }
 
 /* What has to be there before oneDNN starts and is not its business. */
-static void prepare(const wn_conv_plan *plan, const wn_conv_args *args) {
+static void set_up(const wn_conv_plan *plan, const wn_conv_args *args) {
     const wn_problem *p = &plan->problem;
     float *plain_weights = in_workspace(plan, args, ONEDNN_PLAIN_WEIGHTS);
-    if (plain_weights && (p->direction != WN_BWD_WB || p->accumulate))
+    if (plain_weights && !plan->prepared_bytes && (p->direction != WN_BWD_WB || p->accumulate))
         wn_conv_weights_unblock(p, args->weights, plain_weights);
     if (p->direction == WN_FWD_B && !args->bias)
         memset(in_workspace(plan, args, ONEDNN_BIAS), 0, (size_t)p->oc * sizeof(float));
@@ -207,21 +217,44 @@ void wn_onednn_flush_denormals(void) {
     _mm_setcsr(caller);
 }
 
+/* Sets OpenMP's threads to the plan's; returns their number before. */
+static int take_threads(const wn_conv_plan *plan, onednn_state *state) {
+    int before = wn_onednn_set_threads(plan->threads);
+    if (!state->threads_ready)
+        wn_onednn_flush_denormals();
+    state->threads_ready = true;
+    return before;
+}
+
+void wn_onednn_prepare(const wn_conv_plan *plan, void *opened, const wn_conv_args *args, int tid,
+                       int nthreads) {
+    (void)tid;
+    (void)nthreads;
+    onednn_state *state = opened;
+    const operand_state *weights = &state->operand[ONEDNN_WEIGHTS];
+    int threads_before = take_threads(plan, state);
+    put_everything(plan, state, args);
+    if (!wn_onednn_has_own_blocks(&plan->problem))
+        wn_conv_weights_unblock(&plan->problem, args->weights, plain_weights_place(plan, state, args));
+    if (weights->before)
+        reorder(state, weights->before, &weights->ours, &weights->theirs);
+    wn_onednn_must(dnnl_stream_wait(state->stream), "waiting");
+    wn_onednn_set_threads(threads_before);
+}
+
 void wn_onednn_run(const wn_conv_plan *plan, void *opened, const wn_conv_args *args, int phase, int tid,
                    int nthreads) {
     (void)phase;
     (void)tid;
     (void)nthreads;
     onednn_state *state = opened;
-    int threads_before = wn_onednn_set_threads(plan->threads);
-    if (!state->threads_ready)
-        wn_onednn_flush_denormals();
-    state->threads_ready = true;
+    int threads_before = take_threads(plan, state);
     put_everything(plan, state, args);
-    prepare(plan, args);
+    set_up(plan, args);
     for (int which = 0; which < ONEDNN_OPERANDS; which++) {
         const operand_state *operand = &state->operand[which];
-        if (operand->before)
+        const bool prepared = which == ONEDNN_WEIGHTS && plan->prepared_bytes;
+        if (operand->before && !prepared)
             reorder(state, operand->before, &operand->ours, &operand->theirs);
     }
     convolve(state, plan->problem.direction);

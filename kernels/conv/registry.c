@@ -9,6 +9,7 @@
 
 enum { MAX_THREADS = 1024 };
 
+/* clang-format off */
 const wn_conv_impl *const wn_conv_registry[] = {
     &wn_conv_direct,
     &wn_conv_winograd,
@@ -20,6 +21,7 @@ const wn_conv_impl *const wn_conv_registry[] = {
     &wn_conv_reference,
     NULL,
 };
+/* clang-format on */
 
 const wn_conv_impl *wn_conv_find(const char *name) {
     for (const wn_conv_impl *const *impl = wn_conv_registry; *impl; impl++)
@@ -81,6 +83,9 @@ wn_status wn_conv_plan_make(const wn_conv_impl *impl, const wn_problem *problem,
         settle_stride("dst", wn_conv_dst_floats(problem) / problem->mb, problem->mb, true, &made.dst_stride));
     WN_TRY(choose_config(&made, config, &made.config));
     WN_TRY(impl->plan(&made));
+    if (made.prepared_bytes > WN_CONV_WORKSPACE_CAP)
+        return wn_error(WN_ERROR_MEMORY, "%s wants %zu bytes for prepared weights, the cap is %zu",
+                        impl->name, made.prepared_bytes, WN_CONV_WORKSPACE_CAP);
     if (made.workspace_bytes > WN_CONV_WORKSPACE_CAP)
         return wn_error(WN_ERROR_MEMORY, "%s wants a workspace of %zu bytes, the cap is %zu", impl->name,
                         made.workspace_bytes, WN_CONV_WORKSPACE_CAP);

@@ -217,6 +217,11 @@ static void run(const wn_conv_plan *plan, void *state, const wn_conv_args *args,
         wn_winograd_gather_run(plan, args, phase, tid, nthreads);
 }
 
+static void prepare(const wn_conv_plan *plan, void *state, const wn_conv_args *args, int tid, int nthreads) {
+    (void)state;
+    wn_winograd_gather_prepare(plan, args, tid, nthreads);
+}
+
 static bool approximate(const wn_conv_plan *plan) {
     (void)plan;
     return true;
@@ -228,6 +233,7 @@ const wn_conv_impl wn_conv_winograd = {.name = "winograd",
                                        .refuse = refuse,
                                        .configs = configs,
                                        .plan = plan,
+                                       .prepare = prepare,
                                        .run = run,
                                        .approximate = approximate};
 

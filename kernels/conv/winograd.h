@@ -25,12 +25,13 @@ enum {
     WINOGRAD_SIZE,      /* index into the table of transforms */
     WINOGRAD_TILE_ROWS, /* tiles of an image, downwards and across */
     WINOGRAD_TILE_COLUMNS,
-    WINOGRAD_TOTAL_TILES,                   /* of all images */
-    WINOGRAD_TILE_GROUPS,                   /* groups of at most WINOGRAD_TILES tiles, nearly equal */
-    WINOGRAD_OUTPUT_GROUPS,                 /* groups of output blocks that make an item */
-    WINOGRAD_TAPS,                          /* where a thread's list of input blocks starts */
-    WINOGRAD_PRIVATE,                       /* between the private parts of two threads */
-    WINOGRAD_WEIGHTS,                       /* place of the transformed weights, or of their gradient */
+    WINOGRAD_TOTAL_TILES,   /* of all images */
+    WINOGRAD_TILE_GROUPS,   /* groups of at most WINOGRAD_TILES tiles, nearly equal */
+    WINOGRAD_OUTPUT_GROUPS, /* groups of output blocks that make an item */
+    WINOGRAD_TAPS,          /* where a thread's list of input blocks starts */
+    WINOGRAD_PRIVATE,       /* between the private parts of two threads */
+    WINOGRAD_WEIGHTS,       /* place of the transformed weights (constant: in prepared, all of them), or
+                               of their gradient */
     WINOGRAD_SOURCE = WINOGRAD_WEIGHTS + 3, /* of the transformed input */
     WINOGRAD_RESULT = WINOGRAD_SOURCE + 3,  /* of the products; BWD_WB: of the transformed gradient */
 };
@@ -87,6 +88,8 @@ wn_winograd_buffer wn_winograd_buffer_at(const wn_conv_plan *plan, int place, vo
 
 /* FWD_B and BWD_D. */
 wn_status wn_winograd_gather_plan(wn_conv_plan *plan);
+/* Transforms constant weights; one phase. */
+void wn_winograd_gather_prepare(const wn_conv_plan *plan, const wn_conv_args *args, int tid, int nthreads);
 void wn_winograd_gather_run(const wn_conv_plan *plan, const wn_conv_args *args, int phase, int tid,
                             int nthreads);
 

@@ -4,7 +4,9 @@
  * There are two ways to divide the work. By tiles: all weights are transformed first; an item transforms its
  * tiles into a buffer of its thread, multiplies, and transforms back. By outputs: all tiles are transformed
  * first; an item transforms the weights of its output blocks into a buffer of its thread and then takes all
- * tiles. The first keeps activations in the cache, the second the weights, which outweigh small maps. */
+ * tiles. The first keeps activations in the cache, the second the weights, which outweigh small maps.
+ *
+ * Constant weights are transformed once, all of them, and neither way transforms them again. */
 #include "arena.h"
 #include "direct.h"
 #include "isa.h"
@@ -40,23 +42,33 @@ static int smaller(int a, int b) {
     return a < b ? a : b;
 }
 
+static bool constant(const wn_conv_plan *plan) {
+    return plan->problem.constant_weights;
+}
+
 /* Where the parts lie: what all threads share first, then every thread's own. Weights are shared and tiles
- * private when the work is divided by tiles, and the other way round. */
+ * private when the work is divided by tiles, and the other way round; constant weights lie elsewhere. */
 static bool lay_out(wn_conv_plan *plan, int in_blocks, int out_blocks, int64_t *bytes) {
     const bool outputs = by_outputs(plan);
     const int item_blocks = outputs ? smaller(plan->config.knob[WINOGRAD_OUTPUTS], out_blocks) : out_blocks;
     const int64_t group = wn_winograd_tiles_of_group(plan), weights = (int64_t)in_blocks * WN_BLOCK;
     const int64_t taps = (int64_t)wn_align64((size_t)in_blocks * sizeof(wn_tap)) / (int64_t)sizeof(float);
     int64_t *derived = plan->derived;
-    int64_t floats = 0, shared, private;
-    bool fits = outputs ? wn_winograd_reserve(plan, WINOGRAD_SOURCE, in_blocks, derived[WINOGRAD_TOTAL_TILES],
-                                              &floats)
-                        : wn_winograd_reserve(plan, WINOGRAD_WEIGHTS, out_blocks, weights, &floats);
+    int64_t floats = 0, prepared = 0, shared, private;
+    bool fits =
+        (!constant(plan) || wn_winograd_reserve(plan, WINOGRAD_WEIGHTS, out_blocks, weights, &prepared)) &&
+        (!outputs ||
+         wn_winograd_reserve(plan, WINOGRAD_SOURCE, in_blocks, derived[WINOGRAD_TOTAL_TILES], &floats)) &&
+        (outputs || constant(plan) ||
+         wn_winograd_reserve(plan, WINOGRAD_WEIGHTS, out_blocks, weights, &floats));
     shared = floats;
     fits = fits &&
-           (outputs ? wn_winograd_reserve(plan, WINOGRAD_WEIGHTS, item_blocks, weights, &floats)
-                    : wn_winograd_reserve(plan, WINOGRAD_SOURCE, in_blocks, group, &floats)) &&
-           wn_winograd_reserve(plan, WINOGRAD_RESULT, item_blocks, group, &floats);
+           (!outputs || constant(plan) ||
+            wn_winograd_reserve(plan, WINOGRAD_WEIGHTS, item_blocks, weights, &floats)) &&
+           (outputs || wn_winograd_reserve(plan, WINOGRAD_SOURCE, in_blocks, group, &floats)) &&
+           wn_winograd_reserve(plan, WINOGRAD_RESULT, item_blocks, group, &floats) &&
+           prepared <= INT64_MAX / (int64_t)sizeof(float);
+    plan->prepared_bytes = (size_t)prepared * sizeof(float);
     derived[WINOGRAD_TAPS] = floats;
     fits = fits && !__builtin_add_overflow(floats, taps, &floats);
     derived[WINOGRAD_PRIVATE] = private = floats - shared;
@@ -76,7 +88,7 @@ wn_status wn_winograd_gather_plan(wn_conv_plan *plan) {
     if (by_outputs(plan))
         plan->derived[WINOGRAD_OUTPUT_GROUPS] = wn_ceil_div(out_blocks, plan->config.knob[WINOGRAD_OUTPUTS]);
     plan->workspace_bytes = (size_t)bytes;
-    plan->phases = 2;
+    plan->phases = constant(plan) && !by_outputs(plan) ? 1 : 2;
     return wn_ok();
 }
 
@@ -97,7 +109,10 @@ static pass make_pass(const wn_conv_plan *plan, const wn_conv_args *args, int ti
         .out_stride = backward ? plan->src_stride : plan->dst_stride,
         .in_blocks = wn_blocks(backward ? p->oc : p->ic),
         .out_blocks = wn_blocks(backward ? p->ic : p->oc),
-        .u = wn_winograd_buffer_at(plan, WINOGRAD_WEIGHTS, outputs ? private : shared),
+        .u = wn_winograd_buffer_at(plan, WINOGRAD_WEIGHTS,
+                                   constant(plan) ? args->prepared
+                                   : outputs      ? private
+                                                  : shared),
         .v = wn_winograd_buffer_at(plan, WINOGRAD_SOURCE, outputs ? shared : private),
         .m = wn_winograd_buffer_at(plan, WINOGRAD_RESULT, private),
         .taps = (wn_tap *)(private + plan->derived[WINOGRAD_TAPS]),
@@ -128,10 +143,11 @@ static void transform_weights(const pass *s, int out, int in, int to) {
 }
 
 /* Products of `count` tiles, from row `row` of v on, with the weights of a range of blocks, the first of
- * which is block 0 of u and m. */
+ * which is block 0 of m, and of u unless that holds all weights. */
 static void multiply(const pass *s, int64_t row, int count, block_range range) {
     const int32_t *knob = s->plan->config.knob;
     const int patch = s->maps.patch, reduce = knob[WINOGRAD_REDUCE];
+    const float *u = s->u.data + (constant(s->plan) ? range.begin * s->u.block : 0);
     wn_tile tile = {.a_row = WN_BLOCK,
                     .a_k = 1,
                     .b_k = WN_BLOCK,
@@ -144,7 +160,7 @@ static void multiply(const pass *s, int64_t row, int count, block_range range) {
             const int blocks = smaller(range.end - range.begin - block, knob[WINOGRAD_BLOCKS]);
             for (int in = 0; in < s->in_blocks; in += reduce) {
                 tile.a = s->v.data + e * s->v.element + row * WN_BLOCK;
-                tile.b = s->u.data + e * s->u.element + block * s->u.block;
+                tile.b = u + e * s->u.element + block * s->u.block;
                 tile.c = s->m.data + e * s->m.element + block * s->m.block;
                 tile.taps = s->taps + in;
                 tile.count = smaller(s->in_blocks - in, reduce);
@@ -173,7 +189,7 @@ static void transform_result(const pass *s, int64_t begin, int64_t end, block_ra
     }
 }
 
-/* By tiles, phase 0: all weights. */
+/* By tiles, phase 0, and ahead of all runs for constant weights: all weights. */
 static void transform_all_weights(const pass *s, int tid, int nthreads) {
     long begin, end;
     wn_split((long)s->out_blocks * s->in_blocks, tid, nthreads, &begin, &end);
@@ -224,7 +240,7 @@ static void run_output_groups(const pass *s, int tid, int nthreads) {
     for (long group = group_begin; group < group_end; group++) {
         const block_range range = {wn_part_begin(s->out_blocks, output_groups, (int)group),
                                    wn_part_begin(s->out_blocks, output_groups, (int)group + 1)};
-        for (int block = range.begin; block < range.end; block++)
+        for (int block = range.begin; block < range.end && !constant(s->plan); block++)
             for (int in = 0; in < s->in_blocks; in++)
                 transform_weights(s, block, in, block - range.begin);
         for (int tiles = 0; tiles < tile_groups; tiles++) {
@@ -233,6 +249,11 @@ static void run_output_groups(const pass *s, int tid, int nthreads) {
             transform_result(s, begin, end, range);
         }
     }
+}
+
+void wn_winograd_gather_prepare(const wn_conv_plan *plan, const wn_conv_args *args, int tid, int nthreads) {
+    const pass s = make_pass(plan, args, tid);
+    transform_all_weights(&s, tid, nthreads);
 }
 
 void wn_winograd_gather_run(const wn_conv_plan *plan, const wn_conv_args *args, int phase, int tid,
@@ -244,7 +265,7 @@ void wn_winograd_gather_run(const wn_conv_plan *plan, const wn_conv_args *args, 
         else
             run_output_groups(&s, tid, nthreads);
     } else {
-        if (phase == 0)
+        if (phase == 0 && !constant(plan))
             transform_all_weights(&s, tid, nthreads);
         else
             run_tile_groups(&s, tid, nthreads);
