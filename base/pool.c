@@ -23,8 +23,10 @@
 enum {
     MAX_THREADS = 1024,
     LINE = 128, /* two cache lines: the adjacent-line prefetcher pairs them */
-    IDLE_SPIN_NANOSECONDS = 2000000,
-    SPINS_PER_CLOCK_READ = 64,
+    IDLE_SPIN_MICROSECONDS = 2000,
+    BARRIER_SPIN_MICROSECONDS = 400,
+    CALIBRATION_NANOSECONDS = 20000,
+    SPINS_PER_CLOCK_READ = 16,
     FLUSH_TO_ZERO_AND_DENORMALS_ARE_ZERO = 0x8040,
 };
 
@@ -32,6 +34,7 @@ enum {
 typedef struct slot {
     _Alignas(LINE) atomic_uint arrived; /* last round this thread arrived at */
     unsigned round;                     /* the same, private to the thread */
+    uint64_t left;                      /* time stamp counter when it last left a round */
     int tid;
     pthread_t thread;
     wn_pool *pool;
@@ -40,73 +43,103 @@ typedef struct slot {
 struct wn_pool {
     _Alignas(LINE) atomic_uint released; /* last round that was released; the futex word */
     _Alignas(LINE) atomic_uint sleepers; /* threads that sleep on it or are about to */
+    atomic_uint gatherers;               /* the same of the caller's thread and the words `arrived` */
     _Alignas(LINE) wn_task task;         /* NULL ends the workers */
     void *context;
     int threads;
-    bool spin; /* every thread has its own CPU */
+    uint64_t ticks_per_microsecond; /* of the time stamp counter */
+    bool spin;                      /* every thread has its own CPU */
     bool pinned;
     cpu_set_t caller_affinity;
     wn_cpus cpus;
     slot slots[];
 };
 
-static void relax(const wn_pool *pool) {
-    if (pool->spin)
-        _mm_pause();
-    else
-        sched_yield();
+static void futex(atomic_uint *word, int operation, unsigned value) {
+    syscall(SYS_futex, word, operation, value, NULL, NULL, 0);
 }
 
-static bool is_released(wn_pool *pool, unsigned round) {
-    return atomic_load_explicit(&pool->released, memory_order_acquire) == round;
-}
-
-/* Sleeps until the round is released. The caller has counted itself among the sleepers. */
-static void sleep_until_released(wn_pool *pool, unsigned round) {
+/* Sleeps until the word holds the value. The caller has counted itself among the sleepers. */
+static void sleep_until(atomic_uint *word, atomic_uint *sleepers, unsigned value) {
     for (;;) {
-        unsigned seen = atomic_load(&pool->released);
-        if (seen == round)
+        unsigned seen = atomic_load(word);
+        if (seen == value)
             break;
-        syscall(SYS_futex, &pool->released, FUTEX_WAIT_PRIVATE, seen, NULL, NULL, 0);
+        futex(word, FUTEX_WAIT_PRIVATE, seen);
     }
-    atomic_fetch_sub(&pool->sleepers, 1);
+    atomic_fetch_sub(sleepers, 1);
 }
 
-/* Waits for a task: spins for a while, then sleeps. */
-static void wait_idle(wn_pool *pool, unsigned round) {
-    int64_t start = wn_nanoseconds();
+/* Writes a word others wait for. Sequentially consistent against a waiter's "count me as sleeper, look at the
+ * word again": one of the two sees the other, so no one sleeps through it. */
+static void publish(atomic_uint *word, atomic_uint *sleepers, unsigned value) {
+    atomic_store(word, value);
+    if (atomic_load(sleepers) > 0)
+        futex(word, FUTEX_WAKE_PRIVATE, INT_MAX);
+}
+
+/* Waits until the word holds the value: spins for `patience` ticks, then sleeps. */
+static void wait_for(atomic_uint *word, atomic_uint *sleepers, unsigned value, uint64_t patience) {
+    uint64_t start = __rdtsc();
     do {
         for (int i = 0; i < SPINS_PER_CLOCK_READ; i++) {
-            if (is_released(pool, round))
+            if (atomic_load_explicit(word, memory_order_acquire) == value)
                 return;
-            relax(pool);
+            _mm_pause();
         }
-    } while (wn_nanoseconds() - start < IDLE_SPIN_NANOSECONDS);
-    atomic_fetch_add(&pool->sleepers, 1);
-    sleep_until_released(pool, round);
+    } while (__rdtsc() - start < patience);
+    atomic_fetch_add(sleepers, 1);
+    sleep_until(word, sleepers, value);
+}
+
+/* How long to spin for threads that began to work when this one did. Undisturbed they end at about the same
+ * time, or after twice as long where the parts are few. Who takes longer has lost its CPU to something else
+ * for milliseconds, and a thread that goes on spinning would use up its own CPU's share meanwhile, to stand
+ * still when it is needed. Without a CPU for each thread spinning keeps the others from arriving at all. */
+static uint64_t patience(const wn_pool *pool, const slot *self) {
+    if (!pool->spin)
+        return 0;
+    uint64_t worked = __rdtsc() - self->left, least = pool->ticks_per_microsecond * BARRIER_SPIN_MICROSECONDS;
+    return least > worked * 3 / 2 ? least : worked * 3 / 2;
+}
+
+static uint64_t idle_patience(const wn_pool *pool) {
+    return pool->spin ? pool->ticks_per_microsecond * IDLE_SPIN_MICROSECONDS : 0;
 }
 
 /* The halves of a round. Arriving is for workers, gathering and releasing for the caller's thread. */
 static unsigned arrive(slot *self) {
     unsigned round = ++self->round;
-    atomic_store_explicit(&self->arrived, round, memory_order_release);
+    publish(&self->arrived, &self->pool->gatherers, round);
     return round;
 }
 
 static unsigned gather(wn_pool *pool) {
-    unsigned round = ++pool->slots[0].round;
+    slot *self = &pool->slots[0];
+    unsigned round = ++self->round;
+    uint64_t spin = patience(pool, self);
     for (int tid = 1; tid < pool->threads; tid++)
-        while (atomic_load_explicit(&pool->slots[tid].arrived, memory_order_acquire) != round)
-            relax(pool);
+        wait_for(&pool->slots[tid].arrived, &pool->gatherers, round, spin);
     return round;
 }
 
-/* Sequentially consistent against a worker's "count me as sleeper, look at the round again": one of the two
- * sees the other, so no one sleeps through a release. */
 static void release(wn_pool *pool, unsigned round) {
-    atomic_store(&pool->released, round);
-    if (atomic_load(&pool->sleepers) > 0)
-        syscall(SYS_futex, &pool->released, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
+    publish(&pool->released, &pool->sleepers, round);
+    pool->slots[0].left = __rdtsc();
+}
+
+static void wait_release(slot *self, unsigned round, uint64_t spin) {
+    wait_for(&self->pool->released, &self->pool->sleepers, round, spin);
+    self->left = __rdtsc();
+}
+
+/* Against the monotonic clock; some per cent of error do no harm. */
+static uint64_t measure_ticks_per_microsecond(void) {
+    int64_t start = wn_nanoseconds(), passed;
+    uint64_t ticks = __rdtsc();
+    while ((passed = wn_nanoseconds() - start) < CALIBRATION_NANOSECONDS)
+        _mm_pause();
+    return (__rdtsc() - ticks) * 1000 / (uint64_t)passed + 1;
 }
 
 static void *worker(void *argument) {
@@ -116,7 +149,7 @@ static void *worker(void *argument) {
         wn_cpus_pin(pool->cpus.cpu[self->tid]);
     _mm_setcsr(_mm_getcsr() | FLUSH_TO_ZERO_AND_DENORMALS_ARE_ZERO);
     for (;;) {
-        wait_idle(pool, arrive(self));
+        wait_release(self, arrive(self), idle_patience(pool));
         if (!pool->task)
             return NULL;
         pool->task(pool->context, self->tid, pool->threads);
@@ -137,6 +170,7 @@ wn_status wn_pool_create(int threads, wn_pool **pool_out) {
     pool->pinned =
         pool->spin && sched_getaffinity(0, sizeof pool->caller_affinity, &pool->caller_affinity) == 0;
     pool->threads = threads;
+    pool->ticks_per_microsecond = measure_ticks_per_microsecond();
     for (int tid = 0; tid < threads; tid++) {
         slot *self = &pool->slots[tid];
         self->tid = tid;
@@ -192,9 +226,9 @@ void wn_pool_barrier(wn_pool *pool, int tid) {
     if (tid == 0) {
         release(pool, gather(pool));
     } else {
-        unsigned round = arrive(&pool->slots[tid]);
-        while (!is_released(pool, round))
-            relax(pool);
+        slot *self = &pool->slots[tid];
+        uint64_t spin = patience(pool, self);
+        wait_release(self, arrive(self), spin);
     }
 }
 
@@ -207,8 +241,10 @@ void wn_pool_external(wn_pool *pool, int tid, void (*work)(void *context), void 
             wn_cpus_pin(pool->cpus.cpu[0]);
         release(pool, round);
     } else {
+        slot *self = &pool->slots[tid];
         atomic_fetch_add(&pool->sleepers, 1);
-        sleep_until_released(pool, arrive(&pool->slots[tid]));
+        sleep_until(&pool->released, &pool->sleepers, arrive(self));
+        self->left = __rdtsc();
     }
 }
 

@@ -14,7 +14,7 @@ typedef void (*wn_task)(void *context, int tid, int nthreads);
 void wn_pool_run(wn_pool *pool, wn_task task, void *context);
 
 /* Inside a task: waits until every thread has arrived. Spins while there are no more threads than CPUs,
- * yields otherwise. */
+ * sleeps in the kernel otherwise. A thread that has lost its CPU makes the others sleep, too, after some time. */
 void wn_pool_barrier(wn_pool *pool, int tid);
 
 /* Inside a task, called by all threads: a barrier, then tid 0 alone runs work(context) while the others
