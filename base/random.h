@@ -14,6 +14,7 @@ enum {
     WN_STREAM_TEST = 5,
     WN_STREAM_BENCH = 6,
     WN_STREAM_TUNE = 7,
+    WN_STREAM_AUGMENT = 8, /* + epoch << 8; index = number of the image */
 };
 
 /* Four independent 32-bit words. */

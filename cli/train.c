@@ -1,71 +1,46 @@
 /* winnow train: options in, the trainer's work, nothing else. */
-#include "cli.h"
 #include "clock.h"
+#include "recipe_flags.h"
 #include "trainer.h"
+#include <string.h>
 #include <unistd.h>
 
 static const char details[] =
     "Trains NET on a folder with the four IDX files of MNIST or Fashion-MNIST (raw or .gz), or on the\n"
-    "embedded synthetic digits. Convolutions run with the tuning database's picks (see winnow tune) where "
+    "embedded synthetic digits. Without further flags the network's published recipe is followed, and "
+    "printed;\nflags change it. Convolutions run with the tuning database's picks (see winnow tune) where "
     "it\n"
     "has one. The CSV file has a row for every step and every epoch:\n  " WN_TRAIN_CSV_HEADER;
 
 typedef struct flags {
     const char *data, *isa, *csv, *db;
     wn_network_flags network;
-    int64_t epochs, seed, threads, limit, test_limit;
-    double lr, momentum, weight_decay;
-    int optimizer;
+    wn_recipe_flags recipe;
+    int64_t channels, seed, threads, limit, test_limit;
 } flags;
 
 static wn_status read_flags(const wn_command *command, int argc, char **argv, flags *f, int *words,
                             bool *help) {
-    static const char *const optimizers[] = {"sgd", "adam", NULL}; /* in the order of wn_optimizer */
-    const wn_option options[] = {
+    const wn_option own[] = {
         {.name = "--data",
          .kind = WN_OPTION_TEXT,
          .value = &f->data,
          .argument = "DIR|synthetic",
          .help = "training and test images (default: synthetic)"},
         WN_OPTIONS_NETWORK(&f->network),
-        {.name = "--epochs",
+        {.name = "--channels",
          .kind = WN_OPTION_WHOLE,
-         .value = &f->epochs,
-         .argument = "E",
+         .value = &f->channels,
+         .argument = "1|3",
          .low = 1,
-         .high = WN_COUNT_MAX,
-         .help = "passes over the training images (default: 10)"},
-        {.name = "--lr",
-         .kind = WN_OPTION_REAL,
-         .value = &f->lr,
-         .argument = "L",
-         .low = 1e-12,
-         .high = 1e6,
-         .help = "learning rate (default: the network's with sgd, 0.001 with adam)"},
-        {.name = "--optimizer",
-         .kind = WN_OPTION_CHOICE,
-         .value = &f->optimizer,
-         .argument = "sgd|adam",
-         .choices = optimizers,
-         .help = "how weights are updated (default: sgd)"},
-        {.name = "--momentum",
-         .kind = WN_OPTION_REAL,
-         .value = &f->momentum,
-         .argument = "M",
-         .high = 1,
-         .help = "of sgd (default: 0)"},
-        {.name = "--weight-decay",
-         .kind = WN_OPTION_REAL,
-         .value = &f->weight_decay,
-         .argument = "D",
-         .high = 1e6,
-         .help = "added to the gradient, times the weights (default: 0)"},
+         .high = WN_CHANNELS_MAX,
+         .help = "grey or coloured input (default: 3 where the network is made for it, else the images')"},
         {.name = "--seed",
          .kind = WN_OPTION_WHOLE,
          .value = &f->seed,
          .argument = "S",
          .high = 9e15,
-         .help = "of weights, order of images and dropout (default: 1)"},
+         .help = "of weights, order of images, augmentation and dropout (default: 1)"},
         {.name = "--limit",
          .kind = WN_OPTION_WHOLE,
          .value = &f->limit,
@@ -85,12 +60,15 @@ static wn_status read_flags(const wn_command *command, int argc, char **argv, fl
         WN_OPTION_DB(&f->db),
         WN_OPTION_CSV(&f->csv),
     };
+    wn_option options[WN_COUNT_OF(own) + WN_RECIPE_OPTIONS];
+    memcpy(options, own, sizeof own);
+    wn_recipe_options(&f->recipe, options + WN_COUNT_OF(own));
     return wn_options_read(command, options, WN_COUNT_OF(options), argc, argv, words, help);
 }
 
 static wn_status train(const wn_command *command, int argc, char **argv) {
     double started = wn_seconds();
-    flags f = {.seed = 1};
+    flags f = {.seed = 1, .recipe = WN_RECIPE_FLAGS_NONE};
     int words;
     bool help;
     WN_TRY(read_flags(command, argc, argv, &f, &words, &help));
@@ -101,6 +79,8 @@ static wn_status train(const wn_command *command, int argc, char **argv) {
                         command->usage);
     const wn_net *net;
     WN_TRY(wn_net_require(argv[0], f.network.variant, &net));
+    wn_recipe recipe;
+    WN_TRY(wn_recipe_flags_apply(&f.recipe, net, f.network.batch, &recipe));
     wn_session session;
     wn_tune_db *db = NULL;
     WN_TRY(wn_session_open(f.isa, f.threads, &session));
@@ -115,12 +95,8 @@ static wn_status train(const wn_command *command, int argc, char **argv) {
                                 .limit = f.limit,
                                 .test_limit = f.test_limit,
                                 .size = (int)f.network.size,
-                                .batch = (int)f.network.batch,
-                                .epochs = (int)f.epochs,
-                                .lr = (float)f.lr,
-                                .optimizer = (wn_optimizer)f.optimizer,
-                                .momentum = (float)f.momentum,
-                                .weight_decay = (float)f.weight_decay,
+                                .channels = (int)f.channels,
+                                .recipe = recipe,
                                 .seed = (uint64_t)f.seed,
                                 .pool = session.pool,
                                 .isa = session.isa,

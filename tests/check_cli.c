@@ -176,6 +176,14 @@ static void check_usage_mistakes(void) {
         {2, {"--lr", "\"-1\""}, {"train", "lenet", "--lr", "-1"}},
         {2, {"--lr", "\"fast\""}, {"train", "lenet", "--lr", "fast"}},
         {2, {"--optimizer", "\"rms\"", "sgd, adam"}, {"train", "lenet", "--optimizer", "rms"}},
+        {2, {"--schedule", "\"sine\"", "cosine, one-cycle"}, {"train", "lenet", "--schedule", "sine"}},
+        {2, {"milestones", "at least one"}, {"train", "lenet", "--schedule", "multi-step"}},
+        {2, {"milestone 2", "above 9"}, {"train", "lenet", "--milestones", "9,3"}},
+        {2, {"--milestones", "\"3,,4\"", "30,60"}, {"train", "lenet", "--milestones", "3,,4"}},
+        {2, {"--normalise", "\"0.5\"", "measured"}, {"train", "lenet", "--normalise", "0.5"}},
+        {2, {"--normalise", "\"1,1,1,1\"", "three means"}, {"train", "lenet", "--normalise", "1,1,1,1"}},
+        {2, {"momentum", "Nesterov", "above 0"}, {"train", "lenet", "--nesterov"}},
+        {2, {"--flip", "\"maybe\"", "off, on"}, {"train", "lenet", "--flip", "maybe"}},
         {2, {"--threads", "\"0\""}, {"train", "lenet", "--threads", "0"}},
         {2, {"--threads", "\"5000\"", "1024"}, {"info", "--threads", "5000"}},
         {2, {"--data", "\"\""}, {"train", "lenet", "--data", ""}},
@@ -209,6 +217,13 @@ static void check_other_mistakes(void) {
         {1, {"train-images"}, {"train", "lenet", "--data", "mislabelled", "--batch-size", "4"}},
         {1, {"labels", "10"}, {"train", "lenet", "--data", "label", "--batch-size", "4"}},
         {1, {"1000", "60"}, {"train", "lenet", "--data", "sound", "--batch-size", "1000"}},
+        {1, {"padding", "28"}, {"train", "lenet", "--data", "sound", "--batch-size", "4", "--pad", "28"}},
+        {1,
+         {"2 channels", "1 or 3"},
+         {"train", "lenet", "--data", "sound", "--batch-size", "4", "--channels", "2"}},
+        {1,
+         {"deviation 0", "above 0"},
+         {"train", "lenet", "--data", "sound", "--batch-size", "4", "--normalise", "0,0"}},
         {1,
          {"no-folder/x.csv"},
          {"train", "lenet", "--data", "sound", "--batch-size", "4", "--csv", "no-folder/x.csv"}},
@@ -453,6 +468,13 @@ static void check_training(void) {
     int rows = csv_rows("train.csv", WN_TRAIN_CSV_HEADER);
     CHECK(rows == 1 + 2 * (5 + 1), "%d rows, expected a header, five steps and a summary for two epochs",
           rows);
+    /* another recipe, and what is printed of it */
+    RUN(&o, "train", "mnist-bn", "--data", "sound", "--batch-size", "8", "--threads", "1", "--epochs", "2",
+        "--schedule", "cosine", "--warmup", "0.5", "--optimizer", "rmsprop", "--channels", "3", "--normalise",
+        "0.1,0.5");
+    CHECK(o.code == 0 && strstr(o.out, "1x28x28 as 3x28x28") && strstr(o.out, "rmsprop, beta2 0.99") &&
+              strstr(o.out, "cosine, warm-up 0.5 epochs") && strstr(o.out, "padded by 3"),
+          "code %d: %s%s", o.code, o.err, o.out);
     /* a database that is garbage is said to be and does no harm */
     write_text("garbage.db", "\x01\x02 not a database\nat all");
     RUN(&o, "train", "mnist-cnn", "--data", "sound", "--epochs", "1", "--batch-size", "8", "--threads", "1",

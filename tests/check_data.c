@@ -1,7 +1,8 @@
-/* Batches against a resize written from the definition and against values of PyTorch's interpolate; the
+/* The resize against one written from the definition and against values of PyTorch's interpolate; the
  * embedded data set; the real data sets, when they are there. */
 #include "check.h"
 #include "data.h"
+#include "resize.h"
 
 #include <math.h>
 #include <string.h>
@@ -116,31 +117,6 @@ static void check_refused_sizes(void) {
     wn_resize_destroy(NULL);
 }
 
-/* Order, channels, labels: every image of a batch lands where it should. */
-static void check_batches(void) {
-    enum { IMAGES = 6, CHANNELS = 3, SIDE = 2, BATCH = 4 };
-    uint8_t images[IMAGES * CHANNELS * SIDE * SIDE], labels[IMAGES] = {5, 4, 3, 2, 1, 0};
-    fill_pixels(images, sizeof images);
-    wn_dataset data = {.channels = CHANNELS, .height = SIDE, .width = SIDE, .classes = 10};
-    wn_split_data split = {.count = IMAGES, .images = images, .labels = labels};
-    const int64_t order[BATCH] = {5, 0, 3, 5};
-    float got[BATCH * CHANNELS * SIDE * SIDE];
-    int32_t got_labels[BATCH];
-    wn_resize *resize;
-    if (!CHECK(!wn_failed(wn_resize_create(SIDE, SIDE, SIDE, &resize)), "out of memory"))
-        return;
-    wn_batch_fill(&data, &split, order, BATCH, resize, got, got_labels);
-    const int plane = CHANNELS * SIDE * SIDE;
-    for (int n = 0; n < BATCH; n++) {
-        CHECK(got_labels[n] == 5 - order[n], "label %d: %d, expected %d", n, got_labels[n],
-              (int)(5 - order[n]));
-        for (int i = 0; i < plane; i++)
-            CHECK(got[n * plane + i] == (float)images[order[n] * plane + i] / 255, "image %d, value %d: %g",
-                  n, i, (double)got[n * plane + i]);
-    }
-    wn_resize_destroy(resize);
-}
-
 static void check_synthetic(uint64_t seed) {
     enum { PIXELS = 28 * 28 };
     wn_dataset data, again;
@@ -241,7 +217,6 @@ int main(void) {
     check_against_definition();
     check_against_pytorch();
     check_refused_sizes();
-    check_batches();
     check_synthetic(seed);
     check_opening();
     check_real_data();

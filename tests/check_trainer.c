@@ -1,8 +1,7 @@
 /* The training loop as a whole: it learns, depends on nothing but its options, reports what it did, and
  * refuses or stops with one clear line. Small networks on the embedded data. */
-#include "check.h"
+#include "check_pool.h"
 #include "data.h"
-#include "pool.h"
 #include "trainer.h"
 
 #include <math.h>
@@ -15,28 +14,18 @@
 
 /* A run small enough for a test: two epochs of three batches of 64 and one of 8. */
 static wn_train_options small_run(wn_pool *pool) {
+    wn_recipe recipe = wn_recipe_of(wn_net_find("mnist-cnn", NULL));
+    recipe.epochs = 2;
     return (wn_train_options){.net = "mnist-cnn",
                               .limit = 200,
                               .test_limit = 130,
-                              .batch = 64,
-                              .epochs = 2,
-                              .optimizer = WN_OPTIMIZER_ADAM,
+                              .recipe = recipe,
                               .seed = 3,
                               .pool = pool,
                               .isa = wn_isa_detect()};
 }
 
 enum { SMALL_STEPS = 8, SMALL_EXAMPLES = 400 };
-
-static wn_pool *pool_of(int threads) {
-    wn_pool *pool = NULL;
-    wn_status status = wn_pool_create(threads, &pool);
-    if (wn_failed(status)) {
-        fprintf(stderr, "%s\n", status.message);
-        exit(1);
-    }
-    return pool;
-}
 
 static bool run(const wn_train_options *options, wn_train_result *result) {
     wn_status status = wn_train(options, result);
@@ -48,17 +37,17 @@ static void check_learning(wn_pool *pool) {
     wn_train_result result;
     options.limit = 800;
     options.test_limit = 300;
-    options.batch = 16;
-    options.epochs = 3;
-    options.lr = 0.004f;
+    options.recipe.batch = 16;
+    options.recipe.epochs = 3;
+    options.recipe.lr = 0.004f;
     if (run(&options, &result))
         CHECK(result.test_accuracy > 0.65 && result.train_accuracy > 0.65 && result.loss < 1,
               "after 3 epochs of 800 images: loss %g, train accuracy %g, test accuracy %g", result.loss,
               result.train_accuracy, result.test_accuracy);
     /* The same with plain SGD and momentum: another path through the tape. */
-    options.optimizer = WN_OPTIMIZER_SGD;
-    options.momentum = 0.9f;
-    options.lr = 0.02f;
+    wn_recipe_set_optimizer(&options.recipe, WN_OPTIMIZER_SGD, false);
+    options.recipe.momentum = 0.9f;
+    options.recipe.lr = 0.02f;
     if (run(&options, &result))
         CHECK(result.test_accuracy > 0.6, "with momentum: test accuracy %g", result.test_accuracy);
 }
@@ -71,7 +60,7 @@ static bool same(const wn_train_result *a, const wn_train_result *b) {
 static void check_repeatable(void) {
     wn_train_result first, other;
     for (int threads = 1; threads <= 3; threads++) {
-        wn_pool *pool = pool_of(threads);
+        wn_pool *pool = check_pool_of(threads);
         wn_train_options options = small_run(pool);
         if (run(&options, threads == 1 ? &first : &other) && threads > 1)
             CHECK(same(&first, &other), "%d threads: loss %.17g, with 1 thread %.17g", threads, other.loss,
@@ -239,8 +228,8 @@ static void check_kept_csv(wn_pool *pool) {
 
 static void check_divergence(wn_pool *pool) {
     wn_train_options options = small_run(pool);
-    options.optimizer = WN_OPTIMIZER_SGD;
-    options.lr = 1e30f;
+    wn_recipe_set_optimizer(&options.recipe, WN_OPTIMIZER_SGD, false);
+    options.recipe.lr = 1e30f;
     ERROR(&options, "enormous learning rate", WN_ERROR_INVALID, "mnist-cnn: the loss became",
           "of epoch 1 with learning rate 1e+30", "finite number");
 }
@@ -257,21 +246,21 @@ static void check_refused_options(wn_pool *pool) {
     WITH(size, -1, WN_ERROR_INVALID, "size is -1", "1 to 16384");
     WITH(size, 1 << 30, WN_ERROR_INVALID, "size is 1.07374e+09", "1 to 16384");
     WITH(size, 1, WN_ERROR_INVALID, "");
-    WITH(batch, -64, WN_ERROR_INVALID, "batch size is -64", "at least 1");
-    WITH(batch, 201, WN_ERROR_INVALID, "limit is 200", "batch size 201");
+    WITH(recipe.batch, -64, WN_ERROR_INVALID, "batch size is -64", "at least 1");
+    WITH(recipe.batch, 201, WN_ERROR_INVALID, "limit is 200", "batch size 201");
     WITH(eval_batch, -1, WN_ERROR_INVALID, "evaluation batch size is -1");
-    WITH(epochs, -2, WN_ERROR_INVALID, "epochs is -2");
-    WITH(lr, -0.5f, WN_ERROR_INVALID, "learning rate is -0.5", "above 0");
-    WITH(lr, NAN, WN_ERROR_INVALID, "learning rate is", "above 0");
-    WITH(momentum, 1, WN_ERROR_INVALID, "momentum is 1", "0 to below 1");
-    WITH(weight_decay, INFINITY, WN_ERROR_INVALID, "weight decay is inf");
+    WITH(recipe.epochs, -2, WN_ERROR_INVALID, "epochs is -2");
+    WITH(recipe.lr, -0.5f, WN_ERROR_INVALID, "learning rate is -0.5", "above 0");
+    WITH(recipe.lr, NAN, WN_ERROR_INVALID, "learning rate is", "above 0");
+    WITH(recipe.momentum, 1, WN_ERROR_INVALID, "momentum is 1", "0 to below 1");
+    WITH(recipe.weight_decay, INFINITY, WN_ERROR_INVALID, "weight decay is inf");
     WITH(limit, -1, WN_ERROR_INVALID, "limit is -1");
     WITH(test_limit, -1, WN_ERROR_INVALID, "test limit is -1");
     WITH(data, "/nowhere/at/all", WN_ERROR_IO, "/nowhere/at/all: No such file");
 #undef WITH
     options = small_run(pool);
     options.limit = 0;
-    options.batch = WN_SYNTHETIC_TRAIN + 1;
+    options.recipe.batch = WN_SYNTHETIC_TRAIN + 1;
     ERROR(&options, "batch larger than the data", WN_ERROR_INVALID, "batch size is 10001",
           "10000 training images");
 }
@@ -312,7 +301,7 @@ static void check_log(wn_pool *pool) {
 
 int main(void) {
     check_repeatable();
-    wn_pool *pool = pool_of(1);
+    wn_pool *pool = check_pool_of(1);
     check_learning(pool);
     check_csv(pool);
     check_unwritable_csv(pool);

@@ -1,10 +1,15 @@
-/* Data sets in memory and the preparation of batches. */
+/* Data sets in memory. Batches of them are loader.h's. */
 #ifndef WN_DATA_H
 #define WN_DATA_H
 
 #include <stddef.h>
 #include <stdint.h>
 #include <winnow/status.h>
+
+enum { WN_CHANNELS_MAX = 3 };
+
+/* Share of each channel in the luma of a coloured pixel (ITU-R BT.601). */
+extern const float wn_luma[WN_CHANNELS_MAX];
 
 /* Images of one split: bytes [count][channels][height][width], labels [count]. Owns its memory. */
 typedef struct wn_split_data {
@@ -44,21 +49,9 @@ wn_status wn_dataset_open(const char *name, int64_t limit, wn_dataset *dataset);
 /* Releases and empties; an empty data set (all zero) is fine. */
 void wn_dataset_free(wn_dataset *dataset);
 
-/* Bilinear resize from height x width bytes to size x size floats in [0,1]: half-pixel centres, no
- * antialiasing, as PyTorch's interpolate(mode="bilinear", align_corners=False) of the bytes / 255. Holds the
- * tables of one pair of sizes and scratch for two rows, so one resize serves one thread at a time. */
-typedef struct wn_resize wn_resize;
-
-/* Errors: INVALID (a size < 1), MEMORY. */
-wn_status wn_resize_create(int height, int width, int size, wn_resize **resize);
-void wn_resize_destroy(wn_resize *resize); /* NULL is fine */
-
-/* One plane. */
-void wn_resize_plane(wn_resize *resize, const uint8_t *source, float *target);
-
-/* Writes images order[0..batch) of a split resized, as plain NCHW floats [batch][channels][size][size], and
- * their labels. Allocates nothing. */
-void wn_batch_fill(const wn_dataset *dataset, const wn_split_data *split, const int64_t *order, int batch,
-                   wn_resize *resize, float *images, int32_t *labels);
+/* Mean and standard deviation of the training pixels in [0,1], per channel of the network: its channels are
+ * the data set's, or 1, or 3, as in loader.h. Exact sums; a constant channel has deviation 0. */
+void wn_dataset_measure(const wn_dataset *dataset, int channels, double mean[WN_CHANNELS_MAX],
+                        double std[WN_CHANNELS_MAX]);
 
 #endif

@@ -2,8 +2,6 @@
  * and writing what happens is report.c's, data and batches are data.h's. */
 #include "trainer.h"
 #include "clock.h"
-#include "data.h"
-#include "nets.h"
 #include "pool.h"
 #include "random.h"
 #include "report.h"
@@ -28,7 +26,7 @@ typedef struct trainer {
     wn_dataset dataset;
     wn_graph *graph;
     wn_model *model;
-    wn_resize *resize;
+    wn_loader *loader;
     tape_pair training, evaluation;
     int64_t *order; /* image numbers in the order they are fed */
     wn_train_csv csv;
@@ -50,29 +48,31 @@ static wn_status settle_options(trainer *t) {
         o->started = wn_seconds();
     if (o->size == 0)
         o->size = t->net->default_size;
-    if (o->batch == 0)
-        o->batch = t->net->default_batch;
     if (o->eval_batch == 0)
-        o->eval_batch = o->batch;
-    if (o->epochs == 0)
-        o->epochs = 10;
-    if (o->lr == 0)
-        o->lr = o->optimizer == WN_OPTIMIZER_ADAM ? 0.001f : t->net->default_lr;
+        o->eval_batch = o->recipe.batch;
+    WN_TRY(wn_recipe_check(&o->recipe));
     WN_TRY(expect_number(o->size >= 1 && o->size <= MAX_SIZE, "size", o->size, "1 to 16384"));
-    WN_TRY(expect_number(o->batch >= 1, "batch size", o->batch, "at least 1"));
     WN_TRY(expect_number(o->eval_batch >= 1, "evaluation batch size", o->eval_batch, "at least 1"));
-    WN_TRY(expect_number(o->epochs >= 1, "epochs", o->epochs, "at least 1"));
-    WN_TRY(expect_number(isfinite(o->lr) && o->lr > 0, "learning rate", (double)o->lr, "a number above 0"));
-    WN_TRY(
-        expect_number(o->momentum >= 0 && o->momentum < 1, "momentum", (double)o->momentum, "0 to below 1"));
-    WN_TRY(expect_number(isfinite(o->weight_decay) && o->weight_decay >= 0, "weight decay",
-                         (double)o->weight_decay, "at least 0"));
     WN_TRY(expect_number(o->limit >= 0, "limit", (double)o->limit, "at least 0"));
     WN_TRY(expect_number(o->test_limit >= 0, "test limit", (double)o->test_limit, "at least 0"));
-    if (o->limit > 0 && o->limit < o->batch)
+    if (o->limit > 0 && o->limit < o->recipe.batch)
         return wn_error(WN_ERROR_INVALID, "limit is %lld, expected at least the batch size %d",
-                        (long long)o->limit, o->batch);
+                        (long long)o->limit, o->recipe.batch);
     return wn_ok();
+}
+
+static wn_status open_loader(trainer *t) {
+    wn_train_options *o = &t->options;
+    if (o->channels == 0)
+        o->channels = t->net->default_channels > 1 ? t->net->default_channels : t->dataset.channels;
+    return wn_loader_create(&t->dataset,
+                            &(wn_loader_options){.size = o->size,
+                                                 .channels = o->channels,
+                                                 .normalisation = o->recipe.normalisation,
+                                                 .augmentation = o->recipe.augmentation,
+                                                 .seed = o->seed,
+                                                 .pool = o->pool},
+                            &t->loader);
 }
 
 static wn_status load_data(trainer *t) {
@@ -80,9 +80,9 @@ static wn_status load_data(trainer *t) {
     double begin = wn_seconds();
     WN_TRY(wn_dataset_open(o->data, o->limit, &t->dataset));
     wn_dataset *data = &t->dataset;
-    if (data->train.count < o->batch)
+    if (data->train.count < o->recipe.batch)
         return wn_error(WN_ERROR_INVALID, "batch size is %d, expected at most the %lld training images of %s",
-                        o->batch, (long long)data->train.count, data->name);
+                        o->recipe.batch, (long long)data->train.count, data->name);
     if (o->test_limit > 0 && o->test_limit < data->test.count)
         data->test.count = o->test_limit;
     if (t->options.eval_batch > data->test.count)
@@ -94,7 +94,7 @@ static wn_status load_data(trainer *t) {
     t->order = calloc((size_t)longest, sizeof *t->order);
     if (!t->order)
         return wn_error(WN_ERROR_MEMORY, "no memory for the order of %lld images", (long long)longest);
-    WN_TRY(wn_resize_create(data->height, data->width, o->size, &t->resize));
+    WN_TRY(open_loader(t));
     t->result.loading_seconds = wn_seconds() - begin;
     return wn_ok();
 }
@@ -104,7 +104,7 @@ static wn_status build_model(trainer *t) {
     t->graph = wn_graph_create();
     if (!t->graph)
         return wn_error(WN_ERROR_MEMORY, "no memory for the graph of %s", o->net);
-    wn_net_options net_options = {.channels = t->dataset.channels,
+    wn_net_options net_options = {.channels = o->channels,
                                   .height = o->size,
                                   .width = o->size,
                                   .classes = t->dataset.classes,
@@ -114,34 +114,26 @@ static wn_status build_model(trainer *t) {
     t->net->build(t->graph, &net_options);
     WN_TRY(wn_graph_status(t->graph));
     WN_TRY(wn_model_create(t->graph, &t->model));
-    wn_model_initialise(t->model, o->init, o->seed);
+    wn_model_initialise(t->model, o->recipe.init, o->seed);
     return wn_ok();
 }
 
 static wn_status compile_tape(trainer *t, int batch, bool training, wn_tape **tape) {
     const wn_train_options *o = &t->options;
+    const wn_recipe *recipe = &o->recipe;
+    bool momentum = recipe->momentum > 0 || wn_schedule_moves_momentum(&recipe->schedule);
     wn_tape_options tape_options = {
         .batch = batch,
         .training = training,
-        .optimizer = o->optimizer,
-        .momentum = training && o->optimizer == WN_OPTIMIZER_SGD && o->momentum > 0,
+        .optimizer = recipe->optimizer,
+        .momentum = training && recipe->optimizer != WN_OPTIMIZER_ADAM && momentum,
         .isa = o->isa,
         .pool = o->pool,
         .pick = o->pick,
         .pick_context = o->pick_context,
         .seed = o->seed,
     };
-    WN_TRY(wn_tape_compile(t->model, &tape_options, tape));
-    wn_step_options step_options = {
-        .lr = o->lr,
-        .momentum = o->momentum,
-        .weight_decay = o->weight_decay,
-        .beta1 = 0.9f,
-        .beta2 = 0.999f,
-        .eps = 1e-8f,
-    };
-    wn_tape_set_options(*tape, &step_options);
-    return wn_ok();
+    return wn_tape_compile(t->model, &tape_options, tape);
 }
 
 static wn_status compile_pair(trainer *t, int batch, int64_t images, bool training, tape_pair *pair) {
@@ -156,13 +148,13 @@ static wn_status set_up(trainer *t) {
     WN_TRY(wn_train_csv_open(t->options.csv, &t->csv));
     WN_TRY(load_data(t));
     WN_TRY(build_model(t));
-    WN_TRY(compile_pair(t, t->options.batch, t->dataset.train.count, true, &t->training));
+    WN_TRY(compile_pair(t, t->options.recipe.batch, t->dataset.train.count, true, &t->training));
     WN_TRY(compile_pair(t, t->options.eval_batch, t->dataset.test.count, false, &t->evaluation));
     t->progress = (wn_train_progress){
         .log = t->options.log,
         .terminal = t->options.terminal,
-        .epochs = t->options.epochs,
-        .steps_per_epoch = (t->dataset.train.count + t->options.batch - 1) / t->options.batch,
+        .epochs = t->options.recipe.epochs,
+        .steps_per_epoch = (t->dataset.train.count + t->options.recipe.batch - 1) / t->options.recipe.batch,
         .last_shown = wn_seconds(),
     };
     return wn_train_csv_begin(&t->csv);
@@ -182,15 +174,33 @@ static void shuffle(int64_t *order, int64_t count, uint64_t seed, int epoch) {
 }
 
 /* Puts the images order[begin..) into the tape that takes them: the full one, or the last short one. Returns
- * how many it took. */
+ * how many it took. Epoch 0: as they are, without augmentation. */
 static int prepare_batch(trainer *t, const tape_pair *pair, const wn_split_data *split, int64_t begin,
-                         wn_tape **tape) {
+                         int epoch, wn_tape **tape) {
     bool full = split->count - begin >= pair->batch;
     int batch = full ? pair->batch : pair->rest_batch;
     *tape = full ? pair->full : pair->rest;
-    wn_batch_fill(&t->dataset, split, t->order + begin, batch, t->resize, wn_tape_input(*tape),
-                  wn_tape_labels(*tape));
+    wn_loader_fill(t->loader, split, t->order + begin, batch, epoch, wn_tape_input(*tape),
+                   wn_tape_labels(*tape));
     return batch;
+}
+
+/* Tells the tape what the coming step works with; returns its learning rate. */
+static float set_rates(const trainer *t, wn_tape *tape) {
+    const wn_recipe *recipe = &t->options.recipe;
+    wn_rates rates = wn_schedule_at(&recipe->schedule, (wn_rates){recipe->lr, recipe->momentum},
+                                    (wn_schedule_position){.step = t->result.steps,
+                                                           .steps_per_epoch = t->progress.steps_per_epoch,
+                                                           .epochs = recipe->epochs});
+    wn_tape_set_options(tape, &(wn_step_options){.lr = rates.lr,
+                                                 .momentum = rates.momentum,
+                                                 .beta1 = rates.momentum,
+                                                 .beta2 = recipe->beta2,
+                                                 .eps = recipe->eps,
+                                                 .weight_decay = recipe->weight_decay,
+                                                 .decoupled_decay = recipe->decoupled_decay,
+                                                 .nesterov = recipe->nesterov});
+    return rates.lr;
 }
 
 /* Share of test images answered right. */
@@ -202,7 +212,7 @@ static double evaluate(trainer *t) {
     int64_t correct = 0;
     for (int64_t done = 0; done < test->count;) {
         wn_tape *tape;
-        done += prepare_batch(t, &t->evaluation, test, done, &tape);
+        done += prepare_batch(t, &t->evaluation, test, done, 0, &tape);
         wn_tape_run(tape);
         correct += wn_tape_correct(tape);
     }
@@ -214,15 +224,16 @@ static double evaluate(trainer *t) {
  */
 static double estimate_remaining(const trainer *t, int epoch) {
     const wn_train_result *r = &t->result;
-    double steps = (double)(t->progress.steps_per_epoch * t->options.epochs - r->steps);
+    double steps = (double)(t->progress.steps_per_epoch * t->progress.epochs - r->steps);
     double step = (r->training_seconds + r->preparing_seconds) / (double)r->steps;
     double evaluation = epoch > 1 ? r->evaluating_seconds / (epoch - 1) : 0;
-    return steps * step + evaluation * (t->options.epochs - epoch + 1);
+    return steps * step + evaluation * (t->progress.epochs - epoch + 1);
 }
 
 /* Sums over one epoch. */
 typedef struct epoch_sums {
     double loss; /* times images */
+    float lr;    /* of the last step */
     int64_t correct, examples, steps;
     double training_seconds;
 } epoch_sums;
@@ -233,7 +244,8 @@ static wn_status train_step(trainer *t, int epoch, epoch_sums *sums) {
     wn_train_result *result = &t->result;
     wn_tape *tape;
     double begin = wn_seconds();
-    int batch = prepare_batch(t, &t->training, &t->dataset.train, sums->examples, &tape);
+    int batch = prepare_batch(t, &t->training, &t->dataset.train, sums->examples, epoch, &tape);
+    sums->lr = set_rates(t, tape);
     double prepared = wn_seconds();
     wn_tape_run(tape);
     double loss = wn_tape_loss(tape);
@@ -251,7 +263,7 @@ static wn_status train_step(trainer *t, int epoch, epoch_sums *sums) {
                         "%s: the loss became %s in step %lld of epoch %d with learning rate %g, expected a "
                         "finite number; a smaller learning rate may help",
                         t->options.net, isnan(loss) ? "not a number" : "infinite", (long long)sums->steps,
-                        epoch, (double)t->options.lr);
+                        epoch, (double)sums->lr);
     wn_train_row row = {
         .epoch = epoch,
         .step = result->steps,
@@ -259,7 +271,7 @@ static wn_status train_step(trainer *t, int epoch, epoch_sums *sums) {
         .loss = loss,
         .train_accuracy = (double)correct / batch,
         .test_accuracy = -1,
-        .lr = t->options.lr,
+        .lr = sums->lr,
         .seconds_step = done - prepared,
         .seconds_total = done - t->options.started,
     };
@@ -296,7 +308,7 @@ static wn_status train_epoch(trainer *t, int epoch) {
         .loss = result->loss,
         .train_accuracy = result->train_accuracy,
         .test_accuracy = result->test_accuracy,
-        .lr = t->options.lr,
+        .lr = sums.lr,
         .seconds_step = sums.training_seconds / (double)sums.steps,
         .seconds_total = result->seconds_to_here,
     };
@@ -310,12 +322,15 @@ static void report_start(const trainer *t) {
     if (!o->log)
         return;
     const wn_dataset *data = &t->dataset;
+    char recipe[512];
+    wn_recipe_describe(&o->recipe, recipe, sizeof recipe);
     fprintf(o->log,
-            "%s on %s: %lld + %lld images of %dx%d as %dx%d, batch %d, %s %g, seed %llu, %s, %d thread%s\n",
-            o->net, data->name, (long long)data->train.count, (long long)data->test.count, data->height,
-            data->width, o->size, o->size, o->batch, o->optimizer == WN_OPTIMIZER_ADAM ? "adam" : "sgd",
-            (double)o->lr, (unsigned long long)o->seed, wn_isa_name(o->isa), wn_pool_threads(o->pool),
-            wn_pool_threads(o->pool) == 1 ? "" : "s");
+            "%s on %s: %lld + %lld images of %dx%dx%d as %dx%dx%d, batch %d, %d epochs, seed %llu, %s, %d "
+            "thread%s\n%s\n",
+            o->net, data->name, (long long)data->train.count, (long long)data->test.count, data->channels,
+            data->height, data->width, o->channels, o->size, o->size, o->recipe.batch, o->recipe.epochs,
+            (unsigned long long)o->seed, wn_isa_name(o->isa), wn_pool_threads(o->pool),
+            wn_pool_threads(o->pool) == 1 ? "" : "s", recipe);
     fflush(o->log);
 }
 
@@ -326,7 +341,7 @@ static void release(trainer *t) {
     wn_tape_destroy(t->evaluation.rest);
     wn_model_destroy(t->model);
     wn_graph_destroy(t->graph);
-    wn_resize_destroy(t->resize);
+    wn_loader_destroy(t->loader);
     free(t->order);
     wn_dataset_free(&t->dataset);
 }
@@ -337,7 +352,7 @@ wn_status wn_train(const wn_train_options *options, wn_train_result *result) {
     wn_status status = set_up(&t);
     if (!wn_failed(status))
         report_start(&t);
-    for (int epoch = 1; epoch <= t.options.epochs && !wn_failed(status); epoch++)
+    for (int epoch = 1; epoch <= t.options.recipe.epochs && !wn_failed(status); epoch++)
         status = train_epoch(&t, epoch);
     wn_train_progress_clear(&t.progress);
     wn_status closed = wn_train_csv_close(&t.csv);

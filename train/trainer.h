@@ -1,9 +1,9 @@
 /* Training a network on a data set: the loop, its reports on a stream and in a CSV file. What a step computes
- * is the graph's business (winnow/model.h); what a batch holds is data.h's. */
+ * is the graph's business (winnow/model.h); what a batch holds is loader.h's. */
 #ifndef WN_TRAINER_H
 #define WN_TRAINER_H
 
-#include "nets.h"
+#include "recipe.h"
 #include <stdio.h>
 #include <winnow/model.h>
 
@@ -16,16 +16,12 @@ typedef struct wn_train_options {
     int64_t limit;        /* of training images; 0: all */
     int64_t test_limit;   /* of test images; 0: all */
     int size;             /* images are resized to size x size; 0: the net's default */
-    int batch;            /* 0: the net's default */
-    int eval_batch;       /* 0: as batch */
-    int epochs;           /* 0: 10, the recipe's */
-    float lr;             /* 0: the net's default with SGD, 0.001 with Adam */
-    wn_optimizer optimizer;
-    float momentum; /* SGD only */
-    float weight_decay;
-    wn_init init;  /* the zero value is the recipe's Xavier-uniform */
-    uint64_t seed; /* weights, order of the images, dropout */
-    wn_pool *pool; /* threads to run on; not NULL */
+    int channels;         /* 1 or 3 of the network's input; 0: 3 for a network that is defined for them, else
+                             what the data set has */
+    wn_recipe recipe;     /* complete: start from wn_recipe_of */
+    int eval_batch;       /* 0: as the recipe's batch */
+    uint64_t seed;        /* weights, order of the images, augmentation, dropout */
+    wn_pool *pool;        /* threads to run on; not NULL */
     wn_isa isa;
     wn_pick *pick; /* chooses convolution plans; NULL: the default heuristic */
     void *pick_context;

@@ -1,6 +1,6 @@
-/* Batches: gathering images in a given order, bilinear resize, bytes to floats. Runs between the steps of a
- * training loop, so it allocates nothing and everything that depends on the sizes alone is tabulated. */
-#include "data.h"
+/* Bilinear resize of bytes to floats. Runs between the steps of a training loop, so it allocates nothing and
+ * everything that depends on the sizes alone is tabulated. */
+#include "resize.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -106,17 +106,5 @@ void wn_resize_plane(wn_resize *resize, const uint8_t *source, float *target) {
         float weight = row->weight, rest = 1 - weight;
         for (int x = 0; x < size; x++)
             to[x] = rest * above[x] + weight * below[x];
-    }
-}
-
-void wn_batch_fill(const wn_dataset *dataset, const wn_split_data *split, const int64_t *order, int batch,
-                   wn_resize *resize, float *images, int32_t *labels) {
-    size_t source_plane = (size_t)dataset->height * (size_t)dataset->width;
-    size_t target_plane = (size_t)resize->size * (size_t)resize->size;
-    for (int n = 0; n < batch; n++) {
-        const uint8_t *source = split->images + (size_t)order[n] * (size_t)dataset->channels * source_plane;
-        for (int c = 0; c < dataset->channels; c++, source += source_plane, images += target_plane)
-            wn_resize_plane(resize, source, images);
-        labels[n] = split->labels[order[n]];
     }
 }

@@ -1,0 +1,33 @@
+/* The flags that change a network's recipe; for the commands that train. */
+#ifndef WN_RECIPE_FLAGS_H
+#define WN_RECIPE_FLAGS_H
+
+#include "cli.h"
+#include "recipe.h"
+
+/* As given on the command line; what was not given is as WN_RECIPE_FLAGS_NONE has it. */
+typedef struct wn_recipe_flags {
+    int64_t epochs, pad;
+    double lr, momentum, beta2, weight_decay, warmup, gamma, period;
+    int optimizer, schedule, init, flip;
+    bool nesterov;
+    const char *milestones, *normalise;
+} wn_recipe_flags;
+
+#define WN_RECIPE_FLAGS_NONE                                                                                 \
+    {                                                                                                        \
+        .pad = -1, .lr = -1, .momentum = -1, .beta2 = -1, .weight_decay = -1, .warmup = -1, .gamma = -1,     \
+        .period = -1, .optimizer = -1, .schedule = -1, .init = -1, .flip = -1                                \
+    }
+
+enum { WN_RECIPE_OPTIONS = 16 };
+
+/* Writes WN_RECIPE_OPTIONS rows of an option table that fill in the flags. */
+void wn_recipe_options(wn_recipe_flags *flags, wn_option options[WN_RECIPE_OPTIONS]);
+
+/* The network's recipe with the flags' changes; `batch` 0 keeps the recipe's. Errors: USAGE, naming the flag.
+ */
+wn_status wn_recipe_flags_apply(const wn_recipe_flags *flags, const wn_net *net, int64_t batch,
+                                wn_recipe *recipe);
+
+#endif

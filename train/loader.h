@@ -1,0 +1,54 @@
+/* The loader: images of a split, in a given order, as the network sees them. Resize, crop, flip, change of
+ * channels, normalisation. Everything random is a pure function of (seed, epoch, number of the image). */
+#ifndef WN_LOADER_H
+#define WN_LOADER_H
+
+#include "data.h"
+#include <winnow/pool.h>
+
+typedef enum wn_normalisation_kind {
+    WN_NORMALISE_NONE,     /* pixels stay in [0, 1] */
+    WN_NORMALISE_MEASURED, /* by mean and standard deviation of each channel over the training images */
+    WN_NORMALISE_GIVEN,
+} wn_normalisation_kind;
+
+/* (pixel - mean) / std; the values count when they are given. */
+typedef struct wn_normalisation {
+    wn_normalisation_kind kind;
+    float mean[WN_CHANNELS_MAX], std[WN_CHANNELS_MAX];
+} wn_normalisation;
+
+/* What happens to a training image behind the resize, in this order. All zero: nothing. */
+typedef struct wn_augmentation {
+    int pad;   /* black pixels added on every side before a random crop back to the size */
+    bool flip; /* left and right are swapped in every second image */
+} wn_augmentation;
+
+typedef struct wn_loader_options {
+    int size;     /* height and width */
+    int channels; /* 1 or that of the data set, or 3: grey images are repeated, coloured ones turned grey by
+                     their luma (ITU-R BT.601) */
+    wn_normalisation normalisation;
+    wn_augmentation augmentation;
+    uint64_t seed;
+    wn_pool *pool; /* the threads that work; not NULL, outlives the loader */
+} wn_loader_options;
+
+typedef struct wn_loader wn_loader;
+
+/* The data set must outlive the loader. Errors: INVALID (sizes, channels, padding, deviations that cannot
+ * be), MEMORY. */
+wn_status wn_loader_create(const wn_dataset *dataset, const wn_loader_options *options, wn_loader **loader);
+void wn_loader_destroy(wn_loader *loader); /* NULL is fine */
+
+/* Writes images order[0..batch) of a split as plain NCHW floats [batch][channels][size][size], and their
+ * labels. epoch from 1 augments, 0 does not. Allocates nothing; runs on the pool, from the thread that
+ * created it. */
+void wn_loader_fill(wn_loader *loader, const wn_split_data *split, const int64_t *order, int batch, int epoch,
+                    float *images, int32_t *labels);
+
+/* Mean and deviation in use, [channels] each. */
+const float *wn_loader_mean(const wn_loader *loader);
+const float *wn_loader_std(const wn_loader *loader);
+
+#endif
