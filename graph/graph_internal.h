@@ -22,6 +22,7 @@ typedef enum wn_kind {
     WN_KIND_FLATTEN,
     WN_KIND_ADD,
     WN_KIND_CONCAT,
+    WN_KIND_PAD,
     WN_KIND_PAD_CHANNELS,
     WN_KIND_LOCAL_RESPONSE_NORM,
     WN_KIND_COUNT
@@ -52,6 +53,7 @@ typedef struct wn_layer {
     int output; /* tensor */
     int kh, kw, sh, sw, ph, pw, dh, dw;
     int groups, out_channels;
+    wn_padding padding;        /* pad */
     int out_height, out_width; /* adaptive pool */
     bool bias, ceil_mode;
     bool exclude_pad;    /* average pool */
@@ -107,9 +109,9 @@ typedef struct wn_layer_kind {
 } wn_layer_kind;
 
 extern const wn_layer_kind wn_kind_conv, wn_kind_linear, wn_kind_batch_norm, wn_kind_max_pool,
-    wn_kind_average_pool, wn_kind_global_average_pool, wn_kind_adaptive_average_pool, wn_kind_pad_channels,
-    wn_kind_local_response_norm, wn_kind_relu, wn_kind_sigmoid, wn_kind_tanh, wn_kind_dropout,
-    wn_kind_flatten, wn_kind_add, wn_kind_concat;
+    wn_kind_average_pool, wn_kind_global_average_pool, wn_kind_adaptive_average_pool, wn_kind_pad,
+    wn_kind_pad_channels, wn_kind_local_response_norm, wn_kind_relu, wn_kind_sigmoid, wn_kind_tanh,
+    wn_kind_dropout, wn_kind_flatten, wn_kind_add, wn_kind_concat;
 
 const wn_layer_kind *wn_layer_kind_of(wn_kind kind);
 
@@ -136,9 +138,20 @@ typedef struct wn_window {
 } wn_window;
 wn_window wn_layer_window(wn_graph *graph, const wn_layer *layer);
 
+/* "; the smallest input of the network that works up to here is HxW" for a layer whose input is too small, or
+ * nothing when no size works. */
+enum { WN_HINT_BYTES = 112 };
+void wn_layer_smallest_hint(const wn_graph *graph, const wn_layer *layer, char hint[static WN_HINT_BYTES]);
+
+/* Appends the padding of the convolution that comes next; the mode is not zeros. */
+wn_tensor wn_graph_pad(wn_graph *graph, wn_tensor x, wn_padding mode, int pad, const char *name);
+/* The smallest height and width that can be padded so. */
+int wn_padding_smallest(wn_padding mode, int pad);
+
 /* The tensor a flatten looks at, else the tensor itself. */
 int wn_graph_root(const wn_graph *graph, int tensor);
-/* Is the layer a convolution or linear layer that reads the network's plain input? */
+/* Does the layer read the network's input plain? Convolutions and linear layers do, and the padding in front
+ * of such a convolution, whose output is plain as well. */
 bool wn_layer_reads_plain(const wn_graph *graph, const wn_layer *layer);
 /* The forward problem of a convolution or linear layer over physical channels. Its weights have the layout of
  * the layer's parameters. */

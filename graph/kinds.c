@@ -16,6 +16,7 @@ static const wn_layer_kind *const kinds[WN_KIND_COUNT] = {
     [WN_KIND_FLATTEN] = &wn_kind_flatten,
     [WN_KIND_ADD] = &wn_kind_add,
     [WN_KIND_CONCAT] = &wn_kind_concat,
+    [WN_KIND_PAD] = &wn_kind_pad,
     [WN_KIND_PAD_CHANNELS] = &wn_kind_pad_channels,
     [WN_KIND_LOCAL_RESPONSE_NORM] = &wn_kind_local_response_norm,
 };

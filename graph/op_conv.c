@@ -3,6 +3,16 @@
 #include "tune.h"
 #include <stdio.h>
 
+/* A padded copy of the input; the layer that makes it is named after the convolution. */
+static wn_tensor pad_input(wn_graph *graph, wn_tensor x, const wn_conv_options *options) {
+    char name[128];
+    if (options->name)
+        snprintf(name, sizeof name, "%s.pad", options->name);
+    else
+        snprintf(name, sizeof name, "%d.pad", graph->scopes[graph->scope_count - 1].position);
+    return wn_graph_pad(graph, x, options->padding, options->pad, name);
+}
+
 wn_tensor wn_conv_with(wn_graph *graph, wn_tensor x, int out_channels, wn_conv_options options) {
     wn_layer layer = {.kind = WN_KIND_CONV,
                       .out_channels = out_channels,
@@ -12,6 +22,10 @@ wn_tensor wn_conv_with(wn_graph *graph, wn_tensor x, int out_channels, wn_conv_o
     layer.sh = layer.sw = options.stride ? options.stride : 1;
     layer.ph = layer.pw = options.pad;
     layer.dh = layer.dw = options.dilation;
+    if (options.padding != WN_PADDING_ZEROS && options.pad > 0) {
+        x = pad_input(graph, x, &options);
+        layer.ph = layer.pw = 0;
+    }
     return wn_graph_append(graph, layer, options.name, &x, 1);
 }
 
@@ -139,7 +153,8 @@ static void append_pass(wn_lowering *lowering, const wn_layer *layer, wn_problem
 }
 
 static wn_place source_place(wn_lowering *lowering, const wn_layer *layer, const wn_problem *problem) {
-    return problem->plain_src ? lowering->plain_input : wn_value_place(lowering, layer->inputs[0]);
+    bool input = wn_graph_root(lowering->graph, layer->inputs[0]) == lowering->graph->input;
+    return problem->plain_src && input ? lowering->plain_input : wn_value_place(lowering, layer->inputs[0]);
 }
 
 void wn_lower_conv_forward(wn_lowering *lowering, wn_group *group) {

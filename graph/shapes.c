@@ -64,7 +64,10 @@ static long smallest_network_input(const wn_graph *graph, const wn_layer *layer,
         if (layer->kind == WN_KIND_LINEAR || layer->kind == WN_KIND_GLOBAL_AVERAGE_POOL ||
             layer->kind == WN_KIND_ADAPTIVE_AVERAGE_POOL)
             return 0;
-        if (layer->kh > 0)
+        if (layer->kind == WN_KIND_PAD) {
+            long smallest = wn_padding_smallest(layer->padding, layer->ph);
+            need = need - 2 * layer->ph > smallest ? need - 2 * layer->ph : smallest;
+        } else if (layer->kh > 0)
             need = smallest_input(layer_axis(layer, vertical), need);
         int producer = wn_layer_input(graph, layer, 0)->producer;
         if (producer < 0)
@@ -73,18 +76,23 @@ static long smallest_network_input(const wn_graph *graph, const wn_layer *layer,
     }
 }
 
+void wn_layer_smallest_hint(const wn_graph *graph, const wn_layer *layer, char hint[static WN_HINT_BYTES]) {
+    long height = smallest_network_input(graph, layer, true);
+    long width = smallest_network_input(graph, layer, false);
+    hint[0] = 0;
+    if (height && width)
+        snprintf(hint, WN_HINT_BYTES, "; the smallest input of the network that works up to here is %ldx%ld",
+                 height, width);
+}
+
 wn_window wn_layer_window(wn_graph *graph, const wn_layer *layer) {
     const wn_graph_tensor *input = wn_layer_input(graph, layer, 0);
     axis vertical = layer_axis(layer, true), horizontal = layer_axis(layer, false);
     long height = window_size(vertical, input->height), width = window_size(horizontal, input->width);
     if (height >= 1 && width >= 1)
         return (wn_window){(int)height, (int)width};
-    long need_height = smallest_network_input(graph, layer, true);
-    long need_width = smallest_network_input(graph, layer, false);
-    char hint[100] = "";
-    if (need_height && need_width)
-        snprintf(hint, sizeof hint, "; the smallest input of the network that works up to here is %ldx%ld",
-                 need_height, need_width);
+    char hint[WN_HINT_BYTES];
+    wn_layer_smallest_hint(graph, layer, hint);
     wn_layer_fail(graph, layer,
                   "its input of %dx%d pixels with padding %d is smaller than its kernel of %ldx%ld%s",
                   input->height, input->width, layer->ph, vertical.kernel, horizontal.kernel, hint);
@@ -101,9 +109,13 @@ int wn_graph_root(const wn_graph *graph, int tensor) {
 }
 
 bool wn_layer_reads_plain(const wn_graph *graph, const wn_layer *layer) {
+    if (layer->kind == WN_KIND_PAD)
+        return wn_layer_reads_plain(graph, layer + 1); /* its convolution, its only reader */
     if (layer->kind != WN_KIND_CONV && layer->kind != WN_KIND_LINEAR)
         return false;
-    int root = wn_graph_root(graph, layer->inputs[0]);
+    int root = wn_graph_root(graph, layer->inputs[0]), producer = graph->tensors[root].producer;
+    if (producer >= 0 && graph->layers[producer].kind == WN_KIND_PAD)
+        root = wn_graph_root(graph, graph->layers[producer].inputs[0]);
     return root == graph->input && layer->groups == 1 && graph->tensors[root].channels <= 4;
 }
 

@@ -87,6 +87,7 @@ struct wn_step {
         wn_unary_args unary;
         wn_add_args add;
         wn_pool_args pool;
+        wn_pad_args pad;
         wn_batch_norm_args batch_norm;
         wn_response_norm_args response_norm;
         wn_dropout_args dropout;

@@ -32,6 +32,14 @@ static wn_tensor net_conv_dilated(wn_graph *g, wn_tensor x) {
 static wn_tensor net_conv_groups(wn_graph *g, wn_tensor x) {
     return wn_conv(g, wn_conv(g, x, 12, .kernel = 3, .groups = 3), 12, .kernel = 3, .groups = 12);
 }
+/* All modes, up to the largest padding a map of 9 x 8 takes, and over holes of a concatenation. */
+static wn_tensor net_padding(wn_graph *g, wn_tensor x) {
+    x = wn_conv(g, x, 5, .kernel = 8, .pad = 7, .stride = 2, .padding = WN_PADDING_REFLECT);
+    x = wn_conv(g, x, 17, .kernel = 3, .pad = 1, .padding = WN_PADDING_CIRCULAR);
+    x = wn_concat(g, (wn_tensor[]){x, wn_conv(g, x, 3, .kernel = 3, .pad = 1, .padding = WN_PADDING_REFLECT)},
+                  2);
+    return wn_conv(g, x, 6, .kernel = 9, .pad = 4, .padding = WN_PADDING_REPLICATE);
+}
 static wn_tensor net_linear(wn_graph *g, wn_tensor x) {
     return wn_linear(g, wn_linear(g, wn_flatten(g, x), 21), 6, .no_bias = true);
 }
@@ -113,6 +121,7 @@ static const struct {
     {"conv", net_conv},
     {"conv with dilation", net_conv_dilated},
     {"conv with groups", net_conv_groups},
+    {"convolution padded with pixels", net_padding},
     {"linear", net_linear},
     {"batch norm", net_batch_norm},
     {"max pool", net_max_pool},
@@ -136,10 +145,10 @@ static const struct {
 enum { KINDS = sizeof kinds / sizeof *kinds };
 
 /* A convolution in front lets gradients reach a learned parameter; behind it every element of the map has a
- * weight of its own. */
-static wn_graph *build_kind(int kind) {
+ * weight of its own. Its padding mode goes round, over the network's plain input. */
+static wn_graph *build_kind(int kind, wn_padding padding) {
     wn_graph *g = wn_graph_create();
-    wn_tensor x = wn_conv(g, wn_input(g, 2, 9, 8), 6, .kernel = 3, .pad = 1);
+    wn_tensor x = wn_conv(g, wn_input(g, 2, 9, 8), 6, .kernel = 3, .pad = 1, .padding = padding);
     x = kinds[kind].build(g, x);
     wn_output(g, wn_linear(g, wn_flatten(g, x), CLASSES));
     return g;
@@ -432,7 +441,7 @@ int main(void) {
     if (!CHECK(!wn_failed(status), "%s", status.message))
         return check_finish("check_gradients");
     for (int kind = 0; kind < KINDS; kind++)
-        check_graph(build_kind(kind), kinds[kind].name, seed, &s);
+        check_graph(build_kind(kind, (wn_padding)(kind % 4)), kinds[kind].name, seed, &s);
     for (uint64_t i = 0; i < (check_full() ? 200 : 12); i++) {
         char name[64];
         snprintf(name, sizeof name, "random network %" PRIu64, seed * 1000 + i);

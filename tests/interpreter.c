@@ -200,6 +200,9 @@ static void forward_layer(interpreter *it, const wn_layer *layer) {
         for (int i = 0, first = 0; i < layer->input_count; first += it->values[layer->inputs[i++]].c)
             ref_concat_forward(&it->values[layer->inputs[i]], first, y);
         break;
+    case WN_KIND_PAD:
+        ref_pad_forward(layer->padding, x, y);
+        break;
     case WN_KIND_PAD_CHANNELS:
         ref_concat_forward(x, 0, y);
         break;
@@ -261,6 +264,9 @@ static void backward_layer(interpreter *it, const wn_layer *layer) {
     case WN_KIND_CONCAT:
         for (int i = 0, first = 0; i < layer->input_count; first += it->values[layer->inputs[i++]].c)
             ref_concat_backward(dy, first, &it->value_gradients[layer->inputs[i]]);
+        break;
+    case WN_KIND_PAD:
+        ref_pad_backward(layer->padding, dy, dx);
         break;
     case WN_KIND_PAD_CHANNELS:
         ref_concat_backward(dy, 0, dx);

@@ -50,8 +50,10 @@ static wn_tensor some_conv(drawing *d, wn_tensor x) {
         groups = 2;
         channels *= 2;
     }
+    bool room = shape(d, x)->height > kernel / 2 && shape(d, x)->width > kernel / 2;
     return wn_conv(d->graph, x, channels, .kernel = kernel, .pad = kernel / 2, .stride = 1 + !draw(d, 4),
-                   .groups = groups, .no_bias = !draw(d, 4));
+                   .groups = groups, .no_bias = !draw(d, 4),
+                   .padding = room && !draw(d, 3) ? (wn_padding)draw(d, 4) : WN_PADDING_ZEROS);
 }
 
 static wn_tensor some_pool(drawing *d, wn_tensor x) {

@@ -150,6 +150,33 @@ void ref_add(const ref_tensor *x, const ref_tensor *y) {
         y->data[i] += x->data[i];
 }
 
+/* Index into a row of `size` that continues beyond its ends: mirrored without repeating the edge (a zigzag of
+ * period 2 (size - 1)), with its edge, or from the start again. */
+static int padded_index(wn_padding mode, int i, int size) {
+    if (mode == WN_PADDING_REPLICATE)
+        return i < 0 ? 0 : i < size ? i : size - 1;
+    int period = mode == WN_PADDING_CIRCULAR ? size : 2 * (size - 1);
+    int at = period ? ((i % period) + period) % period : 0;
+    return at < size ? at : period - at;
+}
+
+/* The element of x that element i of y shows. */
+static long padded_source(wn_padding mode, const ref_tensor *x, const ref_tensor *y, long i) {
+    int w = (int)(i % y->w) - (y->w - x->w) / 2, h = (int)(i / y->w % y->h) - (y->h - x->h) / 2;
+    long plane = i / y->w / y->h;
+    return (plane * x->h + padded_index(mode, h, x->h)) * x->w + padded_index(mode, w, x->w);
+}
+
+void ref_pad_forward(wn_padding mode, const ref_tensor *x, const ref_tensor *y) {
+    for (long i = 0; i < ref_count(y); i++)
+        y->data[i] = x->data[padded_source(mode, x, y, i)];
+}
+
+void ref_pad_backward(wn_padding mode, const ref_tensor *dy, const ref_tensor *dx) {
+    for (long i = 0; i < ref_count(dy); i++)
+        dx->data[padded_source(mode, dx, dy, i)] += dy->data[i];
+}
+
 void ref_concat_forward(const ref_tensor *part, int first, const ref_tensor *whole) {
     long pixels = (long)part->h * part->w, count = part->c * pixels;
     for (long n = 0; n < part->n; n++)

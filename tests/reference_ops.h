@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <winnow/graph.h>
 
 /* Dense NCHW. */
 typedef struct ref_tensor {
@@ -53,6 +54,9 @@ void ref_tanh_backward(const ref_tensor *y, const ref_tensor *dy, const ref_tens
 
 /* y += x, for sums, copies and their gradients. */
 void ref_add(const ref_tensor *x, const ref_tensor *y);
+/* y is larger by as much on either side, as PyTorch's padding modes (not zeros). */
+void ref_pad_forward(wn_padding mode, const ref_tensor *x, const ref_tensor *y);
+void ref_pad_backward(wn_padding mode, const ref_tensor *dy, const ref_tensor *dx);
 /* part = channels [first, first + part.c) of whole; the backward pass adds them. */
 void ref_concat_forward(const ref_tensor *part, int first, const ref_tensor *whole);
 void ref_concat_backward(const ref_tensor *dwhole, int first, const ref_tensor *dpart);

@@ -33,9 +33,19 @@ void wn_graph_fail(wn_graph *graph, const char *format, ...) __attribute__((form
 void wn_scope_begin(wn_graph *graph, const char *name);
 void wn_scope_end(wn_graph *graph);
 
+/* What stands around the map, as PyTorch's Conv2d(padding_mode): zeros; the map mirrored at its edge pixels
+ * (padding smaller than the map); its edge pixels; its other side (padding no larger than the map). */
+typedef enum wn_padding {
+    WN_PADDING_ZEROS,
+    WN_PADDING_REFLECT,
+    WN_PADDING_REPLICATE,
+    WN_PADDING_CIRCULAR,
+} wn_padding;
+
 typedef struct wn_conv_options {
     int kernel, stride, pad;
     int dilation, groups; /* 0: kernel 1, stride 1, pad 0, dilation 0 (dense), groups 1 */
+    wn_padding padding;   /* other than zeros: a layer "NAME.pad" in front that pads a copy */
     bool no_bias;
     const char *name;
 } wn_conv_options;

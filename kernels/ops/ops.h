@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <winnow/graph.h>
 
 /* A tensor in nChw16c: element (n,c,h,w) at data[n*stride + ((c/16*h_ + h)*w_ + w)*16 + c%16].
  * channels counts physical channels up to the last used one (holes of concatenations included). */
@@ -52,6 +53,17 @@ typedef struct wn_pool_args {
                    Every window holds an existing pixel, and one that is trained through max pooling has at
                    most WN_MAX_POOL_TAPS taps (kh * kw) */
 enum { WN_MAX_POOL_TAPS = 256 };
+
+/* y = x with pad_height rows above and below and pad_width columns left and right of it that show pixels of
+ * x. Reflection needs maps larger than the padding, circular ones as large. */
+typedef struct wn_pad_args {
+    wn_view x, y;   /* forward: x read, y written */
+    wn_view dy, dx; /* backward: dy read, dx written (accumulate: added to) */
+    int pad_height, pad_width;
+    wn_padding mode; /* not zeros */
+    bool plain;      /* forward: both are plain NCHW, views with one value a pixel */
+    bool accumulate;
+} wn_pad_args;
 
 /* Batch norm over images and pixels of each channel. eps and momentum as PyTorch: a running value
  * becomes (1 - momentum) itself + momentum times the batch's, running variance unbiased (training needs two
@@ -145,6 +157,8 @@ typedef struct wn_ops {
     void (*max_pool_backward)(const wn_pool_args *, int tid, int nthreads);
     void (*average_pool_forward)(const wn_pool_args *, int tid, int nthreads); /* global: kernel = map */
     void (*average_pool_backward)(const wn_pool_args *, int tid, int nthreads);
+    void (*pad_forward)(const wn_pad_args *, int tid, int nthreads);
+    void (*pad_backward)(const wn_pad_args *, int tid, int nthreads);
     void (*batch_norm_train)(const wn_batch_norm_args *, int phase, int tid, int nthreads); /* 2 phases */
     void (*batch_norm_eval)(const wn_batch_norm_args *, int tid, int nthreads);
     void (*batch_norm_backward)(const wn_batch_norm_args *, int phase, int tid, int nthreads); /* 2 phases */

@@ -70,6 +70,8 @@ WN_OP(max_pool_forward, wn_pool_args);
 WN_OP(max_pool_backward, wn_pool_args);
 WN_OP(average_pool_forward, wn_pool_args);
 WN_OP(average_pool_backward, wn_pool_args);
+WN_OP(pad_forward, wn_pad_args);
+WN_OP(pad_backward, wn_pad_args);
 WN_OP_PHASES(batch_norm_train, wn_batch_norm_args);
 WN_OP(batch_norm_eval, wn_batch_norm_args);
 WN_OP_PHASES(batch_norm_backward, wn_batch_norm_args);
