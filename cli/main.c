@@ -5,7 +5,7 @@
 
 static const wn_command *const commands[] = {&wn_command_train,   &wn_command_tune,   &wn_command_bench,
                                              &wn_command_summary, &wn_command_shapes, &wn_command_list,
-                                             &wn_command_info};
+                                             &wn_command_info,    &wn_command_compare};
 
 static void print_usage(FILE *out) {
     fprintf(out,
@@ -13,8 +13,9 @@ static void print_usage(FILE *out) {
             "layer\n\nusage: winnow COMMAND [options]\n\n");
     for (int i = 0; i < WN_COUNT_OF(commands); i++)
         fprintf(out, "  %-9s %s\n", commands[i]->name, commands[i]->summary);
-    fprintf(out, "\nwinnow COMMAND --help explains a command, winnow --version prints the version.\n"
-                 "Exit status: 0 done, 2 wrong usage, 1 anything else.\n");
+    fprintf(out,
+            "\nwinnow COMMAND --help explains a command, winnow --version prints the version.\n"
+            "Exit status: 0 done, 2 wrong usage, 3 a limit that was asked for is passed, 1 anything else.\n");
 }
 
 static wn_status run(int argc, char **argv) {

@@ -22,7 +22,7 @@ static int report(const char *program, wn_status status) {
         if (iscntrl((unsigned char)*c))
             *c = '?';
     fprintf(stderr, "%s: %s\n", program, status.message);
-    return status.code == WN_ERROR_USAGE ? 2 : 1;
+    return status.code == WN_ERROR_USAGE ? 2 : status.code == WN_ERROR_LIMIT ? 3 : 1;
 }
 
 int wn_program_end(const char *program, wn_status status) {

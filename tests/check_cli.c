@@ -199,6 +199,8 @@ static void check_usage_mistakes(void) {
         {2, {"--impl", "reference"}, {"bench", "ic16ih8oc16kh3", "--impl", "reference"}},
         {2, {"--peer", "\"magic\"", "onednn"}, {"bench", "lenet", "--peer=magic"}},
         {2, {"--budget", "--peer"}, {"bench", "lenet", "--budget", "1"}},
+        {2, {"1 files"}, {"compare", "one.csv"}},
+        {2, {"--fail-above", "\"much\""}, {"compare", "one.csv", "two.csv", "--fail-above=much"}},
         {2, {"one kind"}, {"bench", "lenet", "ic16ih8oc16kh3"}},
         {2, {"--mode", "\"sideways\"", "training"}, {"bench", "lenet", "--mode", "sideways"}},
         {2, {"--budget", "\"0\""}, {"tune", "lenet", "--budget", "0"}},
@@ -234,6 +236,9 @@ static void check_other_mistakes(void) {
         {1, {"list.txt:2", "--colour"}, {"bench", "--batch", "list.txt"}},
         {1, {"inner.txt:1", "\"x\""}, {"bench", "--batch=outer.txt"}},
         {1, {"no-file"}, {"bench", "--batch=no-file"}},
+        {1, {"no-file"}, {"compare", "no-file", "no-file"}},
+        {1, {"blank.txt", "found no time"}, {"compare", "blank.txt", "before.csv"}},
+        {3, {"slower by 50.0 %", "5.0 %"}, {"compare", "before.csv", "after.csv", "--fail-above=5%"}},
         {1, {"nested"}, {"bench", "--batch=endless.txt"}},
         {1, {"found no problem"}, {"bench", "--batch=blank.txt"}},
         {1, {NULL}, {"summary", "alexnet", "--size", "1000000", "--batch-size", "1000000000"}},
@@ -255,6 +260,8 @@ static void check_other_mistakes(void) {
     write_text("deeper/inner.txt", "ic16ih8oc16kh3x\n");
     write_text("endless.txt", "--batch=endless.txt\n");
     write_text("blank.txt", "# nothing here\n");
+    write_text("before.csv", "net,label,median_seconds\nx,one,0.1\n");
+    write_text("after.csv", "net,label,median_seconds\nx,one,0.15\n");
     for (int i = 0; i < (int)(sizeof mistakes / sizeof mistakes[0]); i++)
         expect_mistake(&mistakes[i], "out");
 }

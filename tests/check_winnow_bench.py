@@ -2,6 +2,7 @@
 """winnow-bench as users of Google Benchmark know it: listing, filtering, JSON, mistakes, and its compare.py on two of
 our files. Takes the program's path; prints `check_winnow_bench: N passed, N failed, N skipped`."""
 import json
+import os
 import pathlib
 import socket
 import subprocess
@@ -56,6 +57,7 @@ def check_compare(first, second):
     """The library's own comparison, from libbenchmark-tools, needs scipy."""
     if not COMPARE.exists() or subprocess.run(["/usr/bin/python3", "-c", "import scipy"], check=False,
                                               capture_output=True).returncode != 0:
+        check(not os.environ.get("CI"), "libbenchmark-tools or python3-scipy is missing")
         counts["skipped"] += 1
         print("check_winnow_bench: libbenchmark-tools or python3-scipy is missing: its compare.py not tried")
         return

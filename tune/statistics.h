@@ -11,4 +11,12 @@ double wn_median(double *values, int count);
 double wn_median_lower(const double *sorted, int count);
 double wn_median_upper(const double *sorted, int count);
 
+/* Two-sided p of the hypothesis that a[0..m) and b[0..n) were drawn from one distribution, by the rank sum
+ * test of Mann and Whitney (1947): exact for up to 30 values a side without ties, else by the normal
+ * approximation, corrected for ties. NAN when a side is empty. */
+double wn_mann_whitney(const double *a, int m, const double *b, int n);
+
+/* The smallest p that so many values can give. */
+double wn_mann_whitney_least(int m, int n);
+
 #endif
