@@ -6,7 +6,8 @@
 #include <unistd.h>
 
 static const char details[] =
-    "Trains NET on a folder with the four IDX files of MNIST or Fashion-MNIST (raw or .gz), or on the\n"
+    "Trains NET on a folder with the IDX files of MNIST or Fashion-MNIST, or with CIFAR-10 or CIFAR-100 in\n"
+    "their binary versions (raw or .gz), or on the "
     "embedded synthetic digits. Without further flags the network's published recipe is followed, and "
     "printed;\nflags change it. Convolutions run with the tuning database's picks (see winnow tune) where "
     "it\n"

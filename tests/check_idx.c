@@ -1,35 +1,14 @@
 /* Reading IDX folders: good files raw, compressed and mixed, and every way a file can be wrong, with the
  * message it must be refused with. The files are made here, in a folder that is removed again. */
-#include "check.h"
 #include "data.h"
+#include "data_folder.h"
 
-#include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
-#include <zlib.h>
 
 enum { TRAIN = 7, TEST = 3, HEIGHT = 4, WIDTH = 5 };
 
-static char folder[64];
-
 static uint8_t pixel(int64_t index) {
     return (uint8_t)(index * 31 + 7);
-}
-
-static void path_of(const char *name, char path[256]) {
-    snprintf(path, 256, "%s/%s", folder, name);
-}
-
-static void write_bytes(const char *name, const uint8_t *bytes, size_t count) {
-    char path[256];
-    path_of(name, path);
-    size_t length = strlen(name);
-    bool compressed = length > 3 && strcmp(name + length - 3, ".gz") == 0;
-    gzFile file = gzopen(path, compressed ? "wb" : "wbT"); /* T: as is */
-    if (!file || gzwrite(file, bytes, (unsigned)count) != (int)count || gzclose(file) != Z_OK) {
-        fprintf(stderr, "cannot write %s\n", path);
-        exit(1);
-    }
 }
 
 static size_t put_header(uint8_t *bytes, uint32_t magic, const uint32_t *sizes, int dimensions) {
@@ -65,13 +44,6 @@ static const char *const file_names[] = {
     "t10k-images-idx3-ubyte.gz",  "t10k-labels-idx1-ubyte.gz",  "train-images.idx3-ubyte",
     "train-labels.idx1-ubyte.gz",
 };
-
-static void remove_file(const char *name) {
-    char path[256];
-    path_of(name, path);
-    unlink(path);
-    rmdir(path); /* one case puts a folder where a file should be */
-}
 
 static void remove_files(void) {
     for (size_t i = 0; i < sizeof file_names / sizeof *file_names; i++)
@@ -265,11 +237,7 @@ static void check_damaged_gzip(void) {
 }
 
 int main(void) {
-    snprintf(folder, sizeof folder, "/tmp/check_idx_XXXXXX");
-    if (!mkdtemp(folder)) {
-        fprintf(stderr, "cannot create %s\n", folder);
-        return 1;
-    }
+    make_folder();
     check_good_folders();
     check_missing();
     check_headers();

@@ -18,9 +18,12 @@ typedef struct wn_split_data {
     uint8_t *labels;
 } wn_split_data;
 
+enum { WN_CLASS_NAME = 32 }; /* bytes, the final zero included */
+
 typedef struct wn_dataset {
     char name[128];
     int channels, height, width, classes;
+    char (*class_names)[WN_CLASS_NAME]; /* [classes], owned; NULL: numbers */
     wn_split_data train, test;
 } wn_dataset;
 
@@ -34,6 +37,11 @@ enum { WN_SYNTHETIC_TRAIN = 10000, WN_SYNTHETIC_TEST = 2000 };
  * (the file, what was found, what was expected), MEMORY. */
 wn_status wn_dataset_read_idx(const char *folder, int64_t limit, wn_dataset *dataset);
 
+/* Reads a folder with the binary version of CIFAR-10 (data_batch_1.bin to data_batch_5.bin and
+ * test_batch.bin) or of CIFAR-100 (train.bin and test.bin, fine labels), each file raw or with .gz; as above
+ * otherwise. */
+wn_status wn_dataset_read_cifar(const char *folder, int64_t limit, wn_dataset *dataset);
+
 /* The embedded set: ten classes of 28x28 grey pictures drawn from strokes. Image and label number i are a
  * pure function of (seed, i), whatever the counts are; label i of both splits is i % 10. On failure *dataset
  * is empty. Errors: INVALID (a count < 1), MEMORY. */
@@ -43,11 +51,15 @@ wn_status wn_dataset_synthetic(uint64_t seed, int64_t train, int64_t test, wn_da
 void wn_synthetic_draw(uint64_t seed, uint64_t index, uint8_t image[28 * 28]);
 
 /* "synthetic" or NULL: the embedded set (seed 0, WN_SYNTHETIC_TRAIN or `limit` images to train, never more);
- * otherwise a folder. limit 0 keeps everything. Errors: INVALID (limit < 0) and what the two above say. */
+ * otherwise a folder, whose files say which of the readers is meant. limit 0 keeps everything. Errors:
+ * INVALID (limit < 0) and what the two above say. */
 wn_status wn_dataset_open(const char *name, int64_t limit, wn_dataset *dataset);
 
 /* Releases and empties; an empty data set (all zero) is fine. */
 void wn_dataset_free(wn_dataset *dataset);
+
+/* The class's name, or its number written to `text`. */
+const char *wn_dataset_class(const wn_dataset *dataset, int class, char text[WN_CLASS_NAME]);
 
 /* Mean and standard deviation of the training pixels in [0,1], per channel of the network: its channels are
  * the data set's, or 1, or 3, as in loader.h. Exact sums; a constant channel has deviation 0. */
