@@ -70,6 +70,10 @@ bool wn_onednn_is_offered(const char *name, wn_isa isa);
  * oneDNN lets nobody change that any more. */
 bool wn_onednn_keeps_to(wn_isa isa);
 
+/* Lets OpenMP's threads sleep soon after each region, for the rest of the process: a pool of our own needs the
+ * CPUs. Any number of calls. The peer of benchmarks, which has the machine to itself, goes without. */
+void wn_onednn_calm_threads(void);
+
 /* Sets the number of OpenMP threads that oneDNN plans for and runs with; returns the number before. */
 int wn_onednn_set_threads(int threads);
 

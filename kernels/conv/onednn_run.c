@@ -79,6 +79,8 @@ wn_status wn_onednn_open(const wn_conv_plan *plan, void **opened) {
         return wn_error(WN_ERROR_MEMORY, "onednn: cannot allocate a state of %zu bytes", sizeof *state);
     wn_status status = wn_onednn_choose(plan, &state->choice);
     if (!wn_failed(status)) {
+        if (plan->threads > 1)
+            wn_onednn_calm_threads();
         int before = wn_onednn_set_threads(plan->threads);
         status = wn_onednn_check(make_state(plan, state), "creating primitives");
         wn_onednn_set_threads(before);
