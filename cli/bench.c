@@ -93,6 +93,7 @@ static wn_status read_flags(const wn_command *command, int argc, char **argv, fl
          .low = 0.001,
          .high = 86400,
          .help = "with --peer: for finding the best of both, per problem and direction (default: 1)"},
+        WN_OPTION_NO_FUSE(&f->network.no_fuse),
         WN_OPTION_THREADS(&f->threads),
         WN_OPTION_ISA(&f->isa),
         WN_OPTION_DB(&f->db),

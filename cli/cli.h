@@ -55,7 +55,12 @@ enum { WN_COUNT_MAX = 1000000000, WN_SIZE_MAX = 1000000, WN_THREADS_MAX = 1024 }
         .name = "--width-divisor", .kind = WN_OPTION_WHOLE, .value = (variable), .argument = "N", .low = 1,  \
         .high = WN_SIZE_MAX, .help = "divides the channels of convolutions, for narrow versions"             \
     }
-/* All of a wn_network_flags. */
+#define WN_OPTION_NO_FUSE(variable)                                                                          \
+    {                                                                                                        \
+        .name = "--no-fuse", .kind = WN_OPTION_SWITCH, .value = (variable),                                  \
+        .help = "make every layer a step of its own"                                                         \
+    }
+/* Those of a wn_network_flags that say what is built. */
 #define WN_OPTIONS_NETWORK(flags)                                                                            \
     WN_OPTION_VARIANT(&(flags)->variant), WN_OPTION_SIZE(&(flags)->size), WN_OPTION_BATCH(&(flags)->batch),  \
         WN_OPTION_SHORTCUT(&(flags)->shortcut), WN_OPTION_WIDTH_DIVISOR(&(flags)->width_divisor)
@@ -91,6 +96,7 @@ typedef struct wn_network_flags {
     const char *variant;
     int64_t size, batch, width_divisor;
     int shortcut; /* wn_shortcut */
+    bool no_fuse; /* of its tapes */
 } wn_network_flags;
 /* "default", "A", "B", "C", NULL: the values of wn_shortcut. */
 extern const char *const wn_shortcut_names[];
@@ -99,6 +105,7 @@ extern const char *const wn_shortcut_names[];
 typedef struct wn_network {
     const wn_net *net;
     int size, batch;
+    bool no_fuse;
     wn_graph *graph;
     wn_model *model; /* made with the first tape; all zero */
 } wn_network;

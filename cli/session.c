@@ -45,6 +45,7 @@ wn_status wn_network_open(const char *name, const wn_network_flags *flags, wn_ne
     const wn_net *net = network->net;
     network->size = flags->size ? (int)flags->size : net->default_size;
     network->batch = flags->batch ? (int)flags->batch : net->default_batch;
+    network->no_fuse = flags->no_fuse;
     network->graph = wn_graph_create();
     if (!network->graph)
         return wn_error(WN_ERROR_MEMORY, "%s: no memory for its graph", name);
@@ -85,6 +86,7 @@ wn_status wn_network_tape(wn_network *network, const wn_session *session, wn_tun
                           wn_tape **tape) {
     wn_tape_options options = {.batch = network->batch,
                                .training = training,
+                               .no_fuse = network->no_fuse,
                                .isa = session->isa,
                                .pool = session->pool,
                                .pick = wn_tune_pick,

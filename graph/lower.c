@@ -19,6 +19,8 @@ static int sole_reader(const wn_graph *graph, int tensor) {
 /* The layers behind `group` that its step takes along; marks them and returns the last one's index. */
 static int fuse(const wn_lowering *lowering, wn_group *group, bool *taken) {
     const wn_graph *graph = lowering->graph;
+    if (lowering->tape->options.no_fuse)
+        return (int)(group->head - graph->layers);
     int last = (int)(group->head - graph->layers), next = sole_reader(graph, group->output);
     if (group->head->kind == WN_KIND_BATCH_NORM && next >= 0 && graph->layers[next].kind == WN_KIND_ADD &&
         !taken[next]) {
@@ -139,6 +141,7 @@ static void lower_loss(wn_lowering *lowering) {
 static void lower_backward(wn_lowering *lowering) {
     for (int i = lowering->group_count - 1; i >= 0 && !wn_failed(lowering->status); i--) {
         wn_group *group = &lowering->groups[i];
+        lowering->current = i;
         if (!wn_gradient_wanted(lowering, group->output))
             continue;
         wn_layer_kind_of(group->head->kind)->backward(lowering, group);
@@ -158,6 +161,7 @@ static void add_parameter_buffers(wn_lowering *lowering) {
 static void lower(wn_lowering *lowering) {
     add_parameter_buffers(lowering);
     wn_lower_find_wanted_gradients(lowering);
+    wn_lower_find_rectified(lowering);
     wn_lower_place_concatenations(lowering);
     lower_input(lowering);
     for (int i = 0; i < lowering->group_count && !wn_failed(lowering->status); i++)

@@ -18,6 +18,43 @@ void wn_lower_find_wanted_gradients(wn_lowering *lowering) {
     }
 }
 
+/* Without fusion nobody masks for another layer. */
+void wn_lower_find_rectified(wn_lowering *lowering) {
+    const wn_graph *graph = lowering->graph;
+    if (lowering->tape->options.no_fuse)
+        return;
+    for (int i = 0; i < graph->layer_count; i++) {
+        const wn_layer *layer = &graph->layers[i];
+        bool all = layer->kind == WN_KIND_CONCAT;
+        for (int k = 0; k < layer->input_count; k++)
+            all &= value_of(lowering, layer->inputs[k])->rectified;
+        if (layer->kind == WN_KIND_RELU || all)
+            value_of(lowering, layer->output)->rectified = true;
+    }
+}
+
+bool wn_gradient_is_masked(const wn_lowering *lowering, int tensor) {
+    const wn_value *value = value_of(lowering, tensor);
+    return !value->has_gradient || value->masked;
+}
+
+void wn_gradient_set_masked(wn_lowering *lowering, int tensor) {
+    value_of(lowering, tensor)->masked = true;
+}
+
+bool wn_gradient_is_last_writer(const wn_lowering *lowering, int tensor) {
+    int root = lowering->roots[tensor];
+    for (int i = 0; i < lowering->current; i++) {
+        const wn_group *group = &lowering->groups[i];
+        if (group->residual >= 0 && lowering->roots[group->residual] == root)
+            return false;
+        for (int k = 0; k < group->head->input_count; k++)
+            if (lowering->roots[group->head->inputs[k]] == root)
+                return false;
+    }
+    return true;
+}
+
 bool wn_gradient_wanted(const wn_lowering *lowering, int tensor) {
     return value_of(lowering, tensor)->wants_gradient;
 }
@@ -47,6 +84,7 @@ bool wn_gradient_is_exclusive(const wn_lowering *lowering, int tensor) {
 wn_place wn_gradient_write(wn_lowering *lowering, int tensor, bool *accumulate) {
     wn_value *value = value_of(lowering, tensor);
     *accumulate = value->has_gradient;
+    value->masked = false;
     if (!value->has_gradient) {
         value->gradient = wn_place_new(lowering, tensor);
         value->has_gradient = true;
@@ -59,24 +97,27 @@ wn_place wn_gradient_write(wn_lowering *lowering, int tensor, bool *accumulate) 
     return value->gradient;
 }
 
-void wn_gradient_pass(wn_lowering *lowering, int tensor, wn_place place) {
+void wn_gradient_pass(wn_lowering *lowering, int tensor, wn_place place, bool masked) {
     wn_value *value = value_of(lowering, tensor);
     if (!value->wants_gradient)
         return;
+    masked &= wn_gradient_is_masked(lowering, tensor);
     if (!value->has_gradient) {
         value->gradient = place;
         value->has_gradient = true;
+        value->masked = masked;
         return;
     }
     bool accumulate;
     wn_place sum = wn_gradient_write(lowering, tensor, &accumulate);
     int producer = lowering->graph->tensors[lowering->roots[tensor]].producer;
     wn_lower_copy(lowering, &lowering->graph->layers[producer], tensor, place, sum, true);
+    value->masked = masked;
 }
 
 wn_place wn_gradient_write_over(wn_lowering *lowering, int input, int output, bool *accumulate) {
     if (!value_of(lowering, input)->has_gradient && wn_gradient_is_exclusive(lowering, output)) {
-        wn_gradient_pass(lowering, input, wn_gradient_of(lowering, output));
+        wn_gradient_pass(lowering, input, wn_gradient_of(lowering, output), false);
         *accumulate = false;
         return wn_gradient_of(lowering, input);
     }
@@ -90,7 +131,7 @@ static void run_relu_backward(const wn_step *step, int phase, int tid, int nthre
 
 wn_place wn_gradient_behind_relu(wn_lowering *lowering, const wn_group *group) {
     wn_place gradient = wn_gradient_of(lowering, group->output);
-    if (!group->relu)
+    if (!group->relu || wn_gradient_is_masked(lowering, group->output))
         return gradient;
     wn_place masked =
         wn_gradient_is_exclusive(lowering, group->output) ? gradient : wn_place_new(lowering, group->output);

@@ -15,6 +15,8 @@ typedef struct wn_place {
 typedef struct wn_value {
     bool placed, has_gradient, gradient_consumed;
     bool wants_gradient; /* a learned parameter lies behind it */
+    bool rectified; /* a ReLU's output, or a concatenation of such: its backward pass may mask the gradient */
+    bool masked;    /* the gradient so far is 0 wherever the value is not positive */
     wn_place place, gradient;
 } wn_value;
 
@@ -34,6 +36,7 @@ struct wn_lowering {
     const wn_ops *ops;
     wn_group *groups;
     int group_count;
+    int current;      /* group whose backward steps are being appended */
     wn_value *values; /* [tensors] */
     int *roots;       /* [tensors] the tensor whose memory this one is */
     wn_place plain_input;
@@ -65,6 +68,7 @@ double wn_lower_elements(const wn_lowering *lowering, int tensor);
 void wn_lower_find_roots(wn_lowering *lowering);
 void wn_lower_find_wanted_gradients(wn_lowering *lowering);
 void wn_lower_place_concatenations(wn_lowering *lowering);
+void wn_lower_find_rectified(wn_lowering *lowering);
 
 /* Values. A tensor that has no place yet gets one of its own. */
 wn_place wn_value_place(wn_lowering *lowering, int tensor);
@@ -81,14 +85,23 @@ wn_place wn_gradient_of(const wn_lowering *lowering, int tensor);
 /* A place to write the gradient to: *accumulate says whether it holds a part of it already. When others still
  * read that memory, the part is copied first. */
 wn_place wn_gradient_write(wn_lowering *lowering, int tensor, bool *accumulate);
-/* The contribution to a tensor's gradient lies at `place` already: takes it over by reference, or adds it. */
-void wn_gradient_pass(wn_lowering *lowering, int tensor, wn_place place);
+/* The contribution to a tensor's gradient lies at `place` already: takes it over by reference, or adds it.
+ * masked: it is 0 wherever the tensor's value is not positive. */
+void wn_gradient_pass(wn_lowering *lowering, int tensor, wn_place place, bool masked);
 /* The same, in the memory of the output's gradient when that is read for the last time: for backward steps
  * that may work in place. */
 wn_place wn_gradient_write_over(wn_lowering *lowering, int input, int output, bool *accumulate);
 /* May the reader of this tensor's gradient overwrite it? */
 bool wn_gradient_is_exclusive(const wn_lowering *lowering, int tensor);
-/* The group's output gradient behind its fused ReLU: masked in place or in a copy when it has a ReLU. */
+/* Masks of ReLUs. The writer of a rectified tensor's gradient may store it masked, so that the ReLU has no
+ * backward step of its own. wn_gradient_write forgets that a gradient was masked: a writer that masks what it
+ * adds asks before whether it still is and says so afterwards. */
+bool wn_gradient_is_masked(const wn_lowering *lowering, int tensor);
+void wn_gradient_set_masked(wn_lowering *lowering, int tensor);
+/* Is the present group the last that adds to the tensor's gradient? */
+bool wn_gradient_is_last_writer(const wn_lowering *lowering, int tensor);
+/* The group's output gradient behind its fused ReLU: when that has a ReLU and nobody masked it, masked in
+ * place or in a copy. */
 wn_place wn_gradient_behind_relu(wn_lowering *lowering, const wn_group *group);
 
 /* Steps shared by several kinds. */

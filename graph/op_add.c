@@ -47,8 +47,8 @@ static void forward(wn_lowering *lowering, wn_group *group) {
 /* The gradient of a sum is that of both summands. */
 static void backward(wn_lowering *lowering, wn_group *group) {
     wn_place gradient = wn_gradient_behind_relu(lowering, group);
-    wn_gradient_pass(lowering, group->head->inputs[0], gradient);
-    wn_gradient_pass(lowering, group->head->inputs[1], gradient);
+    wn_gradient_pass(lowering, group->head->inputs[0], gradient, false);
+    wn_gradient_pass(lowering, group->head->inputs[1], gradient, false);
 }
 
 const wn_layer_kind wn_kind_add = {

@@ -86,12 +86,14 @@ static void forward(wn_lowering *lowering, wn_group *group) {
     wn_place x = wn_value_place(lowering, layer->inputs[0]), y = wn_value_place(lowering, group->output);
     wn_place residual =
         group->residual >= 0 ? wn_value_place(lowering, group->residual) : (wn_place){-1, 0, 0};
-    wn_step *step = wn_lower_step(lowering, training ? run_train : run_eval, training ? 2 : 1, layer, "FWD",
-                                  kernel_name(group));
+    wn_step *step =
+        wn_lower_step(lowering, training ? run_train : run_eval, 1, layer, "FWD", kernel_name(group));
     wn_batch_norm_args *args = &step->args.batch_norm;
     set_options(args, group);
     wn_bind_view(lowering, step, &args->x, layer->inputs[0], x, WN_ACCESS_READ);
     wn_bind_view(lowering, step, &args->y, group->output, y, WN_ACCESS_SET);
+    if (training)
+        step->phases = wn_batch_norm_phases(&args->x);
     if (group->residual >= 0)
         wn_bind_view(lowering, step, &args->residual, group->residual, residual, WN_ACCESS_READ);
     wn_bind_buffer(lowering, step, &args->scale, layer->first_parameter, WN_ACCESS_READ);
@@ -111,6 +113,7 @@ static void forward(wn_lowering *lowering, wn_group *group) {
 typedef struct backward_places {
     wn_place dx, dresidual;
     bool accumulate, accumulate_residual, writes_residual;
+    bool masks;       /* dx comes out masked by x, a ReLU's output */
     int gradients[4]; /* buffers of the gradients of scale and shift */
 } backward_places;
 
@@ -128,6 +131,10 @@ static backward_places find_places(wn_lowering *lowering, const wn_group *group)
         places.dx = wn_gradient_write(lowering, layer->inputs[0], &places.accumulate);
     else
         places.dx = wn_gradient_write_over(lowering, layer->inputs[0], group->output, &places.accumulate);
+    places.masks = lowering->values[lowering->roots[layer->inputs[0]]].rectified &&
+                   wn_gradient_is_last_writer(lowering, layer->inputs[0]);
+    if (places.masks)
+        wn_gradient_set_masked(lowering, layer->inputs[0]);
     for (int i = 0; i < 2; i++)
         places.gradients[i] = wn_lower_gradient_buffer(lowering, layer->first_parameter + i);
     return places;
@@ -137,13 +144,15 @@ static void append_backward(wn_lowering *lowering, wn_group *group, const backwa
     const wn_layer *layer = group->head;
     wn_place x = wn_value_place(lowering, layer->inputs[0]), y = wn_value_place(lowering, group->output);
     wn_place dy = wn_gradient_of(lowering, group->output);
-    wn_step *step = wn_lower_step(lowering, run_backward, 2, layer, "BWD", kernel_name(group));
+    wn_step *step = wn_lower_step(lowering, run_backward, 1, layer, "BWD", kernel_name(group));
     wn_batch_norm_args *args = &step->args.batch_norm;
     set_options(args, group);
     args->accumulate = places->accumulate;
     args->accumulate_residual = places->accumulate_residual;
+    args->mask_dx = places->masks;
     wn_bind_view(lowering, step, &args->x, layer->inputs[0], x, WN_ACCESS_READ);
-    if (group->relu)
+    step->phases = wn_batch_norm_phases(&args->x);
+    if (group->relu && group->residual >= 0) /* else x says where the ReLU let through */
         wn_bind_view(lowering, step, &args->y, group->output, y, WN_ACCESS_READ);
     wn_bind_view(lowering, step, &args->dy, group->output, dy, WN_ACCESS_READ);
     wn_bind_view(lowering, step, &args->dx, layer->inputs[0], places->dx,
@@ -165,7 +174,7 @@ static void backward(wn_lowering *lowering, wn_group *group) {
     backward_places places = find_places(lowering, group);
     append_backward(lowering, group, &places);
     if (group->residual >= 0 && !group->relu)
-        wn_gradient_pass(lowering, group->residual, wn_gradient_of(lowering, group->output));
+        wn_gradient_pass(lowering, group->residual, wn_gradient_of(lowering, group->output), false);
     wn_lower_update(lowering, group->head, places.gradients);
 }
 

@@ -69,8 +69,9 @@ static void forward(wn_lowering *lowering, wn_group *group) {
 static void backward(wn_lowering *lowering, wn_group *group) {
     const wn_layer *layer = group->head;
     wn_place whole = wn_gradient_of(lowering, layer->output);
+    bool masked = wn_gradient_is_masked(lowering, layer->output);
     for (int i = 0; i < layer->input_count; i++)
-        wn_gradient_pass(lowering, layer->inputs[i], wn_place_part(lowering, layer, whole, i));
+        wn_gradient_pass(lowering, layer->inputs[i], wn_place_part(lowering, layer, whole, i), masked);
 }
 
 const wn_layer_kind wn_kind_concat = {

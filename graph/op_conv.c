@@ -83,6 +83,7 @@ typedef struct conv_operands {
     int src, dst; /* tensors */
     wn_place src_place, dst_place;
     int weights, bias; /* buffers */
+    bool mask;         /* BWD_D: the gradient may come out masked by src's value */
 } conv_operands;
 
 /* The image stride as plans want it: 0 when the tensor lies alone. */
@@ -132,6 +133,15 @@ static void bind_operands(wn_lowering *lowering, wn_step *step, const wn_problem
     wn_bind_place(lowering, step, &args->dst, at->dst, at->dst_place, of[2]);
 }
 
+/* The ReLU behind src takes its gradient masked: in the pass that writes it last, where that can. */
+static void bind_mask(wn_lowering *lowering, wn_step *step, const conv_operands *at) {
+    wn_place value = wn_value_place(lowering, at->src);
+    if (!wn_conv_masks(&step->args.conv.plan) || value.stride != at->src_place.stride)
+        return;
+    wn_bind_place(lowering, step, &step->args.conv.args.mask, at->src, value, WN_ACCESS_READ);
+    wn_gradient_set_masked(lowering, at->src);
+}
+
 static void append_pass(wn_lowering *lowering, const wn_layer *layer, wn_problem problem,
                         const conv_operands *at) {
     wn_conv_plan plan;
@@ -147,6 +157,8 @@ static void append_pass(wn_lowering *lowering, const wn_layer *layer, wn_problem
     step->args.conv.plan = plan;
     step->flops = wn_problem_flops(&problem);
     bind_operands(lowering, step, &problem, at);
+    if (at->mask)
+        bind_mask(lowering, step, at);
     if (plan.workspace_bytes)
         wn_bind_buffer(lowering, step, &step->args.conv.args.workspace,
                        wn_lower_buffer(lowering, (int64_t)plan.workspace_bytes), WN_ACCESS_SCRATCH);
@@ -189,6 +201,8 @@ void wn_lower_conv_backward(wn_lowering *lowering, wn_group *group) {
         at.src_place = wn_gradient_write(lowering, layer->inputs[0], &problem.accumulate);
         at.weights = layer->first_parameter;
         at.bias = -1;
+        at.mask = lowering->values[lowering->roots[at.src]].rectified &&
+                  wn_gradient_is_last_writer(lowering, at.src);
         problem.direction = WN_BWD_D;
         append_pass(lowering, layer, problem, &at);
     }

@@ -120,6 +120,13 @@ static double window_flops(const wn_lowering *lowering, const wn_layer *layer) {
     return wn_lower_elements(lowering, layer->output) * layer->kh * layer->kw;
 }
 
+/* Max pooling of a ReLU's output notes no tap where the maximum is not positive, so that its gradient comes
+ * out masked. */
+static bool masks(const wn_lowering *lowering, const wn_layer *layer) {
+    return layer->kind == WN_KIND_MAX_POOL && layer->kh * layer->kw < WN_MAX_POOL_TAPS &&
+           lowering->values[lowering->roots[layer->inputs[0]]].rectified;
+}
+
 static void forward(wn_lowering *lowering, wn_group *group) {
     const wn_layer *layer = group->head;
     bool max = layer->kind == WN_KIND_MAX_POOL;
@@ -135,12 +142,14 @@ static void forward(wn_lowering *lowering, wn_group *group) {
         int64_t elements = lowering->tape->options.batch * wn_dense_stride(lowering, layer->output);
         group->saved[0] = wn_lower_buffer(lowering, elements); /* one byte each */
         wn_bind_buffer(lowering, step, &args->argmax, group->saved[0], WN_ACCESS_SET);
+        args->relu = masks(lowering, layer);
     }
 }
 
 static void backward(wn_lowering *lowering, wn_group *group) {
     const wn_layer *layer = group->head;
     bool max = layer->kind == WN_KIND_MAX_POOL, accumulate;
+    bool masked = masks(lowering, layer) && wn_gradient_is_masked(lowering, layer->inputs[0]);
     wn_place dy = wn_gradient_of(lowering, layer->output);
     wn_place dx = wn_gradient_write(lowering, layer->inputs[0], &accumulate);
     wn_step *step = wn_lower_step(lowering, max ? run_max_backward : run_average_backward, 1, layer, "BWD",
@@ -153,6 +162,8 @@ static void backward(wn_lowering *lowering, wn_group *group) {
     step->flops = max ? wn_lower_elements(lowering, layer->output) : window_flops(lowering, layer);
     if (max)
         wn_bind_buffer(lowering, step, &args->argmax, group->saved[0], WN_ACCESS_READ);
+    if (masked)
+        wn_gradient_set_masked(lowering, layer->inputs[0]);
 }
 
 const wn_layer_kind wn_kind_max_pool = {

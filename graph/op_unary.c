@@ -85,6 +85,10 @@ static void backward(wn_lowering *lowering, wn_group *group) {
     const wn_layer *layer = group->head;
     const function f = function_of(layer->kind);
     bool accumulate;
+    if (layer->kind == WN_KIND_RELU && wn_gradient_is_masked(lowering, layer->output)) {
+        wn_gradient_pass(lowering, layer->inputs[0], wn_gradient_of(lowering, layer->output), false);
+        return;
+    }
     wn_place y = wn_value_place(lowering, layer->output), dy = wn_gradient_of(lowering, layer->output);
     wn_place dx = wn_gradient_write_over(lowering, layer->inputs[0], layer->output, &accumulate);
     wn_step *step = wn_lower_step(lowering, f.backward, 1, layer, "BWD", wn_layer_kind_of(layer->kind)->name);

@@ -61,9 +61,8 @@ static wn_status compile(wn_tape *tape) {
         WN_TRY(wn_model_prepare_moments(tape->model, options->optimizer, moments));
     }
     WN_TRY(wn_tape_lower(tape));
-    size_t bytes;
-    WN_TRY(wn_tape_plan_memory(tape, !options->no_reuse, &bytes));
-    WN_TRY(wn_arena_map(bytes, &tape->arena));
+    WN_TRY(wn_tape_plan_memory(tape, !options->no_reuse));
+    WN_TRY(wn_arena_map(tape->planned_bytes, &tape->arena));
     resolve(tape);
     return open_convolutions(tape);
 }
@@ -173,4 +172,12 @@ size_t wn_tape_arena_bytes(const wn_tape *tape) {
 
 size_t wn_tape_naive_bytes(const wn_tape *tape) {
     return tape->naive_bytes;
+}
+
+size_t wn_tape_bound_bytes(const wn_tape *tape) {
+    return tape->bound_bytes;
+}
+
+size_t wn_tape_planned_bytes(const wn_tape *tape) {
+    return tape->planned_bytes;
 }

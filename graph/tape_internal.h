@@ -34,6 +34,7 @@ typedef struct wn_buffer {
     bool lasting;    /* keeps its contents between runs: never shared */
     int first, last; /* steps that use it */
     size_t offset;   /* in the arena */
+    size_t fullest;  /* bytes alive in the fullest of its steps */
 } wn_buffer;
 
 typedef enum wn_access {
@@ -115,7 +116,7 @@ struct wn_tape {
     wn_buffer *buffers; /* the first ones are the model's parameters */
     int step_count, buffer_count;
     wn_arena arena;
-    size_t naive_bytes;
+    size_t planned_bytes, naive_bytes, bound_bytes;
     int input, labels;    /* buffers */
     int logits;           /* tensor */
     wn_operand logits_at; /* where it lies */
@@ -131,8 +132,9 @@ struct wn_tape {
 /* Appends all steps of the tape (model and options are filled in). */
 wn_status wn_tape_lower(wn_tape *tape);
 /* Lifetimes from the steps' operands, then a place in one arena for every planned buffer. `reuse` false gives
- * every buffer its own. Sets *arena_bytes and tape->naive_bytes. Errors: MEMORY when sizes overflow. */
-wn_status wn_tape_plan_memory(wn_tape *tape, bool reuse, size_t *arena_bytes);
+ * every buffer its own. Sets the tape's planned, naive and bound bytes. Errors: MEMORY when sizes overflow.
+ */
+wn_status wn_tape_plan_memory(wn_tape *tape, bool reuse);
 
 /* Address of a parameter's blocked storage. */
 static inline float *wn_model_storage(const wn_model *model, int parameter) {

@@ -33,6 +33,8 @@ typedef struct norm_case {
     op_shape shape;
     double centre, spread; /* of the data */
     bool relu, residual, accumulate, in_place;
+    bool from_input; /* backward finds the ReLU's mask from x */
+    bool mask_dx;
     int lanes;
     float vectors[VECTORS][MOST_LANES] __attribute__((aligned(64)));
     double wide[VECTORS][MOST_LANES], bound[VECTORS][MOST_LANES];
@@ -149,7 +151,7 @@ static void check_forward(norm_case *c, const wn_ops *ops, bool training) {
         op_region outputs[5] = {op_region_of(to)};
         for (int i = 0; i < 4; i++)
             outputs[1 + i] = (op_region){c->vectors[RUNNING_MEAN + i], sizeof c->vectors[0]};
-        op_run(c->name, call_train, &c->run, 2, outputs, 5);
+        op_run(c->name, call_train, &c->run, wn_batch_norm_phases(&c->run.args.x), outputs, 5);
         check_vector(c, "mean", SAVED_MEAN);
         for (int i = s.c; i < c->lanes; i++) /* of constant zeros */
             c->vectors[SAVED_INV_STD][i] = 0;
@@ -206,6 +208,17 @@ static void mask_gradient(const norm_case *c, const ref_tensor *y, ref_tensor *d
             dy->data[i] = 0;
 }
 
+/* The output as the forward kernel computes it, so that it has the same signs. */
+static void normalise_in_f32(const norm_case *c, const ref_tensor *x, ref_tensor *y) {
+    long pixels = (long)x->h * x->w;
+    for (long i = 0; i < ref_count(x); i++) {
+        long channel = i / pixels % x->c;
+        float factor = c->vectors[SCALE][channel] * c->vectors[SAVED_INV_STD][channel];
+        y->data[i] = (double)fmaf((float)x->data[i] - c->vectors[SAVED_MEAN][channel], factor,
+                                  c->vectors[SHIFT][channel]);
+    }
+}
+
 static void check_backward(norm_case *c, const wn_ops *ops) {
     op_shape s = c->shape;
     ref_tensor x = ref_create(s.n, s.c, s.h, s.w), y = ref_create(s.n, s.c, s.h, s.w);
@@ -236,14 +249,21 @@ static void check_backward(norm_case *c, const wn_ops *ops) {
     }
     for (long i = 0; i < ref_count(&dx); i++)
         bound.data[i] = FLT_EPSILON * fabs(dx.data[i]);
+    if (c->from_input)
+        normalise_in_f32(c, &x, &y);
     mask_gradient(c, &y, &dy);
     backward_bounds(c, &x, &dy, &bound);
     ref_batch_norm_backward(&c->reference, &x, &dy, &dx, c->wide[DSCALE], c->wide[DSHIFT]);
+    for (long i = 0; c->mask_dx && i < ref_count(&dx); i++)
+        if (x.data[i] <= 0)
+            dx.data[i] = bound.data[i] = 0;
     for (long i = 0; i < ref_count(&dr); i++)
         residual_bound.data[i] = c->accumulate ? FLT_EPSILON * (fabs(dr.data[i]) + fabs(dy.data[i])) : 0;
     ref_add(&dy, &dr);
     c->run.args.x = input.view;
-    c->run.args.y = output.view;
+    if (!c->from_input)
+        c->run.args.y = output.view;
+    c->run.args.mask_dx = c->mask_dx;
     c->run.args.dy = from.view;
     c->run.args.dx = dinput->view;
     if (c->residual)
@@ -252,7 +272,7 @@ static void check_backward(norm_case *c, const wn_ops *ops) {
                             {c->vectors[DSCALE], sizeof c->vectors[0]},
                             {c->vectors[DSHIFT], sizeof c->vectors[0]},
                             op_region_of(dshortcut)};
-    op_run(c->name, call_backward, &c->run, 2, outputs, 4);
+    op_run(c->name, call_backward, &c->run, wn_batch_norm_phases(&input.view), outputs, 4);
     op_check(c->name, dinput, &dx, bound.data);
     if (c->residual)
         op_check(c->name, dshortcut, &dr, residual_bound.data);
@@ -281,18 +301,45 @@ static norm_case make_case(const char *pass, int isa, op_shape shape, int flags,
                    .relu = flags & 1,
                    .residual = flags & 2,
                    .accumulate = flags & 4,
-                   .in_place = flags & 8};
-    snprintf(c.name, sizeof c.name, "%s %s %dx%dx%dx%d at %g +- %g%s%s%s%s", pass, wn_isa_name((wn_isa)isa),
-             shape.n, shape.c, shape.h, shape.w, centre, spread, c.relu ? " relu" : "",
-             c.residual ? " residual" : "", c.accumulate ? " accumulate" : "", c.in_place ? " in place" : "");
+                   .in_place = flags & 8,
+                   .from_input = flags & 16,
+                   .mask_dx = flags & 32};
+    snprintf(c.name, sizeof c.name, "%s %s %dx%dx%dx%d at %g +- %g%s%s%s%s%s%s", pass,
+             wn_isa_name((wn_isa)isa), shape.n, shape.c, shape.h, shape.w, centre, spread,
+             c.relu ? " relu" : "", c.residual ? " residual" : "", c.accumulate ? " accumulate" : "",
+             c.in_place ? " in place" : "", c.from_input ? " mask from x" : "",
+             c.mask_dx ? " masked dx" : "");
     return c;
+}
+
+/* Backward with the masks that fusion asks for; the mask comes from x where there is no residual. */
+static void check_masks(int isa, op_shape shape) {
+    for (int flags = 16; flags < 64; flags++) {
+        norm_case c = make_case("backward", isa, shape, flags, 0, 1);
+        if (!(c.accumulate && c.in_place) && !(c.from_input && (c.residual || !c.relu)))
+            check_backward(&c, op_table(isa));
+    }
+}
+
+/* Blocks in several waves, with a remainder. */
+static void check_waves(int isa) {
+    const op_shape large = {.n = 5, .c = 50, .h = 61, .w = 67};
+    for (int flags = 1; flags < 8; flags += 3) {
+        norm_case train = make_case("train", isa, large, flags, 3, 0.01);
+        norm_case backward = make_case("backward", isa, large, flags, 3, 0.01);
+        if (!train.accumulate)
+            check_forward(&train, op_table(isa), true);
+        check_backward(&backward, op_table(isa));
+    }
 }
 
 int main(void) {
     op_seed(check_seed());
     static const double data[][2] = {{0, 1}, {3, 0.01}, {-1000, 0.5}};
-    for (int isa = 0; op_table(isa); isa++)
-        for (const op_shape *s = op_shapes; s->n; s++)
+    for (int isa = 0; op_table(isa); isa++) {
+        check_waves(isa);
+        for (const op_shape *s = op_shapes; s->n; s++) {
+            check_masks(isa, *s);
             for (int flags = 0; flags < 16; flags++)
                 for (size_t i = 0; i < sizeof data / sizeof *data; i++) {
                     bool accumulate = flags & 4, in_place = flags & 8, one_value = s->n * s->h * s->w == 1;
@@ -306,5 +353,7 @@ int main(void) {
                     if (!(accumulate && in_place))
                         check_backward(&backward, op_table(isa));
                 }
+        }
+    }
     return check_finish("check_batch_norm");
 }

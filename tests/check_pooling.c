@@ -76,6 +76,27 @@ static long chosen(const pool_case *c, const uint8_t *argmax, const ref_tensor *
 }
 
 /* Both forward passes: with and without choices. want[] receives the reference's choices. */
+/* With `relu` the same taps, and none where the maximum is not positive. */
+static void check_relu_mask(const pool_case *c, pool_run *run, const op_tensor *y, size_t bytes) {
+    const uint8_t *plain = run->args.argmax;
+    uint8_t *masked = malloc(bytes);
+    const long floats = wn_blocks(y->view.channels) * (long)y->view.height * y->view.width * WN_BLOCK;
+    long wrong = 0, positive = 0;
+    run->args.argmax = masked;
+    run->args.relu = true;
+    op_run(c->name, call_pool, run, 1, (op_region[]){op_region_of(y), {masked, bytes}}, 2);
+    for (size_t i = 0; i < bytes; i++) {
+        long at = (long)i;
+        bool passes = y->view.data[at / floats * y->view.stride + at % floats] > 0;
+        positive += passes;
+        wrong += masked[i] != (passes ? plain[i] : WN_MAX_POOL_NONE);
+    }
+    CHECK(wrong == 0 && (positive > 0 || bytes < 256),
+          "%s: %ld of %zu taps are not masked as they should, %ld are positive", c->name, wrong, bytes,
+          positive);
+    free(masked);
+}
+
 static void check_max_forward(const wn_ops *ops, const pool_case *c, uint8_t *argmax, size_t bytes,
                               long *want) {
     ref_tensor x = ref_create(c->x.n, c->x.c, c->x.h, c->x.w), y = ref_create(c->x.n, c->x.c, c->oh, c->ow);
@@ -97,6 +118,8 @@ static void check_max_forward(const wn_ops *ops, const pool_case *c, uint8_t *ar
         wrong += chosen(c, argmax, &x, &y, i) != want[i];
     CHECK(wrong == 0, "%s: %ld of %ld windows chose another pixel than the first maximum", c->name, wrong,
           ref_count(&y));
+    if (c->window.kh * c->window.kw < WN_MAX_POOL_TAPS)
+        check_relu_mask(c, &run, &to, bytes);
     op_destroy(&from);
     op_destroy(&to);
     ref_destroy(&x);

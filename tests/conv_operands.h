@@ -29,6 +29,7 @@ typedef struct operand_set {
     wn_problem problem;
     int64_t src_stride, dst_stride;
     bool with_bias;
+    const float *mask; /* as wn_conv_args */
     operand all[OPERANDS];
 } operand_set;
 
@@ -81,7 +82,8 @@ static inline wn_conv_args operands_args(const operand_set *operands) {
     return (wn_conv_args){.src = operands->all[SRC].data,
                           .weights = operands->all[WEIGHTS].data,
                           .bias = operands->with_bias ? operands->all[BIAS].data : NULL,
-                          .dst = operands->all[DST].data};
+                          .dst = operands->all[DST].data,
+                          .mask = operands->mask};
 }
 
 /* Which operands the direction writes. */

@@ -34,11 +34,11 @@ void wn_model_initialise(wn_model *model, wn_init scheme, uint64_t seed);
 
 /* One tensor of the state_dict: learned parameters and running statistics, in the order of the layers. */
 typedef struct wn_parameter {
-    const char *name;  /* "conv1.weight"; lives as long as the model */
-    int dims;          /* conventional shape: OIHW, [out, in], [channels] */
+    const char *name; /* "conv1.weight"; lives as long as the model */
+    int dims;         /* conventional shape: OIHW, [out, in], [channels] */
     int64_t shape[4];
-    int64_t count;     /* product of shape */
-    bool learned;      /* false: running statistics */
+    int64_t count; /* product of shape */
+    bool learned;  /* false: running statistics */
 } wn_parameter;
 int wn_model_parameter_count(const wn_model *model);
 wn_parameter wn_model_parameter(const wn_model *model, int index);
@@ -54,18 +54,19 @@ typedef wn_status wn_pick(void *context, const wn_problem *problem, wn_isa isa, 
 
 typedef struct wn_tape_options {
     int batch;
-    bool training;       /* forward, loss, backward, update; otherwise forward, loss, accuracy */
+    bool training; /* forward, loss, backward, update; otherwise forward, loss, accuracy */
     wn_optimizer optimizer;
-    bool momentum;       /* SGD and RMSprop keep a momentum buffer */
+    bool momentum;         /* SGD and RMSprop keep a momentum buffer */
     float label_smoothing; /* of the loss, in [0, 1): the share of the target spread over all classes, as
                               PyTorch's CrossEntropyLoss(label_smoothing) */
-    bool keep_gradients; /* parameter gradients stay readable after a step (they are not reused) */
-    bool no_reuse;       /* memory planner off: every tensor has its own place (tests) */
+    bool keep_gradients;   /* parameter gradients stay readable after a step (they are not reused) */
+    bool no_reuse;         /* memory planner off: every tensor has its own place (tests) */
+    bool no_fuse;          /* every layer is a step of its own */
     wn_isa isa;
-    wn_pool *pool;       /* threads the tape will run on; must outlive it */
-    wn_pick *pick;       /* NULL: the default heuristic (direct, default config) */
+    wn_pool *pool; /* threads the tape will run on; must outlive it */
+    wn_pick *pick; /* NULL: the default heuristic (direct, default config) */
     void *pick_context;
-    uint64_t seed;       /* dropout */
+    uint64_t seed; /* dropout */
 } wn_tape_options;
 
 /* Compiles. Errors: the graph's; INVALID (batch < 1; label smoothing out of range; batch norm in training
@@ -100,17 +101,20 @@ void wn_tape_gradient(const wn_tape *tape, int parameter, float *values);
 
 /* The steps, for reports and tuning. */
 typedef struct wn_step_info {
-    const char *label;   /* "layer1.0.conv1 FWD_B" */
-    const char *kernel;  /* "direct tile=6,..." or "batch_norm" */
-    double flops, bytes; /* bytes: operands read and written once each */
+    const char *label;               /* "layer1.0.conv1 FWD_B" */
+    const char *kernel;              /* "direct tile=6,..." or "batch_norm" */
+    double flops, bytes;             /* bytes: operands read and written once each */
     const struct wn_conv_plan *plan; /* NULL unless a convolution or linear layer */
 } wn_step_info;
 int wn_tape_step_count(const wn_tape *tape);
 wn_step_info wn_tape_step(const wn_tape *tape, int index);
 /* Runs like wn_tape_run and adds each step's wall seconds (measured on thread 0) to seconds[step]. */
 void wn_tape_run_timed(wn_tape *tape, double *seconds);
-/* Bytes of the arena, and what it would take without reuse. */
+/* Bytes of the arena (planned, rounded up to pages); what was planned; what no plan can go below, the bytes
+ * alive in the fullest step, workspaces included; and what the buffers take without reuse. */
 size_t wn_tape_arena_bytes(const wn_tape *tape);
+size_t wn_tape_planned_bytes(const wn_tape *tape);
+size_t wn_tape_bound_bytes(const wn_tape *tape);
 size_t wn_tape_naive_bytes(const wn_tape *tape);
 
 #ifdef __cplusplus

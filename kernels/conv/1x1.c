@@ -32,5 +32,16 @@ static void run(const wn_conv_plan *plan, void *state, const wn_conv_args *args,
     wn_panels_run(plan, args, phase, tid, nthreads);
 }
 
-const wn_conv_impl wn_conv_1x1 = {
-    .name = "1x1", .knobs = knobs, .refuse = refuse, .configs = configs, .plan = plan, .run = run};
+/* With a stride, what is accumulated to holds pixels that are not touched. */
+static bool masks(const wn_conv_plan *plan) {
+    const wn_problem *p = &plan->problem;
+    return !p->accumulate || (p->sh == 1 && p->sw == 1 && p->ih == p->oh && p->iw == p->ow);
+}
+
+const wn_conv_impl wn_conv_1x1 = {.name = "1x1",
+                                  .knobs = knobs,
+                                  .refuse = refuse,
+                                  .configs = configs,
+                                  .plan = plan,
+                                  .run = run,
+                                  .masks = masks};

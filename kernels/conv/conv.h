@@ -54,6 +54,9 @@ typedef struct wn_conv_args {
     float *dst;
     void *workspace;
     void *prepared;
+    const float *mask; /* BWD_D of plans that mask (wn_conv_impl.masks): what the pass before stored in src,
+                          laid out like its gradient, which is 0 where that is not positive: a ReLU's backward
+                          pass. NULL: none */
 } wn_conv_args;
 
 struct wn_conv_impl {
@@ -85,6 +88,8 @@ struct wn_conv_impl {
     /* Optional: whether a plan's results are other than plain sums of products (Winograd), so that tests
      * judge them by their error instead of bit by bit. NULL: never. */
     bool (*approximate)(const wn_conv_plan *);
+    /* Optional: whether a BWD_D plan honours wn_conv_args.mask. NULL: never. */
+    bool (*masks)(const wn_conv_plan *);
     /* Optional: version of the library behind it ("2.6.3"); tuning results are forgotten when it changes. */
     const char *(*version)(void);
 };
@@ -104,6 +109,14 @@ const wn_conv_impl *wn_conv_find(const char *name);
 wn_status wn_conv_plan_make(const wn_conv_impl *impl, const wn_problem *problem, const wn_config *config,
                             wn_isa isa, int threads, int64_t src_stride, int64_t dst_stride,
                             wn_conv_plan *plan);
+
+/* Whether a plan takes wn_conv_args.mask. */
+bool wn_conv_masks(const wn_conv_plan *plan);
+
+/* Floats from src's gradient to its mask, 0 without one. */
+static inline ptrdiff_t wn_conv_mask_distance(const wn_conv_args *args) {
+    return args->mask ? args->mask - args->src : 0;
+}
 
 #define WN_CONV_WORKSPACE_CAP ((size_t)16 << 30)
 

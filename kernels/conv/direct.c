@@ -170,8 +170,17 @@ static void run(const wn_conv_plan *plan, void *state, const wn_conv_args *args,
         wn_direct_gather_run(plan, args, phase, tid, nthreads);
 }
 
-const wn_conv_impl wn_conv_direct = {
-    .name = "direct", .knobs = knobs, .refuse = refuse, .configs = configs, .plan = plan, .run = run};
+static bool masks(const wn_conv_plan *plan) {
+    return !plan->config.knob[DIRECT_ACROSS];
+}
+
+const wn_conv_impl wn_conv_direct = {.name = "direct",
+                                     .knobs = knobs,
+                                     .refuse = refuse,
+                                     .configs = configs,
+                                     .plan = plan,
+                                     .run = run,
+                                     .masks = masks};
 
 void wn_direct_run_rows(const wn_tiles *tiles, wn_tile_kind kind, wn_tile *tile, int rows, int blocks) {
     const int parts = wn_ceil_div(rows, tiles->max_rows[blocks]);

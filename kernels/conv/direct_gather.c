@@ -13,6 +13,7 @@ typedef struct pass {
     const wn_tiles *tiles;
     const float *in, *weights, *bias;
     float *out;
+    ptrdiff_t mask;                /* from out */
     int64_t in_stride, out_stride; /* between images */
     int in_height, in_width, out_height, out_width;
     int pixel;                        /* floats between neighbouring input pixels: 16, plain 1 */
@@ -119,6 +120,7 @@ static pass make_pass(const wn_conv_plan *plan, const wn_conv_args *args, int ti
         .weights = backward ? args->workspace : args->weights,
         .bias = backward ? NULL : args->bias,
         .out = backward ? args->src : args->dst,
+        .mask = wn_conv_mask_distance(args),
         .in_stride = backward ? plan->dst_stride : plan->src_stride,
         .out_stride = backward ? plan->src_stride : plan->dst_stride,
         .in_height = (int)derived[DIRECT_IN_HEIGHT],
@@ -221,6 +223,7 @@ static void run_rectangle(const pass *s, const item *it, int row_class, int colu
         .bias = it->first && s->bias ? s->bias + it->block * WN_BLOCK : NULL,
         .accumulate = !it->first || p->accumulate,
         .relu = it->last && p->relu,
+        .mask = it->last ? s->mask : 0,
     };
     const int parts = wn_ceil_div(inner.count, s->tiles->max_rows[it->blocks]);
     for (int o = 0; o < outer.count; o++)

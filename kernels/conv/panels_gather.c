@@ -11,6 +11,7 @@ typedef struct pass {
     wn_panels s;
     const float *in, *weights, *bias;
     float *out;
+    ptrdiff_t mask; /* from out */
     float *columns;
     wn_tap *taps;
     bool copy;
@@ -25,6 +26,7 @@ static pass make_pass(const wn_conv_plan *plan, const wn_conv_args *args, int ti
         .weights = backward ? args->workspace : args->weights,
         .bias = backward ? NULL : args->bias,
         .out = backward ? args->src : args->dst,
+        .mask = wn_conv_mask_distance(args),
         .columns = (float *)private,
         .taps = (wn_tap *)(private + plan->derived[PANELS_TAPS]),
         .copy = plan->derived[PANELS_COPIED],
@@ -67,7 +69,8 @@ static void multiply(const pass *t, const wn_panel *panel, int begin, int end, i
                     .k = p->plain_src ? depth - begin * WN_BLOCK : WN_BLOCK,
                     .c_block = s->out_block,
                     .accumulate = begin > 0 || p->accumulate,
-                    .relu = end == s->entries && p->relu};
+                    .relu = end == s->entries && p->relu,
+                    .mask = end == s->entries ? t->mask : 0};
     for (int i = 0; i < tile.count; i++)
         t->taps[i] = (wn_tap){.a = i * distance, .b = i * WN_BLOCK * WN_BLOCK};
     float *const out = rows.c;

@@ -93,6 +93,10 @@ wn_status wn_conv_plan_make(const wn_conv_impl *impl, const wn_problem *problem,
     return wn_ok();
 }
 
+bool wn_conv_masks(const wn_conv_plan *plan) {
+    return plan->problem.direction == WN_BWD_D && plan->impl->masks && plan->impl->masks(plan);
+}
+
 int wn_config_format(const wn_conv_impl *impl, const wn_config *config, char *text, size_t size) {
     int length = 0;
     if (size > 0)

@@ -227,6 +227,11 @@ static bool approximate(const wn_conv_plan *plan) {
     return true;
 }
 
+static bool masks(const wn_conv_plan *plan) {
+    (void)plan;
+    return true;
+}
+
 extern const wn_conv_impl wn_conv_winograd;
 const wn_conv_impl wn_conv_winograd = {.name = "winograd",
                                        .knobs = knobs,
@@ -235,7 +240,8 @@ const wn_conv_impl wn_conv_winograd = {.name = "winograd",
                                        .plan = plan,
                                        .prepare = prepare,
                                        .run = run,
-                                       .approximate = approximate};
+                                       .approximate = approximate,
+                                       .masks = masks};
 
 const wn_winograd_transforms *wn_winograd_transforms_of(const wn_conv_plan *plan) {
     return &wn_kernels_of(plan->isa)->winograd[plan->derived[WINOGRAD_SIZE]];

@@ -113,6 +113,8 @@ static void NAME(result)(const float *elements, ptrdiff_t element, const wn_wino
                 vf sum = to[j] + bias;
                 if (result->accumulate)
                     sum += vf_load(pixel + j * 16);
+                if (result->mask)
+                    sum = vf_where_positive(vf_load(pixel + j * 16 + result->mask), sum);
                 vf_store(pixel + j * 16, result->relu ? vf_max(sum, vf_zero()) : sum);
             }
         }

@@ -22,6 +22,7 @@ typedef struct pass {
     wn_winograd_maps maps;
     const float *in, *weights, *bias;
     float *out;
+    ptrdiff_t mask;                /* from out */
     int64_t in_stride, out_stride; /* between images */
     int64_t in_block, out_block;   /* between blocks */
     int in_blocks, out_blocks;
@@ -105,6 +106,7 @@ static pass make_pass(const wn_conv_plan *plan, const wn_conv_args *args, int ti
         .weights = args->weights,
         .bias = backward ? NULL : args->bias,
         .out = backward ? args->src : args->dst,
+        .mask = wn_conv_mask_distance(args),
         .in_stride = backward ? plan->dst_stride : plan->src_stride,
         .out_stride = backward ? plan->src_stride : plan->dst_stride,
         .in_blocks = wn_blocks(backward ? p->oc : p->ic),
@@ -173,8 +175,10 @@ static void multiply(const pass *s, int64_t row, int count, block_range range) {
 /* The products of tiles [begin, end) become pixels of a range of output blocks. */
 static void transform_result(const pass *s, int64_t begin, int64_t end, block_range range) {
     const wn_problem *p = &s->plan->problem;
-    wn_winograd_result result = {
-        .row = (int64_t)s->maps.out_width * WN_BLOCK, .accumulate = p->accumulate, .relu = p->relu};
+    wn_winograd_result result = {.row = (int64_t)s->maps.out_width * WN_BLOCK,
+                                 .accumulate = p->accumulate,
+                                 .relu = p->relu,
+                                 .mask = s->mask};
     for (int block = range.begin; block < range.end; block++) {
         const float *elements = s->m.data + (block - range.begin) * s->m.block;
         result.bias = s->bias ? s->bias + (int64_t)block * WN_BLOCK : NULL;

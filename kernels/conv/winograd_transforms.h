@@ -28,6 +28,7 @@ typedef struct wn_winograd_result {
     const float *bias; /* [16], or NULL */
     bool accumulate;   /* add to what is there; nothing is read otherwise */
     bool relu;
+    ptrdiff_t mask; /* floats from a pixel to a value: the pixel is 0 where that is not positive; 0: none */
 } wn_winograd_result;
 
 typedef struct wn_winograd_transforms {

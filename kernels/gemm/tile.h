@@ -29,6 +29,7 @@ typedef struct wn_tile {
     const float *bias; /* [blocks][16], added at the start; NULL: none */
     bool accumulate;   /* start from C instead of zero; C is not read otherwise */
     bool relu;         /* store max(0, C) */
+    ptrdiff_t mask; /* floats from C to values laid out alike: C is 0 where they are not positive; 0: none */
 } wn_tile;
 
 typedef void wn_tile_run(const wn_tile *);

@@ -77,6 +77,14 @@ static void NAME(const wn_tile *tile) {
 #pragma GCC unroll 16
             for (int v = 0; v < VECTORS; v++)
                 sum[r][v] = vf_max(sum[r][v], vf_zero());
+    if (tile->mask)
+#pragma GCC unroll 16
+        for (int r = 0; r < ROWS; r++)
+#pragma GCC unroll 16
+            for (int v = 0; v < VECTORS; v++)
+                sum[r][v] = vf_where_positive(vf_load(tile->c + tile->mask + r * c_row +
+                                                      v / WN_VECTORS * c_block + v % WN_VECTORS * WN_LANES),
+                                              sum[r][v]);
 #pragma GCC unroll 16
     for (int r = 0; r < ROWS; r++)
 #pragma GCC unroll 16

@@ -2,7 +2,9 @@
  * optional residual.
  *
  * Sums go over tiles of at most TILE pixels in f32, tiles are joined in double per chunk of WN_OP_CHUNK
- * images, and chunks in order in the second phase, by every thread for the blocks it works on. A variance is
+ * images, and chunks in order by every thread for the blocks it works on. Blocks come in waves: a phase
+ * finishes the wave before and sums up the next one, so that the second reading of a wave finds it in the
+ * cache. A variance is
  * never the difference of two large numbers: tiles and chunks are (mean, M2) pairs, merged by Chan, Golub &
  * LeVeque, "Updating Formulae and a Pairwise Algorithm for Computing Sample Variances", 1979. */
 #include "ops_internal.h"
@@ -18,6 +20,17 @@ typedef struct chunk_sums {
 } chunk_sums;
 
 _Static_assert(sizeof(chunk_sums) == sizeof(float) * WN_BATCH_NORM_CHUNK_FLOATS, "workspace of a chunk");
+
+/* Blocks [begin, end) of a wave; none before the first and behind the last. */
+typedef struct wave_blocks {
+    long begin, end;
+} wave_blocks;
+
+static wave_blocks wave_at(const wn_batch_norm_args *args, int wave) {
+    long size = wn_batch_norm_wave(&args->x), blocks = wn_view_blocks(&args->x);
+    return (wave_blocks){wn_min_long(wave < 0 ? 0 : wave * size, blocks),
+                         wn_min_long((wave + 1) * size, blocks)};
+}
 
 static long chunks_of(long images) {
     return (images + WN_OP_CHUNK - 1) / WN_OP_CHUNK;
@@ -178,21 +191,19 @@ static void finish_statistics(const wn_batch_norm_args *args, long block, bool o
 }
 
 void WN_TARGET_NAME(batch_norm_train)(const wn_batch_norm_args *args, int phase, int tid, int nthreads) {
-    long begin, end, blocks = wn_view_blocks(&args->x), images = args->x.images;
-    if (phase == 0) {
-        long chunks = chunks_of(images);
-        wn_split(blocks * chunks, tid, nthreads, &begin, &end);
-        for (long item = begin; item < end; item++)
-            chunk_statistics(args, item / chunks, item % chunks);
-        return;
-    }
+    long begin, end, images = args->x.images, chunks = chunks_of(images);
+    const wave_blocks before = wave_at(args, phase - 1), next = wave_at(args, phase);
     normalisation by;
-    wn_split(blocks * images, tid, nthreads, &begin, &end);
+    wn_split((before.end - before.begin) * images, tid, nthreads, &begin, &end);
     for (long item = begin; item < end; item++) {
+        long block = before.begin + item / images;
         if (item == begin || item % images == 0)
-            finish_statistics(args, item / images, item % images == 0, &by);
-        normalise_plane(args, item % images, item / images, &by);
+            finish_statistics(args, block, item % images == 0, &by);
+        normalise_plane(args, item % images, block, &by);
     }
+    wn_split((next.end - next.begin) * chunks, tid, nthreads, &begin, &end);
+    for (long item = begin; item < end; item++)
+        chunk_statistics(args, next.begin + item / chunks, item % chunks);
 }
 
 void WN_TARGET_NAME(batch_norm_eval)(const wn_batch_norm_args *args, int tid, int nthreads) {
@@ -211,39 +222,71 @@ void WN_TARGET_NAME(batch_norm_eval)(const wn_batch_norm_args *args, int tid, in
     }
 }
 
-/* Sums of g and g (x - mean) over a tile, g being dy where the output is positive (y NULL: everywhere), two
- * pixels at a time to keep the adders busy. */
-WN_INLINE void gradient_sums(const float *x, const float *y, const float *dy, long pixels, vf mean, vf *sum,
-                             vf *product) {
+/* Where the gradient of the output comes through: where the output, stored or computed again from x, is
+ * positive, or everywhere. */
+typedef enum mask { MASK_NONE, MASK_OUTPUT, MASK_INPUT } mask;
+
+static mask mask_of(const wn_batch_norm_args *args) {
+    return !args->relu ? MASK_NONE : args->y.data ? MASK_OUTPUT : MASK_INPUT;
+}
+
+/* What one vector of channels is normalised with; the same operations as in the forward pass, so that what
+ * was positive there is so here. */
+typedef struct channel_terms {
+    vf mean, factor, shift;
+} channel_terms;
+
+WN_INLINE vf masked(mask by, vf dy, vf x, const float *y, const channel_terms *terms) {
+    if (by == MASK_OUTPUT)
+        return vf_where_positive(vf_load(y), dy);
+    if (by == MASK_INPUT)
+        return vf_where_positive(vf_fma(x - terms->mean, terms->factor, terms->shift), dy);
+    return dy;
+}
+
+/* Sums of g and g (x - mean) over a tile, g being the masked gradient, two pixels at a time to keep the
+ * adders busy. The kind of mask is a constant wherever this is expanded. */
+WN_INLINE void gradient_sums(mask by, const float *x, const float *y, const float *dy, long pixels,
+                             const channel_terms *terms, vf *sum, vf *product) {
     vf sums[2] = {vf_zero(), vf_zero()}, products[2] = {vf_zero(), vf_zero()};
     long pixel = 0;
     for (; pixel + 2 <= pixels; pixel += 2)
 #pragma GCC unroll 2
         for (int i = 0; i < 2; i++) {
             long at = (pixel + i) * WN_BLOCK;
-            vf g = y ? vf_where_positive(vf_load(y + at), vf_load(dy + at)) : vf_load(dy + at);
+            vf value = vf_load(x + at), g = masked(by, vf_load(dy + at), value, y + at, terms);
             sums[i] += g;
-            products[i] = vf_fma(g, vf_load(x + at) - mean, products[i]);
+            products[i] = vf_fma(g, value - terms->mean, products[i]);
         }
     if (pixel < pixels) {
         long at = pixel * WN_BLOCK;
-        vf g = y ? vf_where_positive(vf_load(y + at), vf_load(dy + at)) : vf_load(dy + at);
+        vf value = vf_load(x + at), g = masked(by, vf_load(dy + at), value, y + at, terms);
         sums[0] += g;
-        products[0] = vf_fma(g, vf_load(x + at) - mean, products[0]);
+        products[0] = vf_fma(g, value - terms->mean, products[0]);
     }
     *sum = sums[0] + sums[1];
     *product = products[0] + products[1];
 }
 
-static void tile_gradients(const float *x, const float *y, const float *dy, long pixels,
-                           const float *saved_mean, chunk_sums *sums) {
+static void tile_gradients(const wn_batch_norm_args *args, long block, const float *x, const float *y,
+                           const float *dy, long pixels, chunk_sums *sums) {
     for (int v = 0; v < WN_BLOCK; v += WN_LANES) {
-        vf mean = vf_load(saved_mean + v), sum, product;
+        long channel = block * WN_BLOCK + v;
+        vf sum, product, mean = vf_load(args->saved_mean + channel);
+        channel_terms terms = {mean, vf_load(args->scale + channel) * vf_load(args->saved_inv_std + channel),
+                               vf_load(args->shift + channel)};
         float lanes[2][WN_LANES];
-        if (y)
-            gradient_sums(x + v, y + v, dy + v, pixels, mean, &sum, &product);
-        else
-            gradient_sums(x + v, NULL, dy + v, pixels, mean, &sum, &product);
+        switch (mask_of(args)) {
+        case MASK_NONE:
+            gradient_sums(MASK_NONE, x + v, y + v, dy + v, pixels, &terms, &sum, &product);
+            break;
+        case MASK_OUTPUT:
+            gradient_sums(MASK_OUTPUT, x + v, y + v, dy + v, pixels, &terms, &sum, &product);
+            break;
+        case MASK_INPUT:
+            gradient_sums(MASK_INPUT, x + v, y + v, dy + v, pixels, &terms, &sum, &product);
+            break;
+        }
         vf_store_unaligned(lanes[0], sum);
         vf_store_unaligned(lanes[1], product);
         for (int i = 0; i < WN_LANES; i++) {
@@ -253,18 +296,22 @@ static void tile_gradients(const float *x, const float *y, const float *dy, long
     }
 }
 
+/* A plane of the output, or x's in its place where the output is not read. */
+static const float *output_plane(const wn_batch_norm_args *args, long image, long block) {
+    return wn_view_plane(mask_of(args) == MASK_OUTPUT ? &args->y : &args->x, image, block);
+}
+
 static void chunk_gradients(const wn_batch_norm_args *args, long block, long chunk) {
     long pixels = wn_plane_pixels(&args->x);
     long last = wn_min_long((chunk + 1) * WN_OP_CHUNK, args->x.images);
-    const float *mean = args->saved_mean + block * WN_BLOCK;
     chunk_sums *sums = partial_of(args, block, chunk);
     *sums = (chunk_sums){0};
     for (long image = chunk * WN_OP_CHUNK; image < last; image++) {
         const float *x = wn_view_plane(&args->x, image, block), *dy = wn_view_plane(&args->dy, image, block);
-        const float *y = args->relu ? wn_view_plane(&args->y, image, block) : NULL;
+        const float *y = output_plane(args, image, block);
         for (long first = 0; first < pixels; first += TILE) {
             long at = first * WN_BLOCK, count = wn_min_long(TILE, pixels - first);
-            tile_gradients(x + at, y ? y + at : NULL, dy + at, count, mean, sums);
+            tile_gradients(args, block, x + at, y + at, dy + at, count, sums);
         }
     }
 }
@@ -272,7 +319,7 @@ static void chunk_gradients(const wn_batch_norm_args *args, long block, long chu
 /* What the backward pass multiplies and adds per channel:
  * dx = factor (g - mean_g - (x - mean) slope), slope = inv_std^2 / N sum g (x - mean). */
 typedef struct gradient_terms {
-    float mean[WN_BLOCK], factor[WN_BLOCK], mean_g[WN_BLOCK], slope[WN_BLOCK];
+    float mean[WN_BLOCK], factor[WN_BLOCK], shift[WN_BLOCK], mean_g[WN_BLOCK], slope[WN_BLOCK];
 } gradient_terms;
 
 static void finish_gradients(const wn_batch_norm_args *args, long block, bool owner, gradient_terms *terms) {
@@ -287,6 +334,7 @@ static void finish_gradients(const wn_batch_norm_args *args, long block, bool ow
         double inv_std = (double)args->saved_inv_std[channel];
         terms->mean[i] = args->saved_mean[channel];
         terms->factor[i] = args->scale[channel] * args->saved_inv_std[channel];
+        terms->shift[i] = args->shift[channel];
         terms->mean_g[i] = (float)(total.first[i] / values);
         terms->slope[i] = (float)(inv_std * inv_std * total.second[i] / values);
         if (owner) {
@@ -296,51 +344,60 @@ static void finish_gradients(const wn_batch_norm_args *args, long block, bool ow
     }
 }
 
-/* The flag is constant wherever this is expanded. */
+/* The kind of mask and whether x's own is applied are constants wherever this is expanded. */
 WN_INLINE void gradient_plane(const wn_batch_norm_args *args, long image, long block,
-                              const gradient_terms *terms, bool relu) {
+                              const gradient_terms *terms, mask by, bool mask_dx) {
     long pixels = wn_plane_pixels(&args->x);
     const float *x = wn_view_plane(&args->x, image, block), *dy = wn_view_plane(&args->dy, image, block);
-    const float *y = relu ? wn_view_plane(&args->y, image, block) : NULL;
+    const float *y = output_plane(args, image, block);
     float *dx = wn_view_plane(&args->dx, image, block);
     float *dresidual = args->dresidual.data ? wn_view_plane(&args->dresidual, image, block) : NULL;
-    vf mean[WN_VECTORS], factor[WN_VECTORS], mean_g[WN_VECTORS], slope[WN_VECTORS];
-#pragma GCC unroll 4
-    for (int v = 0; v < WN_VECTORS; v++) {
-        mean[v] = vf_load_unaligned(terms->mean + v * WN_LANES);
-        factor[v] = vf_load_unaligned(terms->factor + v * WN_LANES);
-        mean_g[v] = vf_load_unaligned(terms->mean_g + v * WN_LANES);
-        slope[v] = vf_load_unaligned(terms->slope + v * WN_LANES);
-    }
-    for (long pixel = 0; pixel < pixels; pixel++)
-#pragma GCC unroll 4
-        for (int v = 0; v < WN_VECTORS; v++) {
-            long i = pixel * WN_BLOCK + v * WN_LANES;
-            vf g = relu ? vf_where_positive(vf_load(y + i), vf_load(dy + i)) : vf_load(dy + i);
+    for (int v = 0; v < WN_BLOCK; v += WN_LANES) {
+        const channel_terms of = {vf_load_unaligned(terms->mean + v), vf_load_unaligned(terms->factor + v),
+                                  vf_load_unaligned(terms->shift + v)};
+        const vf mean_g = vf_load_unaligned(terms->mean_g + v), slope = vf_load_unaligned(terms->slope + v);
+        for (long pixel = 0; pixel < pixels; pixel++) {
+            long i = pixel * WN_BLOCK + v;
+            vf value = vf_load(x + i), g = masked(by, vf_load(dy + i), value, y + i, &of);
             if (dresidual)
                 vf_put(dresidual + i, g, args->accumulate_residual);
-            vf gradient = factor[v] * vf_fma(mean[v] - vf_load(x + i), slope[v], g - mean_g[v]);
-            vf_put(dx + i, gradient, args->accumulate);
+            vf gradient = of.factor * vf_fma(of.mean - value, slope, g - mean_g);
+            if (args->accumulate)
+                gradient += vf_load(dx + i);
+            vf_store(dx + i, mask_dx ? vf_where_positive(value, gradient) : gradient);
         }
+    }
+}
+
+static void gradient_plane_of_kind(const wn_batch_norm_args *args, long image, long block,
+                                   const gradient_terms *terms) {
+    const mask by = mask_of(args);
+    if (args->mask_dx && by == MASK_NONE)
+        gradient_plane(args, image, block, terms, MASK_NONE, true);
+    else if (args->mask_dx && by == MASK_OUTPUT)
+        gradient_plane(args, image, block, terms, MASK_OUTPUT, true);
+    else if (args->mask_dx)
+        gradient_plane(args, image, block, terms, MASK_INPUT, true);
+    else if (by == MASK_NONE)
+        gradient_plane(args, image, block, terms, MASK_NONE, false);
+    else if (by == MASK_OUTPUT)
+        gradient_plane(args, image, block, terms, MASK_OUTPUT, false);
+    else
+        gradient_plane(args, image, block, terms, MASK_INPUT, false);
 }
 
 void WN_TARGET_NAME(batch_norm_backward)(const wn_batch_norm_args *args, int phase, int tid, int nthreads) {
-    long begin, end, blocks = wn_view_blocks(&args->x), images = args->x.images;
-    if (phase == 0) {
-        long chunks = chunks_of(images);
-        wn_split(blocks * chunks, tid, nthreads, &begin, &end);
-        for (long item = begin; item < end; item++)
-            chunk_gradients(args, item / chunks, item % chunks);
-        return;
-    }
+    long begin, end, images = args->x.images, chunks = chunks_of(images);
+    const wave_blocks before = wave_at(args, phase - 1), next = wave_at(args, phase);
     gradient_terms terms;
-    wn_split(blocks * images, tid, nthreads, &begin, &end);
+    wn_split((before.end - before.begin) * images, tid, nthreads, &begin, &end);
     for (long item = begin; item < end; item++) {
+        long block = before.begin + item / images;
         if (item == begin || item % images == 0)
-            finish_gradients(args, item / images, item % images == 0, &terms);
-        if (args->relu)
-            gradient_plane(args, item % images, item / images, &terms, true);
-        else
-            gradient_plane(args, item % images, item / images, &terms, false);
+            finish_gradients(args, block, item % images == 0, &terms);
+        gradient_plane_of_kind(args, item % images, block, &terms);
     }
+    wn_split((next.end - next.begin) * chunks, tid, nthreads, &begin, &end);
+    for (long item = begin; item < end; item++)
+        chunk_gradients(args, next.begin + item / chunks, item % chunks);
 }

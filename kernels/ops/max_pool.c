@@ -7,7 +7,7 @@
 /* Maximum of `rows` x `columns` existing pixels that start at x; taps count from first_tap, `kernel_width` to
  * a row. NaN wins over numbers and later NaN over earlier, as in PyTorch. */
 WN_INLINE void max_window(const float *x, long row_floats, int rows, int columns, int first_tap,
-                          int kernel_width, float *y, uint8_t *argmax) {
+                          int kernel_width, bool relu, float *y, uint8_t *argmax) {
     vf best[WN_VECTORS];
     vi tap[WN_VECTORS];
 #pragma GCC unroll 4
@@ -30,6 +30,10 @@ WN_INLINE void max_window(const float *x, long row_floats, int rows, int columns
 #pragma GCC unroll 4
     for (int v = 0; v < WN_VECTORS; v++)
         vf_store(y + v * WN_LANES, best[v]);
+    if (argmax && relu)
+#pragma GCC unroll 4
+        for (int v = 0; v < WN_VECTORS; v++)
+            tap[v] = vi_select((vi)(best[v] > vf_zero()), tap[v], vi_set1(WN_MAX_POOL_NONE));
     if (argmax)
         vi_store_block_bytes(argmax, tap);
 }
@@ -45,11 +49,11 @@ WN_INLINE void max_row(const wn_pool_args *args, const float *x, int oh, float *
             (rows.begin - oh * args->sh + args->ph) * args->kw + columns.begin - ow * args->sw + args->pw;
         const float *first = x + rows.begin * row_floats + columns.begin * WN_BLOCK;
         if (height == 3 && width == 3)
-            max_window(first, row_floats, 3, 3, first_tap, args->kw, y, argmax);
+            max_window(first, row_floats, 3, 3, first_tap, args->kw, args->relu, y, argmax);
         else if (height == 2 && width == 2)
-            max_window(first, row_floats, 2, 2, first_tap, args->kw, y, argmax);
+            max_window(first, row_floats, 2, 2, first_tap, args->kw, args->relu, y, argmax);
         else
-            max_window(first, row_floats, height, width, first_tap, args->kw, y, argmax);
+            max_window(first, row_floats, height, width, first_tap, args->kw, args->relu, y, argmax);
         y += WN_BLOCK;
         if (argmax)
             argmax += WN_BLOCK;

@@ -44,6 +44,8 @@ typedef struct wn_pool_args {
     uint8_t *argmax; /* max pool in training: index kh_*kw+kw_ of the chosen tap (the first maximum, as
                         PyTorch; NaN wins) for every element of y, dense nChw16c order; NULL in evaluation */
     bool accumulate;
+    bool relu; /* max pool in training: x is a ReLU's output; where the maximum is not positive argmax is
+                  WN_MAX_POOL_NONE, so that the gradient comes out masked (at most 255 taps) */
     bool exclude_pad; /* average pool: divide by the number of existing pixels */
     bool adaptive;    /* average pool: window o of n over i pixels is [o i / n, ceil((o + 1) i / n)), as
                          PyTorch's adaptive pool; kernel, stride and padding mean nothing */
@@ -52,7 +54,7 @@ typedef struct wn_pool_args {
                    count_include_pad = true, and with exclude_pad by the pixels that exist, as with false.
                    Every window holds an existing pixel, and one that is trained through max pooling has at
                    most WN_MAX_POOL_TAPS taps (kh * kw) */
-enum { WN_MAX_POOL_TAPS = 256 };
+enum { WN_MAX_POOL_TAPS = 256, WN_MAX_POOL_NONE = 255 };
 
 /* y = x with pad_height rows above and below and pad_width columns left and right of it that show pixels of
  * x. Reflection needs maps larger than the padding, circular ones as large. */
@@ -70,22 +72,27 @@ typedef struct wn_pad_args {
  * values a channel or more). Padded lanes have scale = shift = 0. y may be the memory of residual, in
  * evaluation also that of x; dx or dresidual (not both) may be that of dy when it is not accumulated to. */
 typedef struct wn_batch_norm_args {
-    wn_view x, y, dy, dx;
-    wn_view residual;                  /* forward: added before ReLU when data is not NULL */
-    wn_view dresidual;                 /* backward: receives dy after the ReLU mask when data is not NULL */
+    wn_view x, y, dy, dx; /* backward reads y for the mask of a ReLU when its data is not NULL, else it finds
+                             the mask from x: there was no residual */
+    wn_view residual;     /* forward: added before ReLU when data is not NULL */
+    wn_view dresidual;    /* backward: receives dy after the ReLU mask when data is not NULL */
     const float *scale, *shift;        /* [blocks*16] */
     float *dscale, *dshift;            /* [blocks*16], written */
     float *running_mean, *running_var; /* [blocks*16] */
     float *saved_mean, *saved_inv_std; /* [blocks*16] written by forward training, read by backward */
     float *partial;                    /* workspace, wn_batch_norm_workspace floats */
     float eps, momentum;
-    bool relu;                /* y = max(0, ...); backward masks with y > 0 */
-    bool accumulate;          /* dx is added to */
+    bool relu;       /* y = max(0, ...); backward masks with y > 0 */
+    bool accumulate; /* dx is added to */
+    bool mask_dx;    /* x is a ReLU's output: dx, with what is added to, is 0 where x is not positive */
     bool accumulate_residual; /* dresidual is added to */
 } wn_batch_norm_args;
 
 enum { WN_BATCH_NORM_CHUNK_FLOATS = 64 }; /* of workspace per chunk of images and block: 2 x 16 doubles */
 int64_t wn_batch_norm_workspace(int images, int channels);
+/* Channel blocks that are summed up and finished together, and the phases of training and backward. */
+long wn_batch_norm_wave(const wn_view *x);
+int wn_batch_norm_phases(const wn_view *x);
 
 /* y = x scale^-3/4 with scale = k + alpha / size times the sum of squares of the `size` channels around each,
  * those that exist; size odd. Channels without holes. No memory is shared. */
@@ -159,9 +166,9 @@ typedef struct wn_ops {
     void (*average_pool_backward)(const wn_pool_args *, int tid, int nthreads);
     void (*pad_forward)(const wn_pad_args *, int tid, int nthreads);
     void (*pad_backward)(const wn_pad_args *, int tid, int nthreads);
-    void (*batch_norm_train)(const wn_batch_norm_args *, int phase, int tid, int nthreads); /* 2 phases */
+    void (*batch_norm_train)(const wn_batch_norm_args *, int phase, int tid, int nthreads);
     void (*batch_norm_eval)(const wn_batch_norm_args *, int tid, int nthreads);
-    void (*batch_norm_backward)(const wn_batch_norm_args *, int phase, int tid, int nthreads); /* 2 phases */
+    void (*batch_norm_backward)(const wn_batch_norm_args *, int phase, int tid, int nthreads);
     void (*response_norm_forward)(const wn_response_norm_args *, int tid, int nthreads);
     void (*response_norm_backward)(const wn_response_norm_args *, int tid, int nthreads);
     void (*dropout)(const wn_dropout_args *, int tid, int nthreads);
