@@ -58,17 +58,20 @@ static int default_images(const wn_problem *problem) {
     const bool pointwise = problem->kh == 1 && problem->kw == 1;
     if (height == 1 && width == 1)
         return problem->mb;
-    return width > (pointwise ? 7 : 16) ? 1 : wn_ceil_div(problem->mb, wn_ceil_div(problem->mb, 18));
+    const int wanted = width > (pointwise ? 7 : 16) ? 1 : width > 8 ? 4 : 18;
+    return wn_ceil_div(problem->mb, wn_ceil_div(problem->mb, wanted));
 }
 
 static wn_config default_gather(const wn_problem *problem, wn_isa isa) {
-    const int taps = problem->kh * problem->kw;
+    enum { LONGEST = 288 }; /* blocks of weights that stay in half of a second-level cache: 288 KB */
+    const int classes = problem->direction == WN_BWD_D ? problem->sh * problem->sw : 1;
+    const int taps = wn_ceil_div(problem->kh * problem->kw, classes);
     const int width = problem->direction == WN_BWD_D ? problem->iw : problem->ow;
     const int height = problem->direction == WN_BWD_D ? problem->ih : problem->oh;
     const int inputs = wn_blocks(problem->direction == WN_BWD_D ? problem->oc : problem->ic);
     wn_config config = {0};
     config.knob[DIRECT_BLOCKS] = isa == WN_ISA_AVX512 ? clamp(2, 1, most_blocks(problem, isa)) : 1;
-    config.knob[DIRECT_REDUCE] = clamp(18 / (taps * config.knob[DIRECT_BLOCKS]), 1, inputs);
+    config.knob[DIRECT_REDUCE] = clamp(LONGEST / (taps * config.knob[DIRECT_BLOCKS]), 1, inputs);
     config.knob[DIRECT_ROWS] = clamp(800 / width, 1, height);
     config.knob[DIRECT_IMAGES] = default_images(problem);
     return config;
@@ -77,11 +80,12 @@ static wn_config default_gather(const wn_problem *problem, wn_isa isa) {
 static wn_config default_weights(const wn_problem *problem, wn_isa isa) {
     const int taps = problem->kh * problem->kw;
     const int inputs = problem->plain_src ? 1 : wn_conv_window(problem);
-    const int preferred = isa == WN_ISA_AVX512 ? 3 : problem->plain_src && problem->kw <= 3 ? 2 : 1;
+    const bool short_rows = problem->plain_src && problem->kw <= (isa == WN_ISA_AVX512 ? 7 : 3);
+    const int preferred = !short_rows ? 1 : isa == WN_ISA_AVX512 ? 3 : 2;
     wn_config config = {0};
     config.knob[DIRECT_BLOCKS] = clamp(preferred, 1, most_blocks(problem, isa));
     config.knob[DIRECT_REDUCE] = clamp(9 / taps, 1, inputs);
-    config.knob[DIRECT_ROWS] = clamp(256 / problem->ow, 1, problem->oh);
+    config.knob[DIRECT_ROWS] = clamp(800 / problem->ow, 1, problem->oh);
     config.knob[DIRECT_ACROSS] = !problem->plain_src && problem->ow < 6 && problem->mb > problem->ow;
     const int items = wn_ceil_div(wn_blocks(problem->oc), config.knob[DIRECT_BLOCKS]) *
                       wn_ceil_div(inputs, config.knob[DIRECT_REDUCE]);
@@ -186,11 +190,14 @@ void wn_direct_run_rows(const wn_tiles *tiles, wn_tile_kind kind, wn_tile *tile,
     const int parts = wn_ceil_div(rows, tiles->max_rows[blocks]);
     const float *a = tile->a;
     float *c = tile->c;
+    if (kind == WN_TILE_PIXELS)
+        kind = wn_tile_of_pixels(tile);
     for (int part = 0; part < parts; part++) {
-        const int begin = wn_part_begin(rows, parts, part);
+        const int begin = wn_part_begin(rows, parts, part), end = wn_part_begin(rows, parts, part + 1);
         tile->a = a + begin * tile->a_row;
         tile->c = c + begin * tile->c_row;
-        tiles->run[kind][blocks][wn_part_begin(rows, parts, part + 1) - begin](tile);
+        tile->next = (end - begin) * tile->a_row;
+        tiles->run[kind][blocks][end - begin](tile);
     }
 }
 

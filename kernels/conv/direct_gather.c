@@ -208,7 +208,6 @@ static void run_rectangle(const pass *s, const item *it, int row_class, int colu
         inner = middle, middle = width;
     }
 
-    const wn_tile_kind kind = p->plain_src ? WN_TILE_GENERAL : WN_TILE_PIXELS;
     wn_tile tile = {
         .a_row = inner.in,
         .a_k = p->plain_src ? h->dilate : 1,
@@ -225,6 +224,7 @@ static void run_rectangle(const pass *s, const item *it, int row_class, int colu
         .relu = it->last && p->relu,
         .mask = it->last ? s->mask : 0,
     };
+    const wn_tile_kind kind = p->plain_src ? WN_TILE_GENERAL : wn_tile_of_pixels(&tile);
     const int parts = wn_ceil_div(inner.count, s->tiles->max_rows[it->blocks]);
     for (int o = 0; o < outer.count; o++)
         for (int m = 0; m < middle.count; m++)
@@ -233,6 +233,7 @@ static void run_rectangle(const pass *s, const item *it, int row_class, int colu
                 const int rows = wn_part_begin(inner.count, parts, part + 1) - begin;
                 tile.a = s->in + in_start + o * outer.in + m * middle.in + begin * inner.in;
                 tile.c = s->out + out_start + o * outer.out + m * middle.out + begin * inner.out;
+                tile.next = part + 1 < parts ? rows * inner.in : middle.in - begin * inner.in;
                 s->tiles->run[kind][it->blocks][rows](&tile);
             }
 }
@@ -259,6 +260,15 @@ static void run_inputs(pass *s, const item *it) {
     }
 }
 
+/* Which of a work item's operands the next one shares, the larger: the maps of a band (all output groups pass
+ * over them in turn) or the weights of a group of outputs (which pass over all bands in turn). */
+static bool holds_maps(const pass *s, int bands) {
+    const wn_problem *p = &s->plan->problem;
+    const int32_t *knob = s->plan->config.knob;
+    const int64_t inputs = p->plain_src ? p->ic : s->window;
+    return inputs * s->in_block * knob[DIRECT_IMAGES] / bands > s->weight_block * knob[DIRECT_BLOCKS];
+}
+
 static void gather(const wn_conv_plan *plan, const wn_conv_args *args, int tid, int nthreads) {
     const wn_problem *p = &plan->problem;
     const wn_problem seen = p->direction == WN_BWD_D ? turned(p) : *p;
@@ -270,8 +280,11 @@ static void gather(const wn_conv_plan *plan, const wn_conv_args *args, int tid, 
     const int reduce = p->plain_src ? p->ic : knob[DIRECT_REDUCE];
     long begin, end;
     wn_split((long)plan->derived[DIRECT_IMAGE_GROUPS] * groups * bands, tid, nthreads, &begin, &end);
+    const bool groups_inside = holds_maps(&s, bands);
     for (long index = begin; index < end; index++) {
-        const int band = (int)(index % bands), group = (int)(index / bands % groups);
+        const int inner = (int)(index % (groups_inside ? groups : bands));
+        const int outer = (int)(index / (groups_inside ? groups : bands) % (groups_inside ? bands : groups));
+        const int band = groups_inside ? outer : inner, group = groups_inside ? inner : outer;
         const int images = (int)(index / bands / groups);
         item it = {
             .image_begin = wn_part_begin(p->mb, (int)plan->derived[DIRECT_IMAGE_GROUPS], images),

@@ -69,17 +69,28 @@ static int64_t panels_of(const wn_problem *problem, int pixels) {
 }
 
 static wn_config default_config(const wn_problem *problem, wn_isa isa, bool in_place) {
-    enum { PANEL = 192, ENTRIES = 18, ITEMS = 16, CHUNKED_ITEMS = 8, SMALL_MAP = 64, WORTH_COPYING = 8 };
+    enum {
+        PANEL = 192,
+        ENTRIES = 18,
+        ENTRIES_IN_PLACE = 128,
+        ITEMS = 16,
+        CHUNKED_ITEMS = 8,
+        SMALL_MAP = 64,
+        WORTH_COPYING = 8
+    };
     const extent size = extent_of(problem);
     const bool weights = problem->direction == WN_BWD_WB;
     wn_config config = {0};
     int32_t *knob = config.knob;
     knob[PANELS_PIXELS] = wn_panels_scatters(problem) ? PANEL / 2 : PANEL;
-    knob[PANELS_BLOCKS] = blocks_of_tile(problem, isa, isa != WN_ISA_AVX512 ? 1 : weights ? 3 : 2);
-    knob[PANELS_REDUCE] = clamp(weights ? ENTRIES : ENTRIES / knob[PANELS_BLOCKS], 1, size.entries);
+    knob[PANELS_BLOCKS] = blocks_of_tile(problem, isa, isa == WN_ISA_AVX512 && !weights ? 2 : 1);
     /* Small maps make short runs for sums over pixels; else reading in place is as fast and saves the copy.
      */
     knob[PANELS_COPY] = in_place && (!size.flat || (weights && size.pixels <= SMALL_MAP));
+    const int blocks = weights ? 1 : knob[PANELS_BLOCKS];
+    knob[PANELS_REDUCE] =
+        clamp(in_place && !knob[PANELS_COPY] && !weights ? ENTRIES_IN_PLACE / blocks : ENTRIES / blocks, 1,
+              size.entries);
     if (weights) {
         knob[PANELS_OUTPUTS] = clamp(ITEMS, 1, size.out_blocks);
         const int items = wn_ceil_div(size.out_blocks, knob[PANELS_OUTPUTS]) *

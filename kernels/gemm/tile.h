@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum { WN_TILE_MAX_ROWS = 14, WN_TILE_MAX_BLOCKS = 4 };
+enum { WN_TILE_MAX_ROWS = 16, WN_TILE_MAX_BLOCKS = 4 };
 
 /* One entry of the reduction: offsets in floats added to the tile's a and b. */
 typedef struct wn_tap {
@@ -27,20 +27,28 @@ typedef struct wn_tile {
     float *c;
     ptrdiff_t c_row, c_block;
     const float *bias; /* [blocks][16], added at the start; NULL: none */
-    bool accumulate;   /* start from C instead of zero; C is not read otherwise */
+    bool accumulate;   /* add the sum to C; C is not read otherwise */
     bool relu;         /* store max(0, C) */
     ptrdiff_t mask; /* floats from C to values laid out alike: C is 0 where they are not positive; 0: none */
+    ptrdiff_t next; /* WN_TILE_NEIGHBOURS: from a to the a of the tile that will follow, whose lines are
+                       fetched meanwhile; 0: none */
 } wn_tile;
 
 typedef void wn_tile_run(const wn_tile *);
 
 /* Which strides are constants of the code. */
 typedef enum wn_tile_kind {
-    WN_TILE_PIXELS,   /* rows are pixels, k runs over the 16 channels of a block: a_k = 1, b_k = 16, k = 16 */
-    WN_TILE_CHANNELS, /* rows are channels (or neighbouring taps), k runs over pixels: a_row = 1 */
-    WN_TILE_GENERAL,  /* all strides as given */
+    WN_TILE_PIXELS, /* rows are pixels, k runs over the 16 channels of a block: a_k = 1, b_k = 16, k = 16 */
+    WN_TILE_NEIGHBOURS, /* the same for pixels side by side: a_row = 16, too */
+    WN_TILE_CHANNELS,   /* rows are channels (or neighbouring taps), k runs over pixels: a_row = 1 */
+    WN_TILE_GENERAL,    /* all strides as given */
     WN_TILE_KINDS
 } wn_tile_kind;
+
+/* The kind for rows that are pixels. */
+static inline wn_tile_kind wn_tile_of_pixels(const wn_tile *tile) {
+    return tile->a_row == 16 ? WN_TILE_NEIGHBOURS : WN_TILE_PIXELS;
+}
 
 typedef struct wn_tiles {
     int max_rows[WN_TILE_MAX_BLOCKS + 1]; /* by blocks; 0: no tile of that many blocks */

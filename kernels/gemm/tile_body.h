@@ -9,6 +9,13 @@ static void NAME(const wn_tile *tile) {
     vf sum[ROWS][VECTORS];
     const ptrdiff_t c_row = tile->c_row, c_block = tile->c_block;
 
+    /* C is wanted at the end: by then it has come from wherever it is. */
+#pragma GCC unroll 16
+    for (int r = 0; r < ROWS; r++)
+#pragma GCC unroll 16
+        for (int v = 0; v < BLOCKS; v++)
+            __builtin_prefetch(tile->c + r * c_row + v * c_block, 1);
+
 #pragma GCC unroll 16
     for (int r = 0; r < ROWS; r++)
 #pragma GCC unroll 16
@@ -20,26 +27,25 @@ static void NAME(const wn_tile *tile) {
 #pragma GCC unroll 16
             for (int r = 0; r < ROWS; r++)
                 sum[r][v] = vf_load(tile->bias + v * WN_LANES);
-    if (tile->accumulate)
-#pragma GCC unroll 16
-        for (int r = 0; r < ROWS; r++)
-#pragma GCC unroll 16
-            for (int v = 0; v < VECTORS; v++)
-                sum[r][v] +=
-                    vf_load(tile->c + r * c_row + v / WN_VECTORS * c_block + v % WN_VECTORS * WN_LANES);
 
-    const ptrdiff_t a_row = KIND == WN_TILE_CHANNELS ? 1 : tile->a_row;
-    const ptrdiff_t a_k = KIND == WN_TILE_PIXELS ? 1 : tile->a_k;
-    const ptrdiff_t b_k = KIND == WN_TILE_PIXELS ? 16 : tile->b_k;
+    const bool pixels = KIND == WN_TILE_PIXELS || KIND == WN_TILE_NEIGHBOURS;
+    const ptrdiff_t a_row = KIND == WN_TILE_NEIGHBOURS ? 16 : KIND == WN_TILE_CHANNELS ? 1 : tile->a_row;
+    const ptrdiff_t a_k = pixels ? 1 : tile->a_k;
+    const ptrdiff_t b_k = pixels ? 16 : tile->b_k;
     const ptrdiff_t b_block = tile->b_block;
-    const int length = KIND == WN_TILE_PIXELS ? 16 : tile->k;
+    const int length = pixels ? 16 : tile->k;
     const wn_tap *const end = tile->taps + tile->count;
 
     for (const wn_tap *tap = tile->taps; tap < end; tap++) {
         const float *a = tile->a + tap->a;
         const float *b = tile->b + tap->b;
+        const float *next = a + tile->next;
 #pragma GCC unroll unroll
         for (int k = 0; k < length; k++) {
+            if (KIND == WN_TILE_NEIGHBOURS) { /* a line for each of 16 steps, at least as many as rows */
+                __builtin_prefetch(next);
+                next += 16;
+            }
             /* Hold what is fewer, the row's broadcasts or the vectors of B, and stream the other. */
             if (ROWS >= VECTORS) {
                 vf column[VECTORS];
@@ -71,6 +77,13 @@ static void NAME(const wn_tile *tile) {
         }
     }
 
+    if (tile->accumulate)
+#pragma GCC unroll 16
+        for (int r = 0; r < ROWS; r++)
+#pragma GCC unroll 16
+            for (int v = 0; v < VECTORS; v++)
+                sum[r][v] +=
+                    vf_load(tile->c + r * c_row + v / WN_VECTORS * c_block + v % WN_VECTORS * WN_LANES);
     if (tile->relu)
 #pragma GCC unroll 16
         for (int r = 0; r < ROWS; r++)

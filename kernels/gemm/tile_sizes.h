@@ -67,6 +67,12 @@
 #define ROWS 14
 #include "gemm/tile_body.h"
 #undef ROWS
+#define ROWS 15
+#include "gemm/tile_body.h"
+#undef ROWS
+#define ROWS 16
+#include "gemm/tile_body.h"
+#undef ROWS
 #undef BLOCKS
 #endif
 

@@ -17,6 +17,14 @@
 #undef KIND_NAME
 #undef UNROLL
 
+#define KIND WN_TILE_NEIGHBOURS
+#define KIND_NAME neighbours
+#define UNROLL (WN_LANES == 8 && BLOCKS == 1 ? 4 : 1)
+#include "gemm/tile_sizes.h"
+#undef KIND
+#undef KIND_NAME
+#undef UNROLL
+
 #define KIND WN_TILE_CHANNELS
 #define KIND_NAME channels
 #define UNROLL 4
@@ -43,16 +51,18 @@
     UP_TO_9(kind, blocks), [10] = PASTE(kind, 10, blocks), [11] = PASTE(kind, 11, blocks),                   \
                            [12] = PASTE(kind, 12, blocks), [13] = PASTE(kind, 13, blocks),                   \
                            [14] = PASTE(kind, 14, blocks)
+#define UP_TO_16(kind, blocks)                                                                               \
+    UP_TO_14(kind, blocks), [15] = PASTE(kind, 15, blocks), [16] = PASTE(kind, 16, blocks)
 
 #if WN_LANES == 16
 #define SIZES(kind)                                                                                          \
     {                                                                                                        \
-        [1] = {UP_TO_14(kind, 1)}, [2] = {UP_TO_14(kind, 2)}, [3] = {UP_TO_9(kind, 3)}, [4] = {              \
+        [1] = {UP_TO_16(kind, 1)}, [2] = {UP_TO_14(kind, 2)}, [3] = {UP_TO_9(kind, 3)}, [4] = {              \
             UP_TO_6(kind, 4)                                                                                 \
         }                                                                                                    \
     }
 #define MAX_ROWS                                                                                             \
-    { 0, 14, 14, 9, 6 }
+    { 0, 16, 14, 9, 6 }
 #elif WN_LANES == 8
 #define SIZES(kind)                                                                                          \
     {                                                                                                        \
@@ -72,6 +82,7 @@
 const wn_tiles WN_TARGET_NAME(tiles) = {
     .max_rows = MAX_ROWS,
     .run = {[WN_TILE_PIXELS] = SIZES(pixels),
+            [WN_TILE_NEIGHBOURS] = SIZES(neighbours),
             [WN_TILE_CHANNELS] = SIZES(channels),
             [WN_TILE_GENERAL] = SIZES(general)},
 };
