@@ -4,12 +4,14 @@
 #define DECLARE(name)                                                                                        \
     extern const wn_tiles wn_tiles_##name;                                                                   \
     extern const wn_sums wn_sums_##name;                                                                     \
+    extern const wn_depthwise wn_depthwise_##name;                                                           \
     extern const wn_ops wn_ops_##name;                                                                       \
     extern const wn_winograd_transforms wn_winograd_##name[];
 #define TABLE(id, name)                                                                                      \
     [id] = {.isa = id,                                                                                       \
             .tiles = &wn_tiles_##name,                                                                       \
             .sums = &wn_sums_##name,                                                                         \
+            .depthwise = &wn_depthwise_##name,                                                               \
             .ops = &wn_ops_##name,                                                                           \
             .winograd = wn_winograd_##name}
 

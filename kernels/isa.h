@@ -5,6 +5,7 @@
 #define WN_KERNELS_ISA_H
 
 #include "conv.h"
+#include "conv/depthwise_kernels.h"
 #include "conv/winograd_transforms.h"
 #include "gemm/sums.h"
 #include "gemm/tile.h"
@@ -14,6 +15,7 @@ typedef struct wn_kernels {
     wn_isa isa;
     const wn_tiles *tiles;                  /* register tiles: gemm/tiles.c */
     const wn_sums *sums;                    /* sums and transposes around them: gemm/sums.c */
+    const wn_depthwise *depthwise;          /* conv/depthwise_kernels.c */
     const wn_ops *ops;                      /* layers that are not convolutions: ops/ */
     const wn_winograd_transforms *winograd; /* [WN_WINOGRAD_SIZES]: conv/winograd_transforms.c */
 } wn_kernels;

@@ -101,6 +101,14 @@ static const char *const fixed_cases[] = {
     "g16mb1_ic48ih6oc16oh6kh3ph1",
     "g2mb3_ic160ih5oc96oh5kh3ph1",
     "g7mb1_ic112ih4oc77oh4kh3ph1dh1",
+    /* depthwise: one to three blocks of channels, strides, odd kernels and maps, dilation, borders only */
+    "g64mb2_ic64ih14oc64oh14kh3ph1",
+    "g48mb3_ic48ih13iw15oc48oh7ow8kh3kw3sh2sw2ph1pw1",
+    "g20mb2_ic20ih7oc20oh7kh5ph2",
+    "g33mb2_ic33ih9iw12oc33oh3ow12kh3kw7sh3sw1ph1pw3",
+    "g32mb1_ic32ih15oc32oh15kh3ph2dh1",
+    "g18mb4_ic18ih2oc18oh2kh3ph1",
+    "g16mb5_ic16ih1iw9oc16oh1ow3kh1kw3sh1sw3ph0pw0",
     /* the kernel covers the whole map: linear layers */
     "mb8_ic32ih6oc40oh1kh6",
     "mb16_ic64ih1oc10oh1kh1",

@@ -43,9 +43,9 @@ int wn_tune_db_stale(const wn_tune_db *db);
  * file and its folders when missing. Errors: IO with the path; the file is then as it was before. */
 wn_status wn_tune_db_add(wn_tune_db *db, const wn_candidate *pick);
 
-/* The stored plan for a problem, or the heuristic (direct with its default config where it supports the
- * problem, else the first of the registry that does) when there is none or it no longer fits: the wn_pick of
- * a tape; context is the wn_tune_db (NULL: heuristic only). Errors: what wn_conv_plan_make says. */
+/* The stored plan for a problem, or the heuristic (the first of the registry that supports the problem, with
+ * its default config: depthwise, else direct) when there is none or it no longer fits: the wn_pick of a tape;
+ * context is the wn_tune_db (NULL: heuristic only). Errors: what wn_conv_plan_make says. */
 wn_status wn_tune_pick(void *db, const wn_problem *problem, wn_isa isa, int threads, int64_t src_stride,
                        int64_t dst_stride, wn_conv_plan *plan);
 

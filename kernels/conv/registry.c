@@ -11,6 +11,7 @@ enum { MAX_THREADS = 1024 };
 
 /* clang-format off */
 const wn_conv_impl *const wn_conv_registry[] = {
+    &wn_conv_depthwise,
     &wn_conv_direct,
     &wn_conv_winograd,
     &wn_conv_1x1,
