@@ -1,11 +1,13 @@
 /* Every convolution implementation against the reference, bit by bit on small integers: registry x problems x
  * directions x epilogues x ISAs x threads x configs. Approximate plans (Winograd) are judged by their error.
  * Plans with constant weights must give the same bits as those without.
- * Destinations hold NaN before, workspaces too; everything around the operands must stay as it was. */
+ * Destinations hold NaN before, workspaces too; inaccessible pages lie before or behind every buffer, and
+ * everything else around the operands must stay as it was. */
 #include "conv_cases.h"
 #include "conv_operands.h"
 #include "conv_running.h"
 #include "isa.h"
+#include <sys/wait.h>
 
 enum {
     RANDOM_CASES = 640, /* of the full run */
@@ -263,9 +265,43 @@ static void print(const run_counts *tally) {
            tally->approximate, tally->prepared, tally->mostly_zero);
 }
 
+/* What a process does beside a buffer at an edge ends it. */
+static bool is_stopped(fence_edge edge, int64_t place, bool writes) {
+    pid_t child = fork();
+    if (child == 0) {
+        static fence f;
+        volatile float *buffer = fence_place(&f, 8000, edge);
+        fclose(stderr);
+        if (writes)
+            buffer[place] = 1;
+        _exit(buffer[place] > 2);
+    }
+    int how;
+    return waitpid(child, &how, 0) == child && !(WIFEXITED(how) && WEXITSTATUS(how) == 0);
+}
+
+static void check_fences(void) {
+    for (int writes = 0; writes < 2; writes++) {
+        CHECK(is_stopped(FENCE_START, -1, writes), "nothing stops what lies before a buffer");
+        CHECK(is_stopped(FENCE_END, 2000, writes), "nothing stops what lies behind a buffer");
+        CHECK(!is_stopped(FENCE_START, 1999, writes), "the end of a buffer is out of reach");
+        CHECK(!is_stopped(FENCE_END, 0, writes), "the start of a buffer is out of reach");
+    }
+    fence f = {NULL, 0};
+    char *buffer = fence_place(&f, 1000, FENCE_START);
+    buffer[0] = buffer[999] = 1;
+    CHECK(fence_is_whole(&f, buffer, 1000), "writing a buffer breaks its canaries");
+    buffer[1000] = 1;
+    CHECK(!fence_is_whole(&f, buffer, 1000), "no canary behind a buffer");
+    buffer = fence_place(&f, 1000, FENCE_END);
+    buffer[-1] = 1;
+    CHECK(!fence_is_whole(&f, buffer, 1000), "no canary before a buffer");
+}
+
 int main(void) {
     static run_counts tally;
     uint64_t seed = check_seed();
+    check_fences();
     wn_status status = wn_isa_select(NULL, &tally.best);
     if (wn_failed(status)) {
         fprintf(stderr, "%s\n", status.message);

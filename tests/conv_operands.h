@@ -57,6 +57,13 @@ static inline operand operand_alloc(int64_t floats, int64_t offset) {
     return made;
 }
 
+static inline bool guards_are_whole(const operand *buffer) {
+    float guard[GUARD];
+    fill_bits(guard, GUARD, guard_bits);
+    return memcmp(buffer->memory, guard, sizeof guard) == 0 &&
+           memcmp(buffer->memory + buffer->floats - GUARD, guard, sizeof guard) == 0;
+}
+
 static inline operand_set operands_copy(const operand_set *from) {
     operand_set copy = *from;
     for (int i = 0; i < OPERANDS; i++) {

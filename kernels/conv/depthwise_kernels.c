@@ -21,6 +21,16 @@ static inline int part(int total, int parts, int index) {
     return (int)((int64_t)total * index / parts);
 }
 
+/* What will be read AHEAD of a pixel; a stride of 2 passes over three lines of four. */
+WN_INLINE void prefetch(const wn_depthwise_rectangle *at, const float *in) {
+    __builtin_prefetch(in + AHEAD, 0, 2);
+    if (at->in_pixel == 16)
+        return;
+    __builtin_prefetch(in + AHEAD + 16, 0, 2);
+    __builtin_prefetch(in + AHEAD + at->in_line / 2, 0, 2);
+    __builtin_prefetch(in + AHEAD + at->in_line / 2 + 16, 0, 2);
+}
+
 /* Some neighbouring pixels; their number and distance are constants once this is inlined. */
 WN_INLINE void gather_tile(const wn_depthwise_rectangle *at, const epilogue *end, const float *in, float *out,
                            int pixels, int64_t in_pixel) {
@@ -33,7 +43,7 @@ WN_INLINE void gather_tile(const wn_depthwise_rectangle *at, const epilogue *end
     }
 #pragma GCC unroll 8
     for (int p = 0; p < pixels; p++) {
-        __builtin_prefetch(in + AHEAD + p * in_pixel, 0, 2);
+        prefetch(at, in + p * in_pixel);
         __builtin_prefetch(out + AHEAD + p * at->out_pixel, 1, 2);
     }
     for (int t = 0; t < at->count; t++) {
@@ -115,7 +125,7 @@ WN_INLINE void sum_tile(const wn_depthwise_rectangle *at, const wn_depthwise_tap
         for (int p = 0; p < at->pixels; p++, in += at->in_pixel, gradient += at->out_pixel) {
             const vf g = vf_load(gradient);
             __builtin_prefetch(gradient + AHEAD, 0, 2);
-            __builtin_prefetch(at->in + in + AHEAD, 0, 2);
+            prefetch(at, at->in + in);
             gradients += g;
 #pragma GCC unroll 9
             for (int t = 0; t < count; t++)
