@@ -112,6 +112,8 @@ typedef struct wn_network {
 
 /* Errors: USAGE for an unknown name or variant, the graph's, MEMORY. */
 wn_status wn_network_open(const char *name, const wn_network_flags *flags, wn_network *network);
+/* The same of a network or block that is known. */
+wn_status wn_network_build(const wn_net *net, const wn_network_flags *flags, wn_network *network);
 void wn_network_close(wn_network *network);
 
 /* The distinct convolutions as forward problems, in the order of the network. Each is named "net:layer*N"

@@ -25,6 +25,12 @@ static wn_status list_networks(const char *variant) {
     return wn_ok();
 }
 
+static void list_blocks(void) {
+    printf("\nblocks, for winnow summary\n");
+    for (const wn_net *block = wn_net_blocks; block->name; block++)
+        printf("  %-20s %s\n", block->name, block->summary);
+}
+
 static void list_implementations(void) {
     printf("\nimplementations of convolutions and linear layers\n");
     for (int i = 0; wn_conv_registry[i]; i++) {
@@ -60,6 +66,7 @@ static wn_status list(const wn_command *command, int argc, char **argv) {
     if (words)
         return wn_error(WN_ERROR_USAGE, "list: found \"%.80s\", expected no argument", argv[0]);
     WN_TRY(list_networks(variant));
+    list_blocks();
     list_implementations();
     list_isas();
     return wn_ok();

@@ -40,15 +40,20 @@ wn_status wn_session_database(const wn_session *session, const char *path, bool 
 }
 
 wn_status wn_network_open(const char *name, const wn_network_flags *flags, wn_network *network) {
+    const wn_net *net;
     *network = (wn_network){.net = NULL};
-    WN_TRY(wn_net_require(name, flags->variant, &network->net));
-    const wn_net *net = network->net;
+    WN_TRY(wn_net_require(name, flags->variant, &net));
+    return wn_network_build(net, flags, network);
+}
+
+wn_status wn_network_build(const wn_net *net, const wn_network_flags *flags, wn_network *network) {
+    *network = (wn_network){.net = net};
     network->size = flags->size ? (int)flags->size : net->default_size;
     network->batch = flags->batch ? (int)flags->batch : net->default_batch;
     network->no_fuse = flags->no_fuse;
     network->graph = wn_graph_create();
     if (!network->graph)
-        return wn_error(WN_ERROR_MEMORY, "%s: no memory for its graph", name);
+        return wn_error(WN_ERROR_MEMORY, "%s: no memory for its graph", net->name);
     wn_net_options options = {.channels = net->default_channels,
                               .height = network->size,
                               .width = network->size,

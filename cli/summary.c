@@ -4,11 +4,14 @@
 
 static const char details[] =
     "Multiply-adds are those of one image, taps on padding counted; the kernels are those of the forward "
-    "pass with the batch size given, from the tuning database where it has a pick.";
+    "pass with the batch size given, from the tuning database where it has a pick. "
+    "Single blocks (see winnow list) are shown without kernels.";
 
 /* The kernel of the forward step of a layer, "" when it has none (flatten, or fused into another). */
 static const char *kernel_of(const wn_tape *tape, const char *layer) {
     size_t length = strlen(layer);
+    if (!tape)
+        return "";
     for (int i = 0; i < wn_tape_step_count(tape); i++) {
         wn_step_info step = wn_tape_step(tape, i);
         if (strncmp(step.label, layer, length) == 0 && (step.label[length] == ' ' || !step.label[length]))
@@ -47,6 +50,17 @@ static wn_status summarise(const wn_session *session, wn_network *network, wn_tu
     return wn_ok();
 }
 
+/* A block has no output, so there are no kernels to show. */
+static wn_status summarise_block(const wn_net *block, const wn_network_flags *flags) {
+    wn_network network;
+    WN_TRY(wn_network_build(block, flags, &network));
+    printf("%s: %s, input %dx%dx%d, batch %d\n", block->name, block->summary, block->default_channels,
+           network.size, network.size, network.batch);
+    print_layers(&network, NULL);
+    wn_network_close(&network);
+    return wn_ok();
+}
+
 static wn_status summary(const wn_command *command, int argc, char **argv) {
     const char *isa = NULL, *path = NULL;
     wn_network_flags flags = {0};
@@ -65,6 +79,9 @@ static wn_status summary(const wn_command *command, int argc, char **argv) {
     if (words != 1)
         return wn_error(WN_ERROR_USAGE, "summary: found %d networks, expected one: winnow summary %s", words,
                         command->usage);
+    const wn_net *block = flags.variant ? NULL : wn_net_block_find(argv[0]);
+    if (block)
+        return summarise_block(block, &flags);
     wn_session session;
     wn_tune_db *db = NULL;
     wn_network network = {.net = NULL};

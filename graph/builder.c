@@ -138,6 +138,8 @@ wn_tensor wn_input(wn_graph *graph, int channels, int height, int width) {
     if (channels < 1 || height < 1 || width < 1)
         wn_graph_fail(graph, "input: found %dx%dx%d, expected positive channels, height and width", channels,
                       height, width);
+    else if (channels > WN_MOST_CHANNELS)
+        wn_graph_fail(graph, "input: found %d channels, expected 1 to %d", channels, WN_MOST_CHANNELS);
     else if (__builtin_mul_overflow(height, width, &pixels) ||
              __builtin_mul_overflow(pixels, channels, &values) || values > (1 << 30))
         wn_graph_fail(graph, "input: %dx%dx%d has too many values for one image (at most 2^30)", channels,

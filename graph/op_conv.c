@@ -44,8 +44,9 @@ static bool sane_options(wn_graph *graph, const wn_layer *layer) {
 }
 
 static bool sane_channels(wn_graph *graph, const wn_layer *layer, const wn_graph_tensor *input) {
-    if (layer->out_channels < 1)
-        wn_layer_fail(graph, layer, "found %d output channels, expected at least 1", layer->out_channels);
+    if (layer->out_channels < 1 || layer->out_channels > WN_MOST_CHANNELS)
+        wn_layer_fail(graph, layer, "found %d output channels, expected 1 to %d", layer->out_channels,
+                      WN_MOST_CHANNELS);
     else if (layer->groups < 1 || input->channels % layer->groups || layer->out_channels % layer->groups)
         wn_layer_fail(graph, layer,
                       "found %d groups for %d input and %d output channels, expected a divisor of both",

@@ -15,8 +15,9 @@ static void infer(wn_graph *graph, wn_layer *layer, wn_graph_tensor *output) {
                       input->channels, input->height, input->width);
         return;
     }
-    if (layer->out_channels < 1) {
-        wn_layer_fail(graph, layer, "found %d output features, expected at least 1", layer->out_channels);
+    if (layer->out_channels < 1 || layer->out_channels > WN_MOST_CHANNELS) {
+        wn_layer_fail(graph, layer, "found %d output features, expected 1 to %d", layer->out_channels,
+                      WN_MOST_CHANNELS);
         return;
     }
     layer->kh = input->map_height;

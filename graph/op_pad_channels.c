@@ -15,9 +15,9 @@ static void infer(wn_graph *graph, wn_layer *layer, wn_graph_tensor *output) {
     if (input->physical_of)
         wn_layer_fail(graph, layer,
                       "a concatenation whose parts are no multiples of 16 channels is not supported");
-    else if (layer->out_channels < input->channels || layer->out_channels > 1 << 24)
-        wn_layer_fail(graph, layer, "found %d channels, expected from %d, those of its input, to 2^24",
-                      layer->out_channels, input->channels);
+    else if (layer->out_channels < input->channels || layer->out_channels > WN_MOST_CHANNELS)
+        wn_layer_fail(graph, layer, "found %d channels, expected from %d, those of its input, to %d",
+                      layer->out_channels, input->channels, WN_MOST_CHANNELS);
     else
         wn_tensor_set_dense(output, layer->out_channels, input->height, input->width);
 }

@@ -51,6 +51,20 @@ static void resolve(wn_tape *tape) {
         }
 }
 
+/* A plan that cannot be had is told with its sizes. */
+static wn_status map_arena(wn_tape *tape) {
+    const double gib = 1 << 30;
+    wn_status status = wn_arena_map(tape->planned_bytes, &tape->arena);
+    if (wn_failed(status))
+        return wn_error(
+            status.code,
+            "the plan for a batch of %d, %d steps in an arena of %.2f GiB (%.2f GiB without reuse) "
+            "beside %.2f GiB of parameters, cannot be had: %s",
+            tape->options.batch, tape->step_count, (double)tape->planned_bytes / gib,
+            (double)tape->naive_bytes / gib, (double)tape->model->values.bytes / gib, status.message);
+    return status;
+}
+
 static wn_status compile(wn_tape *tape) {
     const wn_tape_options *options = &tape->options;
     for (int p = 0; p < tape->model->graph->parameter_count; p++)
@@ -62,7 +76,7 @@ static wn_status compile(wn_tape *tape) {
     }
     WN_TRY(wn_tape_lower(tape));
     WN_TRY(wn_tape_plan_memory(tape, !options->no_reuse));
-    WN_TRY(wn_arena_map(tape->planned_bytes, &tape->arena));
+    WN_TRY(map_arena(tape));
     resolve(tape);
     return open_convolutions(tape);
 }

@@ -33,6 +33,21 @@ static wn_tensor teaching_block(wn_graph *g, const wn_net_options *o, wn_tensor 
     return x;
 }
 
+/* The first block of the network, alone. */
+void wn_build_inception(wn_graph *g, const wn_net_options *o) {
+    teaching_block(g, o, wn_net_input(g, o), &block_3a);
+}
+
+/* The same paths without their 1x1 reductions: more than twice the weights, and channels without end. */
+void wn_build_inception_unreduced(wn_graph *g, const wn_net_options *o) {
+    wn_tensor x = wn_net_input(g, o);
+    wn_tensor one = conv_relu(g, o, x, block_3a.one, 1, "p1");
+    wn_tensor three = conv_relu(g, o, x, block_3a.three[1], 3, "p2");
+    wn_tensor five = conv_relu(g, o, x, block_3a.five[1], 5, "p3");
+    wn_tensor pooled = wn_max_pool(g, x, .kernel = 3, .stride = 1, .pad = 1, .name = "p4");
+    wn_concat(g, (wn_tensor[]){one, three, five, pooled}, 4);
+}
+
 static wn_tensor shrink(wn_graph *g, wn_tensor x) {
     return wn_max_pool(g, x, .kernel = 3, .stride = 2, .pad = 1);
 }

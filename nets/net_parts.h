@@ -18,6 +18,10 @@ wn_net_build wn_build_resnet18_imagenet, wn_build_resnet34, wn_build_resnet50, w
 wn_net_build wn_build_resnet20, wn_build_resnet32, wn_build_resnet44, wn_build_resnet56, wn_build_resnet110;
 wn_net_build wn_build_densenet, wn_build_densenet121, wn_build_densenet169, wn_build_densenet201;
 
+/* Single blocks, from the files of their networks. */
+wn_net_build wn_build_inception, wn_build_inception_unreduced;
+wn_net_build wn_build_residual, wn_build_residual_projected;
+
 static inline int wn_net_narrowed(int full, int divisor) {
     return divisor > 0 && full > divisor ? full / divisor : divisor > 0 ? 1 : full;
 }

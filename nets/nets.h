@@ -34,6 +34,10 @@ typedef struct wn_net {
 /* NULL-name-terminated. Variants: d2l (one channel in, ten classes out, as in teaching material), imagenet,
  * cifar. */
 extern const wn_net wn_nets[];
+/* Single blocks of networks, to look at: they have no output and cannot run. NULL-name-terminated. */
+extern const wn_net wn_net_blocks[];
+/* NULL when there is none of that name. */
+const wn_net *wn_net_block_find(const char *name);
 /* variant NULL: the first of that name. NULL when there is none. */
 const wn_net *wn_net_find(const char *name, const char *variant);
 /* The same, where there has to be one. Errors: USAGE, naming the known networks or variants. */

@@ -31,3 +31,13 @@ void wn_build_resnet18(wn_graph *g, const wn_net_options *o) {
     }
     wn_net_classify_means(g, o, x, NULL);
 }
+
+/* One block alone: with the channels and the map it is given, and with half the map and twice the channels.
+ */
+void wn_build_residual(wn_graph *g, const wn_net_options *o) {
+    residual(g, wn_net_input(g, o), o->channels, 1);
+}
+
+void wn_build_residual_projected(wn_graph *g, const wn_net_options *o) {
+    residual(g, wn_net_input(g, o), 2 * o->channels, 2);
+}

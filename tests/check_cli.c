@@ -242,6 +242,11 @@ static void check_other_mistakes(void) {
         {1, {"nested"}, {"bench", "--batch=endless.txt"}},
         {1, {"found no problem"}, {"bench", "--batch=blank.txt"}},
         {1, {NULL}, {"summary", "alexnet", "--size", "1000000", "--batch-size", "1000000000"}},
+        {1,
+         {"batch of 1000000", "GiB without reuse", "this machine has"},
+         {"bench", "lenet", "--batch-size", "1000000"}},
+        {1, {"'0.1'", "a batch of 1"}, {"bench", "mnist-bn", "--size", "2", "--batch-size", "1"}},
+        {1, {"'12' (max_pool)", "works up to here is 65x65"}, {"summary", "alexnet", "--size", "40"}},
         {1, {NULL}, {"bench", "alexnet", "--size", "60000", "--batch-size", "1000000"}},
         {1, {NULL}, {"tune", "resnet18", "--size", "1000000"}},
         {1, {NULL}, {"train", "lenet", "--data", "sound", "--size", "1000000"}},
@@ -380,6 +385,12 @@ static void check_list_and_summary(void) {
     RUN(&o, "summary", "lenet", "--batch-size", "4", "--threads", "1");
     CHECK(o.code == 0 && strstr(o.out, "61706") && strstr(o.out, "direct"), "code %d: %s%s", o.code, o.out,
           o.err);
+    RUN(&o, "summary", "inception");
+    CHECK(o.code == 0 && strstr(o.out, "256x12x12"), "code %d: %s%s", o.code, o.out, o.err);
+    RUN(&o, "summary", "inception-unreduced");
+    CHECK(o.code == 0 && strstr(o.out, "416x12x12"), "code %d: %s%s", o.code, o.out, o.err);
+    RUN(&o, "summary", "pointwise");
+    CHECK(o.code == 0 && strstr(o.out, "1x6x6"), "code %d: %s%s", o.code, o.out, o.err);
     RUN(&o, "summary", "resnet18", "--batch-size", "1", "--size", "32", "--threads", "1", "--isa",
         "portable");
     CHECK(o.code == 0 && strstr(o.out, "11178378") && strstr(o.out, "portable"), "code %d: %s%s", o.code,

@@ -200,6 +200,15 @@ static void bad_by_itself(wn_graph *g, wn_tensor x) {
     (void)x;
     wn_graph_fail(g, "size %d is no multiple of 32", 33);
 }
+static void bad_many(wn_graph *g, wn_tensor x) {
+    wn_conv(g, wn_adaptive_average_pool(g, x, 100, 100), 1 << 24);
+}
+static void bad_no_features(wn_graph *g, wn_tensor x) {
+    wn_linear(g, wn_flatten(g, x), 0);
+}
+static void bad_features(wn_graph *g, wn_tensor x) {
+    wn_linear(g, wn_flatten(g, x), (1 << 24) + 1);
+}
 static void bad_huge(wn_graph *g, wn_tensor x) {
     wn_conv(g, x, 2000000000);
 }
@@ -211,7 +220,7 @@ typedef struct bad_case {
 
 static const bad_case bad_cases[] = {
     {bad_input_twice, {"input", "already"}},
-    {bad_channels, {"'c' (conv)", "0 output channels", "at least 1"}},
+    {bad_channels, {"'c' (conv)", "0 output channels", "1 to 16777216"}},
     {bad_kernel, {"'0' (conv)", "kernel -3"}},
     {bad_groups, {"2 groups", "3 input and 4 output", "divisor"}},
     {bad_groups_over_holes, {"groups", "not supported"}},
@@ -237,7 +246,10 @@ static const bad_case bad_cases[] = {
     {bad_output_twice, {"output", "already"}},
     {bad_foreign_tensor, {"(relu)", "does not belong"}},
     {bad_by_itself, {"size 33"}},
-    {bad_huge, {"(conv)", "2000000000", "too many"}},
+    {bad_huge, {"(conv)", "2000000000", "1 to 16777216"}},
+    {bad_many, {"(conv)", "16777216x100x100", "too many"}},
+    {bad_no_features, {"(linear)", "found 0 output features"}},
+    {bad_features, {"(linear)", "found 16777217 output features"}},
 };
 
 static void check_errors(void) {

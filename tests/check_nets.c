@@ -229,17 +229,41 @@ static void check_shapes(void) {
     }
 }
 
-/* Weights of the first Inception block's convolutions. */
-static void check_inception(void) {
-    wn_graph *graph = build_with("googlenet", "d2l", (wn_net_options){0});
-    int64_t weights = 0;
-    for (int i = 0; i < wn_graph_layer_count(graph); i++) {
-        wn_layer_info layer = wn_graph_layer(graph, i);
-        if (!strncmp(layer.name, "2.0.", 4) && layer.parameters)
-            weights += layer.parameters - layer.channels;
+/* Blocks alone: weights of their convolutions and the shape of their last layer. */
+static void check_blocks(void) {
+    static const struct {
+        const char *name;
+        int64_t weights; /* biases apart, 0: not counted */
+        int layers, channels, size;
+    } expected[] = {
+        {"inception", 163328, 14, 256, 12}, {"inception-unreduced", 387072, 8, 416, 12},
+        {"residual", 0, 7, 3, 6},           {"residual-projected", 0, 8, 6, 3},
+        {"pointwise", 32, 1, 1, 6},
+    };
+    for (size_t i = 0; i < sizeof expected / sizeof *expected; i++) {
+        const wn_net *block = wn_net_block_find(expected[i].name);
+        wn_graph *graph = wn_graph_create();
+        int64_t weights = 0;
+        wn_layer_info layer = {.name = NULL};
+        if (!CHECK(block && graph, "no block %s", expected[i].name))
+            continue;
+        block->build(graph, &(wn_net_options){.channels = block->default_channels,
+                                              .height = block->default_size,
+                                              .width = block->default_size});
+        CHECK(!wn_failed(wn_graph_status(graph)), "%s: %s", block->name, wn_graph_status(graph).message);
+        for (int k = 0; k < wn_graph_layer_count(graph); k++) {
+            layer = wn_graph_layer(graph, k);
+            if (!strcmp(layer.kind, "conv"))
+                weights += layer.parameters - layer.channels;
+        }
+        CHECK(!expected[i].weights || weights == expected[i].weights, "%s: found %lld weights, expected %lld",
+              block->name, (long long)weights, (long long)expected[i].weights);
+        CHECK(wn_graph_layer_count(graph) == expected[i].layers && layer.channels == expected[i].channels &&
+                  layer.height == expected[i].size && layer.width == expected[i].size,
+              "%s: found %d layers, the last one %dx%dx%d", block->name, wn_graph_layer_count(graph),
+              layer.channels, layer.height, layer.width);
+        wn_graph_destroy(graph);
     }
-    CHECK(weights == 163328, "Inception block: found %lld weights, expected 163328", (long long)weights);
-    wn_graph_destroy(graph);
 }
 
 /* Learned parameters as torchvision and the teaching code call them: some of every network, the last among
@@ -409,7 +433,7 @@ int main(void) {
     check_counts();
     check_options();
     check_shapes();
-    check_inception();
+    check_blocks();
     check_names();
     check_smallest("alexnet", "d2l", 20, 65);
     check_smallest("lenet", "d2l", 5, 12);
