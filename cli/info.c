@@ -1,6 +1,8 @@
 /* winnow info: the machine, as far as speed depends on it. */
 #include "cli.h"
+#include "csv.h"
 #include "isa.h"
+#include <math.h>
 
 static void print_machine(const wn_machine *m) {
     char l1[16], l2[16], l3[16];
@@ -14,13 +16,84 @@ static void print_machine(const wn_machine *m) {
     printf("huge pages %s\n", m->huge_pages ? "yes" : "no");
 }
 
+/* The columns of the CSV file, one row per fact. */
+#define HEADER "fact,value,unit"
+
+static const char details[] = "Columns of the CSV file:\n  " HEADER;
+
+static void write_fact(wn_csv *csv, const char *fact, double value, const char *unit) {
+    wn_csv_text(csv, fact);
+    wn_csv_number(csv, value);
+    wn_csv_text(csv, unit);
+    wn_csv_end_row(csv);
+}
+
+static void write_words(wn_csv *csv, const char *fact, const char *words) {
+    wn_csv_text(csv, fact);
+    wn_csv_text(csv, words);
+    wn_csv_text(csv, "");
+    wn_csv_end_row(csv);
+}
+
+static void write_machine(const wn_session *session, wn_csv *csv) {
+    const wn_machine *m = &session->machine;
+    write_words(csv, "cpu", m->model_name);
+    write_words(csv, "fingerprint", session->fingerprint);
+    write_fact(csv, "cpus", m->cpus, "");
+    write_fact(csv, "usable cpus", m->affinity, "");
+    write_fact(csv, "L1d", (double)m->l1d, "bytes");
+    write_fact(csv, "L2", (double)m->l2, "bytes");
+    write_fact(csv, "L3", (double)m->l3, "bytes");
+    write_fact(csv, "threads", wn_pool_threads(session->pool), "");
+}
+
+/* Measures peak and bandwidth, prints them, and writes them to the file where there is one. */
+static void measure(const wn_session *session, double seconds, wn_csv *csv) {
+    for (int i = 0; i <= (int)session->isa; i++) {
+        if (!wn_kernels_of((wn_isa)i))
+            continue;
+        char fact[32];
+        double peak = wn_peak_flops(session->pool, (wn_isa)i, seconds) * 1e-9;
+        printf("peak       %7.1f GFLOP/s %s\n", peak, wn_isa_name((wn_isa)i));
+        snprintf(fact, sizeof fact, "peak %s", wn_isa_name((wn_isa)i));
+        if (csv)
+            write_fact(csv, fact, peak, "GFLOP/s");
+    }
+    double bandwidth = wn_peak_bandwidth(session->pool, session->isa, seconds) * 1e-9;
+    if (bandwidth > 0)
+        printf("bandwidth  %7.1f GB/s\n", bandwidth);
+    else
+        printf("bandwidth  not measured: no memory for the arrays\n");
+    if (csv)
+        write_fact(csv, "bandwidth", bandwidth > 0 ? bandwidth : (double)NAN, "GB/s");
+}
+
+static wn_status show(const char *isa, int64_t threads, double seconds, const char *path) {
+    wn_session session;
+    wn_csv csv = {.file = NULL};
+    WN_TRY(wn_session_open(isa, threads, &session));
+    wn_status status = path ? wn_csv_open(path, HEADER, &csv) : wn_ok();
+    if (!wn_failed(status)) {
+        print_machine(&session.machine);
+        printf("ISA        %s\nthreads    %d\n", wn_isa_name(session.isa), wn_pool_threads(session.pool));
+        if (path)
+            write_machine(&session, &csv);
+        measure(&session, seconds, path ? &csv : NULL);
+        printf("database   records belong to \"%s\"\n", session.fingerprint);
+        status = wn_csv_close(&csv);
+    }
+    wn_session_close(&session);
+    return status;
+}
+
 static wn_status info(const wn_command *command, int argc, char **argv) {
-    const char *isa = NULL;
+    const char *isa = NULL, *csv = NULL;
     int64_t threads = 0;
     double seconds = 0.3;
     const wn_option options[] = {
         WN_OPTION_THREADS(&threads),
         WN_OPTION_ISA(&isa),
+        WN_OPTION_CSV(&csv),
         {.name = "--seconds",
          .kind = WN_OPTION_REAL,
          .value = &seconds,
@@ -36,23 +109,8 @@ static wn_status info(const wn_command *command, int argc, char **argv) {
         return wn_ok();
     if (words)
         return wn_error(WN_ERROR_USAGE, "info: found \"%.80s\", expected no argument", argv[0]);
-    wn_session session;
-    WN_TRY(wn_session_open(isa, threads, &session));
-    print_machine(&session.machine);
-    printf("ISA        %s\nthreads    %d\n", wn_isa_name(session.isa), wn_pool_threads(session.pool));
-    for (int i = 0; i <= (int)session.isa; i++)
-        if (wn_kernels_of((wn_isa)i))
-            printf("peak       %7.1f GFLOP/s %s\n", wn_peak_flops(session.pool, (wn_isa)i, seconds) * 1e-9,
-                   wn_isa_name((wn_isa)i));
-    double bandwidth = wn_peak_bandwidth(session.pool, session.isa, seconds);
-    if (bandwidth > 0)
-        printf("bandwidth  %7.1f GB/s\n", bandwidth * 1e-9);
-    else
-        printf("bandwidth  not measured: no memory for the arrays\n");
-    printf("database   records belong to \"%s\"\n", session.fingerprint);
-    wn_session_close(&session);
-    return wn_ok();
+    return show(isa, threads, seconds, csv);
 }
 
 const wn_command wn_command_info = {"info", "[options]",
-                                    "this machine: ISA, caches, measured peak and bandwidth", NULL, info};
+                                    "this machine: ISA, caches, measured peak and bandwidth", details, info};

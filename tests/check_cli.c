@@ -200,6 +200,8 @@ static void check_usage_mistakes(void) {
         {2, {"--peer", "\"magic\"", "onednn"}, {"bench", "lenet", "--peer=magic"}},
         {2, {"--budget", "--peer"}, {"bench", "lenet", "--budget", "1"}},
         {2, {"1 files"}, {"compare", "one.csv"}},
+        {2, {"found no file"}, {"report"}},
+        {2, {"--before"}, {"report", "one.csv", "--before", "one.csv"}},
         {2, {"--fail-above", "\"much\""}, {"compare", "one.csv", "two.csv", "--fail-above=much"}},
         {2, {"one kind"}, {"bench", "lenet", "ic16ih8oc16kh3"}},
         {2, {"--mode", "\"sideways\"", "training"}, {"bench", "lenet", "--mode", "sideways"}},
@@ -237,6 +239,10 @@ static void check_other_mistakes(void) {
         {1, {"inner.txt:1", "\"x\""}, {"bench", "--batch=outer.txt"}},
         {1, {"no-file"}, {"bench", "--batch=no-file"}},
         {1, {"no-file"}, {"compare", "no-file", "no-file"}},
+        {1, {"no-file"}, {"report", "no-file"}},
+        {1, {"no kind of results"}, {"report", "blank.txt"}},
+        {1, {"no-folder/page.html"}, {"report", "steps.csv", "-o", "no-folder/page.html"}},
+        {1, {"broken.csv:3", "2 fields"}, {"report", "broken.csv"}},
         {1, {"blank.txt", "found no time"}, {"compare", "blank.txt", "before.csv"}},
         {3, {"slower by 50.0 %", "5.0 %"}, {"compare", "before.csv", "after.csv", "--fail-above=5%"}},
         {1, {"nested"}, {"bench", "--batch=endless.txt"}},
@@ -265,6 +271,8 @@ static void check_other_mistakes(void) {
     write_text("deeper/inner.txt", "ic16ih8oc16kh3x\n");
     write_text("endless.txt", "--batch=endless.txt\n");
     write_text("blank.txt", "# nothing here\n");
+    write_text("steps.csv", "net,mode,label,step\nx,training,total,\n");
+    write_text("broken.csv", "net,mode,label\nx,training,total\nx,total\n");
     write_text("before.csv", "net,label,median_seconds\nx,one,0.1\n");
     write_text("after.csv", "net,label,median_seconds\nx,one,0.15\n");
     for (int i = 0; i < (int)(sizeof mistakes / sizeof mistakes[0]); i++)

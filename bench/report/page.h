@@ -1,0 +1,34 @@
+/* The page that a report becomes: HTML with everything in it, and the plots beside it. */
+#ifndef WN_REPORT_PAGE_H
+#define WN_REPORT_PAGE_H
+
+#include <stdio.h>
+#include <winnow/status.h>
+
+typedef struct wn_page {
+    FILE *html;
+    const char *plots; /* folder that gets each plot as an SVG file of its own, too; NULL: none */
+    bool gnuplot;      /* there is one: else plots are left out, and the page says so */
+    int plot_count;
+    wn_status status; /* the first failure; later calls do nothing */
+} wn_page;
+
+/* Text with the characters that HTML keeps for itself escaped. */
+void wn_page_text(wn_page *page, const char *text);
+
+/* Rows of a table between begin and end; cells that are numbers stand right. The header's cells and a row's
+ * are in arrays that end with NULL. */
+void wn_page_table_begin(wn_page *page, const char *const header[]);
+void wn_page_row(wn_page *page, const char *const cells[]);
+void wn_page_table_end(wn_page *page);
+
+void wn_page_heading(wn_page *page, int level, const char *format, ...) __attribute__((format(printf, 3, 4)));
+void wn_page_paragraph(wn_page *page, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* A plot in the page: `script` is gnuplot's, without terminal and output, and owned by the caller; `name` is
+ * that of its file, `caption` says what is seen. Errors go to the page's status: UNSUPPORTED with gnuplot's
+ * own words. */
+void wn_page_plot(wn_page *page, const char *name, const char *caption, int width, int height,
+                  const char *script);
+
+#endif

@@ -1,0 +1,93 @@
+/* The frame of the page, the machine, and the comparison of two runs. */
+#include "report/report.h"
+#include <math.h>
+#include <string.h>
+
+static const char style[] =
+    ":root{color-scheme:light dark;--fg:#1a1a1a;--bg:#fff;--line:#ccc;--soft:#f4f4f4}"
+    "@media(prefers-color-scheme:dark){:root{--fg:#e8e8e8;--bg:#161616;--line:#444;--soft:#222}}"
+    "body{font:15px/1.5 sans-serif;color:var(--fg);background:var(--bg);max-width:1100px;margin:2em "
+    "auto;padding:0 1em}"
+    "table{border-collapse:collapse;font-size:13px}td,th{padding:2px 8px;border-bottom:1px solid var(--line);"
+    "text-align:left;vertical-align:top}.n{text-align:right;font-variant-numeric:tabular-nums}"
+    "tr:hover td{background:var(--soft)}.wide{overflow-x:auto}figure{margin:1em 0;overflow-x:auto}"
+    "figure svg{background:#fff;max-width:100%;height:auto}figcaption{font-size:13px}h2{margin-top:2em}";
+
+void wn_report_quote(char *out, size_t size, const char *text) {
+    size_t used = 0;
+    for (; *text && used + 1 < size; text++)
+        if (!strchr("\"'\\@{}^_\n", *text))
+            out[used++] = *text;
+        else
+            out[used++] = ' ';
+    out[used] = '\0';
+}
+
+/* The machines that the files come from, each once, and the facts of machine files. */
+void wn_report_machine(const wn_report *report, wn_page *page) {
+    wn_page_heading(page, 2, "Machine");
+    for (int t = 0; t < report->count; t++) {
+        const wn_table *table = &report->tables[t];
+        const char *machine = table->rows ? wn_table_text(table, 0, "machine") : "";
+        bool seen = !*machine;
+        for (int u = 0; u < t && !seen; u++)
+            seen =
+                report->tables[u].rows && !strcmp(wn_table_text(&report->tables[u], 0, "machine"), machine);
+        if (!seen)
+            wn_page_paragraph(page, "%s", machine);
+    }
+    for (int t = 0; t < report->count; t++) {
+        const wn_table *table = &report->tables[t];
+        if (table->kind != WN_TABLE_MACHINE)
+            continue;
+        wn_page_table_begin(page, (const char *const[]){"fact", "value", "unit", NULL});
+        for (int row = 0; row < table->rows; row++)
+            wn_page_row(page, (const char *const[]){wn_table_text(table, row, "fact"),
+                                                    wn_table_text(table, row, "value"),
+                                                    wn_table_text(table, row, "unit"), NULL});
+        wn_page_table_end(page);
+    }
+}
+
+void wn_report_comparison(const wn_report *report, wn_page *page) {
+    const wn_comparison *c = report->comparison;
+    if (!c)
+        return;
+    wn_page_heading(page, 2, "Two runs compared");
+    wn_page_paragraph(
+        page,
+        "A is %s, B is %s: %d times in both; geometric mean of B / A %.3f, their median between %.3f and "
+        "%.3f (98 %%). Above 1, B is slower.",
+        report->before, report->after, c->count, c->mean, c->low, c->high);
+    wn_page_table_begin(page, (const char *const[]){"what", "A ms", "B ms", "B / A", "p", "B is", NULL});
+    for (int i = 0; i < c->count; i++) {
+        const wn_compared *row = &c->rows[i];
+        char a[32], b[32], ratio[32], p[32] = "";
+        snprintf(a, sizeof a, "%.4f", row->median_a * 1e3);
+        snprintf(b, sizeof b, "%.4f", row->median_b * 1e3);
+        snprintf(ratio, sizeof ratio, "%.3f", row->ratio);
+        if (isfinite(row->p))
+            snprintf(p, sizeof p, "%.4f", row->p);
+        wn_page_row(page,
+                    (const char *const[]){row->name, a, b, ratio, p, wn_verdict_name(row->verdict), NULL});
+    }
+    wn_page_table_end(page);
+}
+
+wn_status wn_report_write(const wn_report *report, wn_page *page) {
+    fputs("<!doctype html>\n<html lang=en><head><meta charset=utf-8><meta name=viewport "
+          "content=\"width=device-width\"><title>",
+          page->html);
+    wn_page_text(page, report->title);
+    fprintf(page->html, "</title><style>%s</style></head><body>\n", style);
+    wn_page_heading(page, 1, "%s", report->title);
+    if (!page->gnuplot)
+        wn_page_paragraph(page, "Without plots: gnuplot is not on this machine.");
+    void (*const sections[])(const wn_report *, wn_page *) = {
+        wn_report_machine,  wn_report_steps, wn_report_winners,  wn_report_layers,
+        wn_report_roofline, wn_report_peer,  wn_report_training, wn_report_comparison};
+    for (size_t i = 0; i < sizeof sections / sizeof *sections; i++)
+        sections[i](report, page);
+    fputs("</body></html>\n", page->html);
+    return page->status;
+}

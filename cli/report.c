@@ -1,0 +1,181 @@
+/* winnow report: which files go into the page, and writing it whole or not at all. */
+#include "report/report.h"
+#include "cli.h"
+#include <dirent.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static const char details[] = "RESULTS are CSV files of winnow bench, train and info, or folders of such. "
+                              "What each holds is told by its\n"
+                              "columns. The page needs nothing beside it; with --plots the plots are also "
+                              "written as files of their own\n"
+                              "(they are drawn by gnuplot; without it the page has tables alone).";
+
+typedef struct flags {
+    const char *output, *plots, *title, *before, *after;
+} flags;
+
+/* Tables that were read, with room for more. */
+typedef struct tables {
+    wn_table *table;
+    int count, room;
+} tables;
+
+static wn_status add_file(tables *all, const char *path) {
+    if (all->count == all->room) {
+        int room = all->room ? all->room * 2 : 16;
+        wn_table *grown = realloc(all->table, (size_t)room * sizeof *grown);
+        if (!grown)
+            return wn_error(WN_ERROR_MEMORY, "report: no memory for %d files", room);
+        all->table = grown;
+        all->room = room;
+    }
+    WN_TRY(wn_table_read(path, &all->table[all->count]));
+    all->count++;
+    return wn_ok();
+}
+
+/* All files of a folder that end in .csv, by name. */
+static wn_status add_folder(tables *all, const char *path) {
+    struct dirent **entries;
+    int count = scandir(path, &entries, NULL, alphasort);
+    if (count < 0)
+        return wn_error(WN_ERROR_IO, "%.200s: %s", path, strerror(errno));
+    wn_status status = wn_ok();
+    for (int i = 0; i < count; i++) {
+        const char *name = entries[i]->d_name, *dot = strrchr(name, '.');
+        char file[1000];
+        snprintf(file, sizeof file, "%s/%s", path, name);
+        if (!wn_failed(status) && dot && strcmp(dot, ".csv") == 0)
+            status = add_file(all, file);
+        free(entries[i]);
+    }
+    free(entries);
+    return status;
+}
+
+static wn_status add_results(tables *all, const char *path) {
+    struct stat found;
+    if (stat(path, &found) != 0)
+        return wn_error(WN_ERROR_IO, "%.200s: %s", path, strerror(errno));
+    return S_ISDIR(found.st_mode) ? add_folder(all, path) : add_file(all, path);
+}
+
+/* Where the page is written: beside its place, to be moved there when it is whole, so that an older page is
+ * kept until then; right there where that is a device or a pipe, which a file must not replace. */
+static wn_status name_draft(const char *output, char draft[static PATH_MAX], bool *move) {
+    struct stat found;
+    *move = lstat(output, &found) != 0 || S_ISREG(found.st_mode);
+    if (snprintf(draft, PATH_MAX, "%s%s", output, *move ? ".new" : "") >= PATH_MAX)
+        return wn_error(WN_ERROR_USAGE, "--output: found more than %d characters", PATH_MAX);
+    return wn_ok();
+}
+
+static wn_status write_page(const flags *f, const wn_report *report) {
+    char draft[PATH_MAX];
+    bool move;
+    wn_page page = {.plots = f->plots, .gnuplot = system("gnuplot --version >/dev/null 2>&1") == 0};
+    if (f->plots && mkdir(f->plots, 0777) != 0 && errno != EEXIST)
+        return wn_error(WN_ERROR_IO, "%.200s: %s", f->plots, strerror(errno));
+    WN_TRY(name_draft(f->output, draft, &move));
+    page.html = fopen(draft, "we");
+    if (!page.html)
+        return wn_error(WN_ERROR_IO, "%.200s: %s", f->output, strerror(errno));
+    if (!page.gnuplot)
+        fputs("winnow report: gnuplot is not installed: the page has no plots\n", stderr);
+    wn_status status = wn_report_write(report, &page);
+    errno = 0;
+    bool bad = fflush(page.html) != 0 || ferror(page.html);
+    bad |= fclose(page.html) != 0;
+    if (!wn_failed(status) && (bad || (move && rename(draft, f->output) != 0)))
+        status = wn_error(WN_ERROR_IO, "%.200s: %s", f->output, strerror(errno ? errno : EIO));
+    if (wn_failed(status) && move)
+        unlink(draft);
+    if (!wn_failed(status))
+        printf("%s: %d files, %d plots\n", f->output, report->count, page.plot_count);
+    return status;
+}
+
+/* The page with the comparison of two runs, where one is wanted. */
+static wn_status compare_and_write(const flags *f, wn_report *report) {
+    wn_timings before = {.timing = NULL}, after = {.timing = NULL};
+    wn_comparison comparison = {.rows = NULL};
+    wn_status status = wn_ok();
+    if (f->before) {
+        status = wn_timings_read(f->before, &before);
+        if (!wn_failed(status))
+            status = wn_timings_read(f->after, &after);
+        if (!wn_failed(status))
+            status = wn_compare(&before, &after, &comparison);
+        report->comparison = &comparison;
+        report->before = f->before;
+        report->after = f->after;
+    }
+    if (!wn_failed(status))
+        status = write_page(f, report);
+    wn_comparison_free(&comparison);
+    wn_timings_free(&before);
+    wn_timings_free(&after);
+    return status;
+}
+
+static wn_status report(const wn_command *command, int argc, char **argv) {
+    flags f = {.output = "report.html", .title = "winnow report"};
+    const wn_option options[] = {
+        {.name = "--output",
+         .kind = WN_OPTION_TEXT,
+         .value = &f.output,
+         .argument = "FILE",
+         .help = "the page (default: report.html)"},
+        {.name = "-o", .kind = WN_OPTION_TEXT, .value = &f.output, .argument = "FILE", .help = "the same"},
+        {.name = "--plots",
+         .kind = WN_OPTION_TEXT,
+         .value = &f.plots,
+         .argument = "FOLDER",
+         .help = "write each plot as an SVG file there, too"},
+        {.name = "--title",
+         .kind = WN_OPTION_TEXT,
+         .value = &f.title,
+         .argument = "TEXT",
+         .help = "of the page (default: winnow report)"},
+        {.name = "--before",
+         .kind = WN_OPTION_TEXT,
+         .value = &f.before,
+         .argument = "FILE",
+         .help = "compare two runs as winnow compare does: the first"},
+        {.name = "--after",
+         .kind = WN_OPTION_TEXT,
+         .value = &f.after,
+         .argument = "FILE",
+         .help = "and the second"},
+    };
+    int words;
+    bool help;
+    tables all = {.table = NULL};
+    WN_TRY(wn_options_read(command, options, WN_COUNT_OF(options), argc, argv, &words, &help));
+    if (help)
+        return wn_ok();
+    if (words == 0)
+        return wn_error(WN_ERROR_USAGE, "report: found no file, expected winnow report %s", command->usage);
+    if (!f.before != !f.after)
+        return wn_error(WN_ERROR_USAGE, "report: found one of --before and --after, expected both or none");
+    wn_status status = wn_ok();
+    for (int i = 0; i < words && !wn_failed(status); i++)
+        status = add_results(&all, argv[i]);
+    if (!wn_failed(status) && all.count == 0)
+        status = wn_error(WN_ERROR_FORMAT, "report: %.200s: found no CSV file", argv[0]);
+    if (!wn_failed(status))
+        status =
+            compare_and_write(&f, &(wn_report){.tables = all.table, .count = all.count, .title = f.title});
+    for (int i = 0; i < all.count; i++)
+        wn_table_free(&all.table[i]);
+    free(all.table);
+    return status;
+}
+
+const wn_command wn_command_report = {"report", "RESULTS... [options]",
+                                      "one page with tables and plots of results", details, report};

@@ -1,0 +1,101 @@
+#!/usr/bin/env python3
+"""winnow report on files of every kind: the page is whole, needs nothing from outside, escapes what it shows, and has
+its plots where gnuplot is installed. Takes the program's path; prints `check_report: N passed, ...`."""
+import html.parser
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+
+counts = {"passed": 0, "failed": 0, "skipped": 0}
+PROBLEM = "g1mb1_ic16ih8iw8_oc16oh8ow8_kh3kw3_sh1sw1_ph1pw1_dh0dw0"
+FILES = {
+    "layers.csv": "machine,direction,problem,name,impl,config,effective,median_seconds,peak_gflops,ratio_to_best\n" + "".join(
+        f"m,{direction},{PROBLEM},<net>:one & only*2,{impl},a=1,0,{seconds},100,1\n"
+        for direction in ("FWD_B", "BWD_D", "BWD_WB") for impl, seconds in (("direct", 1e-3), ("im2col", 2e-3), ("1x1", ""))),
+    "steps.csv": "machine,net,size,batch,mode,step,label,kernel,median_seconds,gflops,percent_of_peak,gbytes\n"
+                 "m,lenet,28,4,training,0,0 FWD_B,direct,1e-3,1,2,3\nm,lenet,28,4,training,,total,,1e-3,1,2,3\n",
+    "peer.csv": "machine,peer,direction,problem,name,impl,peer_impl,ratio,ratio_low,ratio_high\n"
+                f"m,onednn,FWD_B,{PROBLEM},a,direct,jit,1.5,1.4,1.6\nm,onednn,BWD_D,{PROBLEM},a,direct,jit,,,\n",
+    "train-x.csv": "kind,epoch,step,loss,train_accuracy,test_accuracy,seconds_total\nstep,1,1,2.3,0.1,,1\n"
+                   "step,1,2,2.0,0.2,,2\nepoch,1,2,2.1,0.2,0.5,3\n",
+    "machine.csv": "fact,value,unit\nbandwidth,20,GB/s\n",
+}
+
+
+def check(condition, what):
+    counts["passed" if condition else "failed"] += 1
+    if not condition:
+        print(f"check_report: {what}", file=sys.stderr)
+
+
+class Reader(html.parser.HTMLParser):
+    """Collects text, and the open elements."""
+
+    def __init__(self):
+        super().__init__()
+        self.text, self.open, self.wrong = "", [], []
+
+    def handle_starttag(self, tag, attributes):
+        if tag not in ("meta", "br"):
+            self.open.append(tag)
+        for name, value in attributes:
+            if name in ("src", "href", "xlink:href") and not (value or "").startswith("#"):
+                self.wrong.append(f"{tag} {name}={value}")
+
+    def handle_endtag(self, tag):
+        if not self.open or self.open.pop() != tag:
+            self.wrong.append(f"</{tag}>")
+
+    def handle_data(self, data):
+        self.text += data
+
+
+def run(folder, *arguments, path=None):
+    environment = dict(os.environ, PATH=path) if path else None
+    return subprocess.run([sys.argv[1], "report", *arguments], cwd=folder, capture_output=True, text=True, check=False,
+                          env=environment)
+
+
+def check_page(folder, plots):
+    page = (folder / "page.html").read_text(encoding="utf-8")
+    reader = Reader()
+    reader.feed(page)
+    check(not reader.open and not reader.wrong, f"elements {reader.open} {reader.wrong}")
+    check("<script" not in page, "there is a script in the page")
+    for text in ("<net>", "one & only", "lenet", "train-x", "bandwidth", "geometric mean 1.500", "2.00", "direct"):
+        check(text in reader.text, f"the page lacks {text}")
+    check(page.count("<svg") == plots, f"{page.count('<svg')} plots, expected {plots}")
+    if plots:
+        check(re.search(r"<title>[^<]*GFLOP/s, \d+ per cent", page), "no hover text on the roofline")
+
+
+def main():
+    gnuplot = shutil.which("gnuplot")
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        (folder / "in").mkdir()
+        for file, text in FILES.items():
+            (folder / "in" / file).write_text(text, encoding="utf-8")
+        if gnuplot:
+            ran = run(folder, "in", "-o", "page.html", "--plots", "plots", "--before", "in/steps.csv", "--after", "in/steps.csv")
+            check(ran.returncode == 0, ran.stderr)
+            check_page(folder, 7)
+            check(len(list((folder / "plots").glob("*.svg"))) == 7, "plots as files")
+        else:
+            check(not os.environ.get("CI"), "gnuplot is missing")
+            counts["skipped"] += 1
+        bare = run(folder, "in", "-o", "page.html", path="/nonexistent")
+        check(bare.returncode == 0 and "gnuplot" in bare.stderr, bare.stderr)
+        check_page(folder, 0)
+        full = run(folder, "in", "-o", "/dev/full")
+        check(full.returncode == 1 and "/dev/full" in full.stderr, full.stderr)
+    print(f"check_report: {counts['passed']} passed, {counts['failed']} failed, {counts['skipped']} skipped")
+    sys.exit(1 if counts["failed"] else 0)
+
+
+if __name__ == "__main__":
+    main()
