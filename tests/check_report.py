@@ -56,7 +56,7 @@ class Reader(html.parser.HTMLParser):
 
 def run(folder, *arguments, path=None):
     environment = dict(os.environ, PATH=path) if path else None
-    return subprocess.run([sys.argv[1], "report", *arguments], cwd=folder, capture_output=True, text=True, check=False,
+    return subprocess.run([pathlib.Path(sys.argv[1]).resolve(), "report", *arguments], cwd=folder, capture_output=True, text=True, check=False,
                           env=environment)
 
 
