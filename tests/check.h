@@ -16,13 +16,27 @@ __attribute__((weak)) int check_passed, check_failed, check_skipped;
  * found and what was expected). Evaluates to the condition. */
 #define CHECK(condition, ...)                                                                                \
     ((condition) ? (check_passed++, true)                                                                    \
-                 : (check_failed++, fprintf(stderr, "%s:%d: %s:", __FILE__, __LINE__, #condition),          \
+                 : (check_failed++, fprintf(stderr, "%s:%d: %s:", __FILE__, __LINE__, #condition),           \
                     fprintf(stderr, " " __VA_ARGS__), fputc('\n', stderr), false))
 
 /* WINNOW_TEST_FULL=1 asks for the whole test space instead of a sample. */
 static inline bool check_full(void) {
     const char *full = getenv("WINNOW_TEST_FULL");
     return full && full[0] == '1';
+}
+
+/* WINNOW_TEST_PART=3/20 asks for the third of twenty parts, into which checks that take long cut what they
+ * do. Whether this part has the index-th case. */
+static inline bool check_part(int index) {
+    const char *text = getenv("WINNOW_TEST_PART");
+    int part, parts;
+    if (!text)
+        return true;
+    if (sscanf(text, "%d/%d", &part, &parts) != 2 || part < 1 || part > parts) {
+        fprintf(stderr, "WINNOW_TEST_PART: found \"%s\", expected PART/PARTS\n", text);
+        exit(1);
+    }
+    return index % parts == part - 1;
 }
 
 /* The seed of the sample: WINNOW_TEST_SEED, else 1. Printed, so that a failure can be repeated. */

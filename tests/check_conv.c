@@ -6,7 +6,9 @@
 #include "conv_cases.h"
 #include "conv_operands.h"
 #include "conv_running.h"
+#include "graph_internal.h"
 #include "isa.h"
+#include "nets.h"
 #include <sys/wait.h>
 
 enum {
@@ -17,9 +19,11 @@ enum {
     MAX_THREADS = 3,
     MAX_FAILURES = 40,
     MAX_DRAWS = 16,
+    MAX_REAL = 400,
 };
 
-static const double random_flops = 1.2e7, every_config_flops = 2e6;
+/* Above every_thread_flops a problem runs with one number of threads instead of all. */
+static const double random_flops = 1.2e7, every_config_flops = 2e6, every_thread_flops = 6e7;
 
 typedef struct run_counts {
     long problems;
@@ -210,7 +214,9 @@ static void check_implementation(const question *q, int which, wn_isa isa, wn_po
 
 static void check_question(const question *q, stream *s, run_counts *tally) {
     operand_set scratch = operands_copy(&q->before);
-    for (int threads = 1; threads <= MAX_THREADS; threads++) {
+    int drawn = stream_between(s, 1, MAX_THREADS);
+    bool all = wn_problem_flops(&q->before.problem) <= every_thread_flops;
+    for (int threads = all ? 1 : drawn; threads <= (all ? MAX_THREADS : drawn); threads++) {
         wn_pool *pool = pool_make(threads);
         for (int isa = 0; isa <= (int)tally->best; isa++)
             for (int which = 0; wn_conv_registry[which] && wn_kernels_of((wn_isa)isa); which++)
@@ -222,7 +228,8 @@ static void check_question(const question *q, stream *s, run_counts *tally) {
     tally->problems++;
 }
 
-/* One epilogue, dense or in views, of a direction; in the full run a fifth of the others too. */
+/* One epilogue, dense or in views, of a direction; in the full run a fifth of the others too, unless the
+ * problem is large. */
 static void check_direction(wn_problem problem, wn_direction direction, uint64_t seed, run_counts *tally) {
     enum { RELU = 1, ACCUMULATE = 2, BIAS_TOO = 4, VIEWS = 8, VARIANTS = 16 };
     static const int meaningful[WN_DIRECTION_COUNT] = {[WN_FWD_B] = RELU | ACCUMULATE | BIAS_TOO | VIEWS,
@@ -231,8 +238,9 @@ static void check_direction(wn_problem problem, wn_direction direction, uint64_t
     stream s = stream_of(seed, direction);
     int chosen = stream_between(&s, 0, VARIANTS - 1) & meaningful[direction];
     problem.direction = direction;
+    bool more = check_full() && wn_problem_flops(&problem) <= every_thread_flops;
     for (int variant = 0; variant < VARIANTS && check_failed < MAX_FAILURES; variant++) {
-        bool wanted = variant == chosen || (check_full() && stream_chance(&s, 20));
+        bool wanted = variant == chosen || (more && stream_chance(&s, 20));
         if (!wanted || (variant & ~meaningful[direction]))
             continue;
         problem.relu = variant & RELU;
@@ -298,6 +306,64 @@ static void check_fences(void) {
     CHECK(!fence_is_whole(&f, buffer, 1000), "no canary before a buffer");
 }
 
+/* Listed and random problems, a sample of them unless all are asked for; returns how many there are. */
+static int check_sample(uint64_t seed, run_counts *tally) {
+    int total = FIXED_CASES + RANDOM_CASES;
+    stream s = stream_of(seed, 0);
+    for (int i = 0; i < total && check_failed < MAX_FAILURES; i++) {
+        if ((!check_full() && stream_between(&s, 1, total) > SAMPLE_CASES) || !check_part(i))
+            continue;
+        wn_problem problem = i < FIXED_CASES ? listed_problem(fixed_cases[i])
+                                             : random_problem(seed, (uint64_t)i, random_flops);
+        check_case(problem, seed * 1000003 + (uint64_t)i, tally);
+    }
+    return total;
+}
+
+/* The distinct convolutions of a network, one or two images; those that are new are appended. */
+static int add_network(const char *name, const char *variant, wn_problem *problems, int count) {
+    const wn_net *net = wn_net_find(name, variant);
+    wn_graph *graph = wn_graph_create();
+    wn_net_options options = {.channels = net->default_channels,
+                              .classes = net->default_classes,
+                              .height = net->default_size,
+                              .width = net->default_size};
+    net->build(graph, &options);
+    CHECK(!wn_failed(graph->status), "%s: %s", name, graph->status.message);
+    for (int i = 0; i < graph->layer_count; i++) {
+        if (graph->layers[i].kind != WN_KIND_CONV)
+            continue;
+        wn_problem problem = wn_layer_problem(graph, &graph->layers[i], 2);
+        if (wn_problem_flops(&problem) > 10 * every_thread_flops)
+            problem.mb = 1;
+        bool known = false;
+        for (int k = 0; k < count; k++)
+            known |= wn_problem_equal(&problem, &problems[k]);
+        if (!known && count < MAX_REAL)
+            problems[count++] = problem;
+    }
+    wn_graph_destroy(graph);
+    return count;
+}
+
+/* Listed large problems, and every convolution of the teaching networks and of resnet50; `first` numbers
+ * them. */
+static void check_large(uint64_t seed, int first, run_counts *tally) {
+    static const char *const networks[] = {"alexnet",   "alexnet-slim", "vgg11",    "nin",
+                                           "googlenet", "lenet-bn",     "resnet18", "densenet"};
+    static wn_problem problems[MAX_REAL];
+    int count = 0;
+    for (int i = 0; i < LARGE_CASES; i++)
+        problems[count++] = listed_problem(large_cases[i]);
+    for (size_t i = 0; i < sizeof networks / sizeof *networks; i++)
+        count = add_network(networks[i], "d2l", problems, count);
+    count = add_network("resnet50", "imagenet", problems, count);
+    CHECK(count < MAX_REAL, "room for %d problems is not enough", MAX_REAL);
+    for (int i = 0; i < count && check_failed < MAX_FAILURES; i++)
+        if (check_part(first + i))
+            check_case(problems[i], seed * 1000003 + (uint64_t)(first + i), tally);
+}
+
 int main(void) {
     static run_counts tally;
     uint64_t seed = check_seed();
@@ -307,17 +373,9 @@ int main(void) {
         fprintf(stderr, "%s\n", status.message);
         return 1;
     }
-    int total = FIXED_CASES + RANDOM_CASES;
-    stream s = stream_of(seed, 0);
-    for (int i = 0; i < total && check_failed < MAX_FAILURES; i++) {
-        if (!check_full() && stream_between(&s, 1, total) > SAMPLE_CASES)
-            continue;
-        wn_problem problem = i < FIXED_CASES ? listed_problem(fixed_cases[i])
-                                             : random_problem(seed, (uint64_t)i, random_flops);
-        check_case(problem, seed * 1000003 + (uint64_t)i, &tally);
-    }
-    for (int i = 0; i < LARGE_CASES && check_full() && check_failed < MAX_FAILURES; i++)
-        check_case(listed_problem(large_cases[i]), seed * 1000003 + (uint64_t)(total + i), &tally);
+    int count = check_sample(seed, &tally);
+    if (check_full())
+        check_large(seed, count, &tally);
     print(&tally);
     if (check_failed >= MAX_FAILURES)
         printf("stopped after %d failures\n", check_failed);

@@ -168,6 +168,76 @@ static void check_plan_errors(void) {
     CHECK(!wn_conv_find("no such implementation"), "found one");
 }
 
+/* A problem that cannot be is refused with the reason, whatever the implementation, and leaves the plan as it
+ * was; no operand is there yet. */
+static void check_refusals(void) {
+    static const struct {
+        wn_problem problem;
+        wn_code code;
+        const char *reason;
+    } cases[] = {
+        {{.g = 1, .mb = 1, .ic = 16, .ih = 3, .iw = 3, .oc = 16, .oh = -1, .ow = -1, .kh = 5, .kw = 5},
+         WN_ERROR_INVALID,
+         "oh is -1: expected at least 1"},
+        {{.g = 3, .mb = 1, .ic = 16, .ih = 8, .iw = 8, .oc = 18, .oh = 6, .ow = 6, .kh = 3, .kw = 3},
+         WN_ERROR_INVALID,
+         "g is 3: it does not divide ic 16 and oc 18"},
+        {{.g = 1,
+          .mb = 1 << 30,
+          .ic = 1 << 30,
+          .ih = 8,
+          .iw = 8,
+          .oc = 16,
+          .oh = 8,
+          .ow = 8,
+          .kh = 1,
+          .kw = 1},
+         WN_ERROR_INVALID,
+         "a source of 1073741824 x 1073741824 x 8 x 8 floats: too large to address"},
+        {{.g = 1,
+          .mb = 1,
+          .ic = 1 << 30,
+          .ih = 1,
+          .iw = 1,
+          .oc = 1 << 30,
+          .oh = 1,
+          .ow = 1,
+          .kh = 4,
+          .kw = 4},
+         WN_ERROR_INVALID,
+         "weights of 1073741824 x 1073741824 x 4 x 4 floats: too large to address"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        for (int which = 0; wn_conv_registry[which]; which++) {
+            wn_conv_plan plan = {.threads = 77}, before = plan;
+            wn_problem problem = cases[i].problem;
+            problem.sh = problem.sw = 1;
+            wn_status status =
+                wn_conv_plan_make(wn_conv_registry[which], &problem, NULL, WN_ISA_PORTABLE, 1, 0, 0, &plan);
+            CHECK(status.code == cases[i].code && strcmp(status.message, cases[i].reason) == 0,
+                  "%s: found '%s', expected '%s'", wn_conv_registry[which]->name, status.message,
+                  cases[i].reason);
+            CHECK(memcmp(&plan, &before, sizeof plan) == 0, "a refusal changed the plan");
+        }
+}
+
+/* A workspace over the cap: the transformed tiles of 128 large images. */
+static void check_workspace_cap(void) {
+    const wn_conv_impl *winograd = wn_conv_find("winograd");
+    wn_problem problem = listed_problem("mb128ic512ih224oc512oh224kh3ph1");
+    wn_config config;
+    wn_conv_plan plan = {.threads = 77}, before = plan;
+    size_t bytes = 0, cap = 0;
+    wn_status status = wn_config_parse(winograd, "tile=4,tiles=64,blocks=1,reduce=2,outputs=8", &config);
+    CHECK(!wn_failed(status), "%s", status.message);
+    status = wn_conv_plan_make(winograd, &problem, &config, WN_ISA_PORTABLE, 1, 0, 0, &plan);
+    int read =
+        sscanf(status.message, "winograd wants a workspace of %zu bytes, the cap is %zu", &bytes, &cap);
+    CHECK(status.code == WN_ERROR_MEMORY && read == 2 && cap == WN_CONV_WORKSPACE_CAP && bytes > cap,
+          "found '%s'", status.message);
+    CHECK(memcmp(&plan, &before, sizeof plan) == 0, "a refusal changed the plan");
+}
+
 int main(void) {
     uint64_t seed = check_seed();
     static const int channels[] = {1, 3, 15, 16, 17, 32, 33, 100};
@@ -183,5 +253,7 @@ int main(void) {
     }
     check_config_texts();
     check_plan_errors();
+    check_refusals();
+    check_workspace_cap();
     return check_finish("check_layout");
 }

@@ -8,7 +8,7 @@ static wn_status heuristic(const wn_problem *problem, wn_isa isa, int threads, i
                            int64_t dst_stride, wn_conv_plan *plan) {
     for (int judges = 0; judges < 2; judges++)
         for (int i = 0; wn_conv_registry[i]; i++)
-            if (wn_conv_registry[i]->judge == (judges == 1) &&
+            if (!wn_conv_registry[i]->yardstick && wn_conv_registry[i]->judge == (judges == 1) &&
                 !wn_failed(wn_conv_plan_make(wn_conv_registry[i], problem, NULL, isa, threads, src_stride,
                                              dst_stride, plan)))
                 return wn_ok();

@@ -37,7 +37,7 @@ void wn_record_versions(char *text, size_t size) {
     int used = snprintf(text, size, "kernels=%d", WN_KERNEL_SET);
     for (int i = 0; wn_conv_registry[i]; i++) {
         const wn_conv_impl *impl = wn_conv_registry[i];
-        if (impl->version && (size_t)used < size)
+        if (impl->version && !impl->yardstick && (size_t)used < size)
             used += snprintf(text + used, size - (size_t)used, ",%s=%s", impl->name, impl->version());
     }
 }

@@ -37,6 +37,10 @@ static void open_candidates(race_field *field, wn_candidate *candidates, int cou
         int runner;
         if (candidate->refusal[0])
             continue;
+        if (candidate->plan.impl->yardstick) {
+            snprintf(candidate->refusal, sizeof candidate->refusal, "a yardstick, which bench times");
+            continue;
+        }
         wn_status status = wn_measure_add(field->measure, &candidate->plan, &runner);
         if (wn_failed(status)) {
             snprintf(candidate->refusal, sizeof candidate->refusal, "%.*s",

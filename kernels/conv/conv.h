@@ -84,7 +84,8 @@ struct wn_conv_impl {
     void (*run)(const wn_conv_plan *, void *state, const wn_conv_args *, int phase, int tid, int nthreads);
     /* Optional: releases the state. */
     void (*close)(void *state);
-    bool judge; /* true for `reference`: never a candidate for tuning */
+    bool judge;     /* true for `reference`: never a candidate for tuning */
+    bool yardstick; /* somebody else's way to do it: benchmarks time it, no network is given it */
     /* Optional: whether a plan's results are other than plain sums of products (Winograd), so that tests
      * judge them by their error instead of bit by bit. NULL: never. */
     bool (*approximate)(const wn_conv_plan *);

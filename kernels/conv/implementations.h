@@ -5,6 +5,7 @@
 #include "conv.h"
 
 extern const wn_conv_impl wn_conv_1x1;
+extern const wn_conv_impl wn_conv_cblas;
 extern const wn_conv_impl wn_conv_depthwise;
 extern const wn_conv_impl wn_conv_direct;
 extern const wn_conv_impl wn_conv_im2col;

@@ -19,6 +19,9 @@ const wn_conv_impl *const wn_conv_registry[] = {
 #ifdef WN_HAVE_ONEDNN
     &wn_conv_onednn,
 #endif
+#ifdef WN_HAVE_CBLAS
+    &wn_conv_cblas,
+#endif
     &wn_conv_reference,
     NULL,
 };
