@@ -2,6 +2,7 @@
 #include "clock.h"
 #include "recipe_flags.h"
 #include "trainer.h"
+#include <signal.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -14,10 +15,11 @@ static const char details[] =
     "has one. The CSV file has a row for every step and every epoch:\n  " WN_TRAIN_CSV_HEADER;
 
 typedef struct flags {
-    const char *data, *isa, *csv, *db;
+    const char *data, *isa, *csv, *db, *checkpoints;
+    bool resume;
     wn_network_flags network;
     wn_recipe_flags recipe;
-    int64_t channels, seed, threads, limit, test_limit;
+    int64_t save_every, channels, seed, threads, limit, test_limit;
 } flags;
 
 static wn_status read_flags(const wn_command *command, int argc, char **argv, flags *f, int *words,
@@ -56,6 +58,22 @@ static wn_status read_flags(const wn_command *command, int argc, char **argv, fl
          .low = 1,
          .high = WN_COUNT_MAX,
          .help = "use the first N test images only"},
+        {.name = "--checkpoints",
+         .kind = WN_OPTION_TEXT,
+         .value = &f->checkpoints,
+         .argument = "DIR",
+         .help = "folder for last.safetensors and best.safetensors, saved after every epoch"},
+        {.name = "--save-every",
+         .kind = WN_OPTION_WHOLE,
+         .value = &f->save_every,
+         .argument = "N",
+         .low = 1,
+         .high = WN_COUNT_MAX,
+         .help = "also save after every N steps"},
+        {.name = "--resume",
+         .kind = WN_OPTION_SWITCH,
+         .value = &f->resume,
+         .help = "go on from the folder's last.safetensors, to the bit; the other flags as before"},
         WN_OPTION_THREADS(&f->threads),
         WN_OPTION_ISA(&f->isa),
         WN_OPTION_DB(&f->db),
@@ -67,6 +85,21 @@ static wn_status read_flags(const wn_command *command, int argc, char **argv, fl
     return wn_options_read(command, options, WN_COUNT_OF(options), argc, argv, words, help);
 }
 
+/* The signal that came, 0: none. */
+static volatile sig_atomic_t caught;
+
+static void catch (int signal) {
+    caught = signal;
+}
+
+/* The first SIGINT or SIGTERM asks for an end, the second one has its usual effect. */
+static const volatile sig_atomic_t *watch_signals(void) {
+    struct sigaction action = {.sa_handler = catch, .sa_flags = (int)SA_RESETHAND | SA_RESTART};
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+    return &caught;
+}
+
 static wn_status train(const wn_command *command, int argc, char **argv) {
     double started = wn_seconds();
     flags f = {.seed = 1, .recipe = WN_RECIPE_FLAGS_NONE};
@@ -75,6 +108,9 @@ static wn_status train(const wn_command *command, int argc, char **argv) {
     WN_TRY(read_flags(command, argc, argv, &f, &words, &help));
     if (help)
         return wn_ok();
+    if ((f.resume || f.save_every) && !f.checkpoints)
+        return wn_error(WN_ERROR_USAGE, "train: found %s without --checkpoints, expected both",
+                        f.resume ? "--resume" : "--save-every");
     if (words != 1)
         return wn_error(WN_ERROR_USAGE, "train: found %d networks, expected one: winnow train %s", words,
                         command->usage);
@@ -98,6 +134,10 @@ static wn_status train(const wn_command *command, int argc, char **argv) {
                                 .size = (int)f.network.size,
                                 .channels = (int)f.channels,
                                 .recipe = recipe,
+                                .checkpoints = f.checkpoints,
+                                .resume = f.resume,
+                                .save_every = f.save_every,
+                                .stop = f.checkpoints ? watch_signals() : NULL,
                                 .seed = (uint64_t)f.seed,
                                 .pool = session.pool,
                                 .isa = session.isa,

@@ -85,12 +85,39 @@ void wn_model_read(const wn_model *model, int index, float *values) {
     wn_parameter_unblock(model->graph, index, wn_model_storage(model, index), values);
 }
 
-void wn_model_write(wn_model *model, int index, const float *values) {
-    wn_parameter_layout layout = wn_parameter_layout_of(model->graph, index);
-    float *storage = wn_model_storage(model, index);
+static void block(const wn_graph *graph, int parameter, const float *values, float *storage) {
+    wn_parameter_layout layout = wn_parameter_layout_of(graph, parameter);
     for (int64_t run = 0; run < layout.runs; run++) {
         float *to = storage + wn_parameter_run_start(&layout, run);
         for (int64_t i = 0; i < layout.length; i++)
             to[i * layout.step] = *values++;
     }
+}
+
+void wn_model_write(wn_model *model, int index, const float *values) {
+    block(model->graph, index, values, wn_model_storage(model, index));
+}
+
+static float *moment_storage(const wn_model *model, int moment, int index) {
+    return (float *)((char *)model->moments[moment].base + model->offsets[index]);
+}
+
+bool wn_model_has_moment(const wn_model *model, int moment) {
+    return model->moments[moment].base != NULL;
+}
+
+void wn_model_read_moment(const wn_model *model, int moment, int index, float *values) {
+    wn_parameter_unblock(model->graph, index, moment_storage(model, moment, index), values);
+}
+
+void wn_model_write_moment(wn_model *model, int moment, int index, const float *values) {
+    block(model->graph, index, values, moment_storage(model, moment, index));
+}
+
+int64_t wn_model_updates(const wn_model *model) {
+    return model->updates;
+}
+
+void wn_model_set_updates(wn_model *model, int64_t updates) {
+    model->updates = updates;
 }

@@ -183,6 +183,8 @@ static void check_usage_mistakes(void) {
         {2, {"--normalise", "\"0.5\"", "measured"}, {"train", "lenet", "--normalise", "0.5"}},
         {2, {"--normalise", "\"1,1,1,1\"", "three means"}, {"train", "lenet", "--normalise", "1,1,1,1"}},
         {2, {"momentum", "Nesterov", "above 0"}, {"train", "lenet", "--nesterov"}},
+        {2, {"--resume", "--checkpoints"}, {"train", "lenet", "--resume"}},
+        {2, {"--save-every", "--checkpoints"}, {"train", "lenet", "--save-every", "5"}},
         {2, {"--flip", "\"maybe\"", "off, on"}, {"train", "lenet", "--flip", "maybe"}},
         {2, {"--threads", "\"0\""}, {"train", "lenet", "--threads", "0"}},
         {2, {"--threads", "\"5000\"", "1024"}, {"info", "--threads", "5000"}},
@@ -506,6 +508,19 @@ static void check_training(void) {
     CHECK(o.code == 0 && strstr(o.out, "1x28x28 as 3x28x28") && strstr(o.out, "rmsprop, beta2 0.99") &&
               strstr(o.out, "cosine, warm-up 0.5 epochs") && strstr(o.out, "padded by 3"),
           "code %d: %s%s", o.code, o.err, o.out);
+    /* a finished run is continued, a run that is another one is not */
+    RUN(&o, "train", "mnist-bn", "--data", "sound", "--batch-size", "8", "--threads", "1", "--epochs", "1",
+        "--checkpoints", "kept", "--save-every", "3");
+    CHECK(o.code == 0 && access("kept/last.safetensors", R_OK) == 0 &&
+              access("kept/best.safetensors", R_OK) == 0,
+          "code %d: %s", o.code, o.err);
+    RUN(&o, "train", "mnist-bn", "--data", "sound", "--batch-size", "8", "--threads", "1", "--epochs", "1",
+        "--checkpoints", "kept", "--resume");
+    CHECK(o.code == 0 && strstr(o.out, "continues after step 8, 1 epochs finished"), "code %d: %s%s", o.code,
+          o.err, o.out);
+    RUN(&o, "train", "mnist-bn", "--data", "sound", "--batch-size", "8", "--threads", "1", "--epochs", "2",
+        "--checkpoints", "kept", "--resume");
+    CHECK(o.code == 1 && strstr(o.err, "its epochs is '1', expected '2'"), "code %d: %s", o.code, o.err);
     /* a database that is garbage is said to be and does no harm */
     write_text("garbage.db", "\x01\x02 not a database\nat all");
     RUN(&o, "train", "mnist-cnn", "--data", "sound", "--epochs", "1", "--batch-size", "8", "--threads", "1",

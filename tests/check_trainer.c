@@ -16,6 +16,8 @@
 static wn_train_options small_run(wn_pool *pool) {
     wn_recipe recipe = wn_recipe_of(wn_net_find("mnist-cnn", NULL));
     recipe.epochs = 2;
+    recipe.lr = 0.001f;
+    recipe.schedule.kind = WN_SCHEDULE_CONSTANT;
     return (wn_train_options){.net = "mnist-cnn",
                               .limit = 200,
                               .test_limit = 130,

@@ -61,6 +61,9 @@ void wn_dataset_free(wn_dataset *dataset);
 /* The class's name, or its number written to `text`. */
 const char *wn_dataset_class(const wn_dataset *dataset, int class, char text[WN_CLASS_NAME]);
 
+/* CRC-32 over all images and labels. */
+uint32_t wn_dataset_checksum(const wn_dataset *dataset);
+
 /* Mean and standard deviation of the training pixels in [0,1], per channel of the network: its channels are
  * the data set's, or 1, or 3, as in loader.h. Exact sums; a constant channel has deviation 0. */
 void wn_dataset_measure(const wn_dataset *dataset, int channels, double mean[WN_CHANNELS_MAX],

@@ -18,7 +18,7 @@ static wn_recipe teaching(const wn_net *net) {
                        .init = WN_INIT_XAVIER_UNIFORM};
 }
 
-static wn_recipe tutorial(const wn_net *net) {
+static wn_recipe adam(const wn_net *net) {
     wn_recipe recipe = teaching(net);
     recipe.optimizer = WN_OPTIMIZER_ADAM;
     recipe.momentum = 0.9f;
@@ -26,9 +26,18 @@ static wn_recipe tutorial(const wn_net *net) {
     return recipe;
 }
 
+/* The tutorials' Adam, in one cycle: their constant rate of 0.001 ends at 98.7 to 98.9 % on MNIST and moves
+ * from epoch to epoch. */
+static wn_recipe tutorial(const wn_net *net) {
+    wn_recipe recipe = adam(net);
+    recipe.lr = 0.004f;
+    recipe.schedule.kind = WN_SCHEDULE_ONE_CYCLE;
+    return recipe;
+}
+
 /* fastai's one-cycle policy and its Adam with decoupled decay, images shifted by up to three pixels. */
 static wn_recipe one_cycle(const wn_net *net) {
-    wn_recipe recipe = tutorial(net);
+    wn_recipe recipe = adam(net);
     recipe.decoupled_decay = true;
     recipe.beta2 = 0.99f;
     recipe.weight_decay = 0.01f;

@@ -27,10 +27,48 @@ wn_status wn_train_csv_open(const char *path, wn_train_csv *csv) {
     return status;
 }
 
-wn_status wn_train_csv_begin(wn_train_csv *csv) {
+/* Where the rows up to a step end; 0 when there are none. */
+static wn_status find_end(const wn_train_csv *csv, int64_t step, off_t *end) {
+    *end = 0;
+    FILE *rows = fopen(csv->path, "r");
+    if (!rows)
+        return wn_error(WN_ERROR_IO, "%s: cannot read the CSV file: %s", csv->path, strerror(errno));
+    char line[512];
+    long long at;
+    bool header = fgets(line, sizeof line, rows) != NULL,
+         known = !header || !strcmp(line, WN_TRAIN_CSV_HEADER "\n");
+    for (*end = header && known ? ftello(rows) : 0; known && fgets(line, sizeof line, rows);
+         *end = ftello(rows))
+        if (!strchr(line, '\n') || sscanf(line, "%*[a-z],%*d,%lld", &at) != 1 || at > step)
+            break;
+    fclose(rows);
+    return known
+               ? wn_ok()
+               : wn_error(WN_ERROR_FORMAT,
+                          "%s: cannot be continued: it does not start with the columns of a run", csv->path);
+}
+
+/* Goes on behind the rows up to a step. False: there are none. */
+static wn_status continue_rows(wn_train_csv *csv, int64_t step, bool *continued) {
+    off_t end;
+    WN_TRY(find_end(csv, step, &end));
+    *continued = end > 0;
+    if (*continued && (ftruncate(fileno(csv->file), end) != 0 || fseeko(csv->file, end, SEEK_SET) != 0))
+        return wn_error(WN_ERROR_IO, "%s: cannot continue the CSV file: %s", csv->path, strerror(errno));
+    return wn_ok();
+}
+
+wn_status wn_train_csv_begin(wn_train_csv *csv, int64_t step) {
     if (!csv->file)
         return wn_ok();
     struct stat facts;
+    bool continued = false;
+    if (step > 0)
+        WN_TRY(continue_rows(csv, step, &continued));
+    if (continued) {
+        csv->begun = true;
+        return wn_ok();
+    }
     const bool regular = fstat(fileno(csv->file), &facts) == 0 && S_ISREG(facts.st_mode);
     if ((regular && ftruncate(fileno(csv->file), 0) != 0) || fputs(WN_TRAIN_CSV_HEADER "\n", csv->file) < 0 ||
         fflush(csv->file) != 0)

@@ -4,6 +4,7 @@
 #define WN_TRAINER_H
 
 #include "recipe.h"
+#include <signal.h>
 #include <stdio.h>
 #include <winnow/model.h>
 
@@ -25,6 +26,12 @@ typedef struct wn_train_options {
     wn_isa isa;
     wn_pick *pick; /* chooses convolution plans; NULL: the default heuristic */
     void *pick_context;
+    const char *checkpoints; /* folder for last.safetensors and best.safetensors, made when it is not there;
+                                NULL: none are written */
+    bool resume;             /* continue from its last.safetensors, made by the same run; the CSV file too */
+    int64_t save_every;      /* steps between two saves; 0: after every epoch only */
+    const volatile sig_atomic_t
+        *stop;       /* becoming not zero ends the run after the step, saved; NULL: nothing */
     const char *csv; /* file to write rows to as they happen; NULL: none */
     FILE *log;       /* progress, one line per epoch, the closing lines; NULL: silent */
     bool terminal;   /* log is a terminal: the progress line rewrites itself */
@@ -32,7 +39,7 @@ typedef struct wn_train_options {
 } wn_train_options;
 
 typedef struct wn_train_result {
-    int epochs;
+    int epochs;                  /* finished */
     int64_t steps, examples;     /* trained on, over all epochs */
     double loss, train_accuracy; /* of the last epoch: means over its images as trained on */
     double test_accuracy;        /* after the last epoch */
@@ -62,9 +69,13 @@ typedef struct wn_train_result {
  * (seed, epoch); the last short batch is kept and weighs what it holds. The calling thread prepares each
  * batch between two runs of the tape, so that time is part of the wall clock; it is measured apart.
  *
- * Opens the CSV file before anything else. Everything is released when it returns.
- * Errors: INVALID (an option that cannot be; a batch larger than the data; a loss that is not finite), USAGE
- * (unknown net, with the known ones), IO (CSV), and whatever reading the data and compiling the tapes say. */
+ * Opens the CSV file before anything else. Everything is released when it returns. A run that is resumed ends
+ * with the weights, to the bit, that it would have ended with uninterrupted, given the same kernels. Where
+ * saving after a step or an epoch fails the log says so and the run goes on; a last save that fails is an
+ * error.
+ * Errors: INTERRUPTED (by options->stop; what was done about it), INVALID (an option that cannot be; a batch
+ * larger than the data; a loss that is not finite), USAGE (unknown net, with the known ones), IO (CSV), and
+ * whatever reading the data and compiling the tapes say. */
 wn_status wn_train(const wn_train_options *options, wn_train_result *result);
 
 #endif

@@ -46,6 +46,16 @@ wn_parameter wn_model_parameter(const wn_model *model, int index);
 void wn_model_read(const wn_model *model, int index, float *values);
 void wn_model_write(wn_model *model, int index, const float *values);
 
+/* What the optimiser remembers of each learned parameter, in the parameter's conventional order: moment 0 holds
+ * means or velocities, moment 1 squares. A moment is there once a training tape that needs it is compiled;
+ * its tensors are zero until the first step. */
+bool wn_model_has_moment(const wn_model *model, int moment);
+void wn_model_read_moment(const wn_model *model, int moment, int index, float *values);
+void wn_model_write_moment(wn_model *model, int moment, int index, const float *values);
+/* Training steps so far, over all tapes of the model: Adam's and dropout's counter. */
+int64_t wn_model_updates(const wn_model *model);
+void wn_model_set_updates(wn_model *model, int64_t updates);
+
 typedef enum wn_optimizer { WN_OPTIMIZER_SGD, WN_OPTIMIZER_ADAM, WN_OPTIMIZER_RMSPROP } wn_optimizer;
 
 /* Fills in a complete plan for a problem (strides in floats between images, 0 = dense). */

@@ -17,6 +17,7 @@ typedef enum wn_code {
     WN_ERROR_FORMAT,      /* a file or string that is not what it claims to be */
     WN_ERROR_IO,          /* the system refused: missing file, full disk, permission */
     WN_ERROR_MEMORY,      /* memory that cannot be had, or a size over its cap */
+    WN_ERROR_INTERRUPTED, /* stopped by a signal, cleanly */
     WN_ERROR_LIMIT, /* done, but a figure is beyond the limit that was asked for: the program exits with 3 */
 } wn_code;
 

@@ -1,0 +1,54 @@
+/* What the files of the trainer share. Internal to train/. */
+#ifndef WN_TRAINER_INTERNAL_H
+#define WN_TRAINER_INTERNAL_H
+
+#include "checkpoint.h"
+#include "report.h"
+#include "trainer.h"
+
+/* Tapes for one purpose: one of the usual batch and one for the short last batch (NULL when there is none).
+ */
+typedef struct wn_tape_pair {
+    wn_tape *full, *rest;
+    int batch, rest_batch;
+} wn_tape_pair;
+
+typedef struct wn_trainer {
+    wn_train_options options; /* defaults filled in */
+    const wn_net *net;
+    wn_dataset dataset;
+    wn_graph *graph;
+    wn_model *model;
+    wn_loader *loader;
+    wn_tape_pair training, evaluation;
+    int64_t *order, *test_order; /* image numbers in the order they are fed */
+    wn_run_facts facts;          /* what makes this run the run it is */
+    int folder;                  /* descriptor of the checkpoints' folder, locked; -1: none */
+    double best_accuracy;        /* on the test images so far; negative: none */
+    wn_train_csv csv;
+    wn_train_progress progress;
+    wn_train_result result, begun; /* so far, and when the run was started or resumed */
+} wn_trainer;
+
+/* Sums over one epoch. */
+typedef struct wn_epoch_sums {
+    double loss; /* times images */
+    int64_t correct, examples, steps;
+    int64_t timed_examples, timed_steps; /* of them since the run was started or resumed */
+    double training_seconds;             /* of these */
+} wn_epoch_sums;
+
+/* Options to data, model and tapes; nothing of it lasts beyond wn_trainer_release. Errors: as wn_train. */
+wn_status wn_trainer_set_up(wn_trainer *t);
+void wn_trainer_release(wn_trainer *t);
+
+/* Fills in t->facts: what a checkpoint must have been made with to be continued. */
+void wn_trainer_state_facts(wn_trainer *t);
+/* Writes last.safetensors, and best.safetensors too when `best`; `sums` of the epoch behind result.epochs.
+ * Does nothing without a folder for checkpoints. Errors: IO, MEMORY. */
+wn_status wn_trainer_save(wn_trainer *t, const wn_epoch_sums *sums, bool best);
+/* Continues from last.safetensors. Errors: IO, FORMAT, INVALID (another run's checkpoint, naming the field).
+ */
+wn_status wn_trainer_restore(wn_trainer *t, wn_epoch_sums *sums);
+
+#endif

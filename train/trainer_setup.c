@@ -1,0 +1,184 @@
+/* Setting a training run up: options to data, model and tapes. */
+#include "clock.h"
+#include "trainer_internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* Larger images would not fit the arithmetic of shapes in int. */
+enum { MAX_SIZE = 16384 };
+
+static wn_status expect_number(bool valid, const char *what, double found, const char *expected) {
+    return valid ? wn_ok() : wn_error(WN_ERROR_INVALID, "%s is %g, expected %s", what, found, expected);
+}
+
+/* Replaces zeros by defaults and refuses what cannot be, before anything is opened or read. */
+static wn_status settle_options(wn_trainer *t) {
+    wn_train_options *o = &t->options;
+    WN_TRY(wn_net_require(o->net, o->variant, &t->net));
+    if (!o->pool)
+        return wn_error(WN_ERROR_INVALID, "training needs a thread pool, found none");
+    if (o->started == 0)
+        o->started = wn_seconds();
+    if (o->size == 0)
+        o->size = t->net->default_size;
+    if (o->eval_batch == 0)
+        o->eval_batch = o->recipe.batch;
+    WN_TRY(wn_recipe_check(&o->recipe));
+    WN_TRY(expect_number(o->size >= 1 && o->size <= MAX_SIZE, "size", o->size, "1 to 16384"));
+    WN_TRY(expect_number(o->eval_batch >= 1, "evaluation batch size", o->eval_batch, "at least 1"));
+    WN_TRY(expect_number(o->limit >= 0, "limit", (double)o->limit, "at least 0"));
+    WN_TRY(expect_number(o->save_every >= 0, "steps between two saves", (double)o->save_every, "at least 0"));
+    if ((o->resume || o->save_every) && !o->checkpoints)
+        return wn_error(WN_ERROR_INVALID, "resuming and saving need a folder for checkpoints, found none");
+    WN_TRY(expect_number(o->test_limit >= 0, "test limit", (double)o->test_limit, "at least 0"));
+    if (o->limit > 0 && o->limit < o->recipe.batch)
+        return wn_error(WN_ERROR_INVALID, "limit is %lld, expected at least the batch size %d",
+                        (long long)o->limit, o->recipe.batch);
+    return wn_ok();
+}
+
+static wn_status open_loader(wn_trainer *t) {
+    wn_train_options *o = &t->options;
+    if (o->channels == 0)
+        o->channels = t->net->default_channels > 1 ? t->net->default_channels : t->dataset.channels;
+    return wn_loader_create(&t->dataset,
+                            &(wn_loader_options){.size = o->size,
+                                                 .channels = o->channels,
+                                                 .normalisation = o->recipe.normalisation,
+                                                 .augmentation = o->recipe.augmentation,
+                                                 .seed = o->seed,
+                                                 .pool = o->pool},
+                            &t->loader);
+}
+
+static wn_status load_data(wn_trainer *t) {
+    const wn_train_options *o = &t->options;
+    double begin = wn_seconds();
+    WN_TRY(wn_dataset_open(o->data, o->limit, &t->dataset));
+    wn_dataset *data = &t->dataset;
+    if (data->train.count < o->recipe.batch)
+        return wn_error(WN_ERROR_INVALID, "batch size is %d, expected at most the %lld training images of %s",
+                        o->recipe.batch, (long long)data->train.count, data->name);
+    if (o->test_limit > 0 && o->test_limit < data->test.count)
+        data->test.count = o->test_limit;
+    if (t->options.eval_batch > data->test.count)
+        t->options.eval_batch = (int)data->test.count;
+    if (data->train.count > UINT32_MAX)
+        return wn_error(WN_ERROR_UNSUPPORTED, "%s: %lld images, expected at most %u", data->name,
+                        (long long)data->train.count, UINT32_MAX);
+    t->order = calloc((size_t)data->train.count, sizeof *t->order);
+    t->test_order = calloc((size_t)data->test.count, sizeof *t->test_order);
+    if (!t->order || !t->test_order)
+        return wn_error(WN_ERROR_MEMORY, "no memory for the order of %lld images",
+                        (long long)data->train.count);
+    for (int64_t i = 0; i < data->test.count; i++)
+        t->test_order[i] = i;
+    WN_TRY(open_loader(t));
+    t->result.loading_seconds = wn_seconds() - begin;
+    return wn_ok();
+}
+
+static wn_status build_model(wn_trainer *t) {
+    const wn_train_options *o = &t->options;
+    t->graph = wn_graph_create();
+    if (!t->graph)
+        return wn_error(WN_ERROR_MEMORY, "no memory for the graph of %s", o->net);
+    wn_net_options net_options = {.channels = o->channels,
+                                  .height = o->size,
+                                  .width = o->size,
+                                  .classes = t->dataset.classes,
+                                  .shortcut = o->shortcut,
+                                  .width_divisor = o->width_divisor,
+                                  .hidden_divisor = 1};
+    t->net->build(t->graph, &net_options);
+    WN_TRY(wn_graph_status(t->graph));
+    WN_TRY(wn_model_create(t->graph, &t->model));
+    wn_model_initialise(t->model, o->recipe.init, o->seed);
+    return wn_ok();
+}
+
+static wn_status compile_tape(wn_trainer *t, int batch, bool training, wn_tape **tape) {
+    const wn_train_options *o = &t->options;
+    const wn_recipe *recipe = &o->recipe;
+    bool momentum = recipe->momentum > 0 || wn_schedule_moves_momentum(&recipe->schedule);
+    wn_tape_options tape_options = {
+        .batch = batch,
+        .training = training,
+        .optimizer = recipe->optimizer,
+        .momentum = training && recipe->optimizer != WN_OPTIMIZER_ADAM && momentum,
+        .isa = o->isa,
+        .pool = o->pool,
+        .pick = o->pick,
+        .pick_context = o->pick_context,
+        .seed = o->seed,
+    };
+    return wn_tape_compile(t->model, &tape_options, tape);
+}
+
+static wn_status compile_pair(wn_trainer *t, int batch, int64_t images, bool training, wn_tape_pair *pair) {
+    pair->batch = batch;
+    pair->rest_batch = (int)(images % batch);
+    WN_TRY(compile_tape(t, batch, training, &pair->full));
+    return pair->rest_batch ? compile_tape(t, pair->rest_batch, training, &pair->rest) : wn_ok();
+}
+
+/* Makes the folder and locks it: two runs in one would overwrite each other's files. */
+static wn_status open_folder(wn_trainer *t) {
+    const char *folder = t->options.checkpoints;
+    if (!folder)
+        return wn_ok();
+    if (mkdir(folder, 0777) != 0 && errno != EEXIST)
+        return wn_error(WN_ERROR_IO, "%s: cannot be made a folder for checkpoints: %s", folder,
+                        strerror(errno));
+    t->folder = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (t->folder < 0)
+        return wn_error(WN_ERROR_IO, "%s: %s, expected a folder for checkpoints", folder, strerror(errno));
+    if (flock(t->folder, LOCK_EX | LOCK_NB) != 0)
+        return wn_error(WN_ERROR_IO, "%s: in use by another training run", folder);
+    return wn_ok();
+}
+
+wn_status wn_trainer_set_up(wn_trainer *t) {
+    t->folder = -1;
+    t->best_accuracy = -1;
+    WN_TRY(settle_options(t));
+    WN_TRY(wn_train_csv_open(t->options.csv, &t->csv));
+    WN_TRY(open_folder(t));
+    WN_TRY(load_data(t));
+    WN_TRY(build_model(t));
+    WN_TRY(compile_pair(t, t->options.recipe.batch, t->dataset.train.count, true, &t->training));
+    WN_TRY(compile_pair(t, t->options.eval_batch, t->dataset.test.count, false, &t->evaluation));
+    t->progress = (wn_train_progress){
+        .log = t->options.log,
+        .terminal = t->options.terminal,
+        .epochs = t->options.recipe.epochs,
+        .steps_per_epoch = (t->dataset.train.count + t->options.recipe.batch - 1) / t->options.recipe.batch,
+        .last_shown = wn_seconds(),
+    };
+    if (t->options.checkpoints)
+        wn_trainer_state_facts(t);
+    return wn_ok();
+}
+
+void wn_trainer_release(wn_trainer *t) {
+    wn_tape_destroy(t->training.full);
+    wn_tape_destroy(t->training.rest);
+    wn_tape_destroy(t->evaluation.full);
+    wn_tape_destroy(t->evaluation.rest);
+    wn_model_destroy(t->model);
+    wn_graph_destroy(t->graph);
+    wn_loader_destroy(t->loader);
+    free(t->order);
+    free(t->test_order);
+    wn_facts_free(&t->facts, 0);
+    if (t->folder >= 0)
+        close(t->folder);
+    wn_dataset_free(&t->dataset);
+}
