@@ -62,7 +62,19 @@ static int default_images(const wn_problem *problem) {
     return wn_ceil_div(problem->mb, wn_ceil_div(problem->mb, wanted));
 }
 
-static wn_config default_gather(const wn_problem *problem, wn_isa isa) {
+/* Fewer images for a work item where that divides the work more evenly over the threads. */
+static int balanced_images(const wn_problem *problem, int images, int items_of_group, int threads) {
+    enum {
+        ENOUGH = 8,
+        FEWEST_IMAGES = 4
+    }; /* work items of a thread: one more or less does not matter then */
+    for (int groups = wn_ceil_div(problem->mb, images); problem->mb / groups >= FEWEST_IMAGES; groups++)
+        if (groups * items_of_group % threads == 0 || groups * items_of_group >= ENOUGH * threads)
+            return wn_ceil_div(problem->mb, groups);
+    return images;
+}
+
+static wn_config default_gather(const wn_problem *problem, wn_isa isa, int threads) {
     enum { LONGEST = 288 }; /* blocks of weights that stay in half of a second-level cache: 288 KB */
     const int classes = problem->direction == WN_BWD_D ? problem->sh * problem->sw : 1;
     const int taps = wn_ceil_div(problem->kh * problem->kw, classes);
@@ -73,7 +85,11 @@ static wn_config default_gather(const wn_problem *problem, wn_isa isa) {
     config.knob[DIRECT_BLOCKS] = isa == WN_ISA_AVX512 ? clamp(2, 1, most_blocks(problem, isa)) : 1;
     config.knob[DIRECT_REDUCE] = clamp(LONGEST / (taps * config.knob[DIRECT_BLOCKS]), 1, inputs);
     config.knob[DIRECT_ROWS] = clamp(800 / width, 1, height);
-    config.knob[DIRECT_IMAGES] = default_images(problem);
+    const int outputs = wn_blocks(problem->direction == WN_BWD_D ? problem->ic : problem->oc);
+    const int steps = wn_ceil_div(height, problem->direction == WN_BWD_D ? problem->sh : 1);
+    const int items =
+        wn_ceil_div(outputs, config.knob[DIRECT_BLOCKS]) * wn_ceil_div(steps, config.knob[DIRECT_ROWS]);
+    config.knob[DIRECT_IMAGES] = balanced_images(problem, default_images(problem), items, threads);
     return config;
 }
 
@@ -81,12 +97,15 @@ static wn_config default_weights(const wn_problem *problem, wn_isa isa) {
     const int taps = problem->kh * problem->kw;
     const int inputs = problem->plain_src ? 1 : wn_conv_window(problem);
     const bool short_rows = problem->plain_src && problem->kw <= (isa == WN_ISA_AVX512 ? 7 : 3);
-    const int preferred = !short_rows ? 1 : isa == WN_ISA_AVX512 ? 3 : 2;
+    const bool across = !problem->plain_src && problem->ow < 6 && problem->mb > problem->ow;
+    const int preferred = short_rows                       ? (isa == WN_ISA_AVX512 ? 3 : 2)
+                          : across && isa == WN_ISA_AVX512 ? 2
+                                                           : 1;
     wn_config config = {0};
     config.knob[DIRECT_BLOCKS] = clamp(preferred, 1, most_blocks(problem, isa));
     config.knob[DIRECT_REDUCE] = clamp(9 / taps, 1, inputs);
     config.knob[DIRECT_ROWS] = clamp(800 / problem->ow, 1, problem->oh);
-    config.knob[DIRECT_ACROSS] = !problem->plain_src && problem->ow < 6 && problem->mb > problem->ow;
+    config.knob[DIRECT_ACROSS] = across;
     const int items = wn_ceil_div(wn_blocks(problem->oc), config.knob[DIRECT_BLOCKS]) *
                       wn_ceil_div(inputs, config.knob[DIRECT_REDUCE]);
     config.knob[DIRECT_IMAGES] = wn_ceil_div(problem->mb, clamp(wn_ceil_div(8, items), 1, problem->mb));
@@ -105,9 +124,8 @@ static int add(wn_config *configs, int count, int room, wn_config config) {
 
 /* The default, and one step away from it along every knob. */
 static int configs(const wn_problem *problem, wn_isa isa, int threads, wn_config *list, int room) {
-    (void)threads;
     const bool weights = problem->direction == WN_BWD_WB;
-    const wn_config base = weights ? default_weights(problem, isa) : default_gather(problem, isa);
+    const wn_config base = weights ? default_weights(problem, isa) : default_gather(problem, isa, threads);
     const int most = most_blocks(problem, isa);
     const int height = problem->direction == WN_BWD_D ? problem->ih : problem->oh;
     const int inputs = weights ? (problem->plain_src ? 1 : wn_conv_window(problem))
