@@ -27,8 +27,11 @@ enum {
     DIRECT_BANDS,          /* bands of DIRECT_ROWS rows (gather), groups of input blocks (BWD_WB) */
     DIRECT_SCRATCH,        /* where the threads' scratch memory starts in the workspace, bytes */
     DIRECT_SCRATCH_STRIDE, /* bytes of one thread's scratch */
-    DIRECT_BIAS_PARTS,     /* BWD_WB: where the chunks' bias sums start in the workspace, bytes */
-    DIRECT_IN_HEIGHT, /* sizes of the maps, 1x1 kernels flattened; input and output as the pass sees them */
+    DIRECT_HOLDS_MAPS, /* gather: a work item's maps are more than its weights, so the next item keeps them */
+    DIRECT_GROUP_BYTES, /* BWD_D: of a group's transposed weights in a thread's scratch; 0: all are transposed
+                           before, in a phase of their own */
+    DIRECT_BIAS_PARTS,  /* BWD_WB: where the chunks' bias sums start in the workspace, bytes */
+    DIRECT_IN_HEIGHT,   /* sizes of the maps, 1x1 kernels flattened; input and output as the pass sees them */
     DIRECT_IN_WIDTH,
     DIRECT_OUT_HEIGHT,
     DIRECT_OUT_WIDTH,

@@ -1,6 +1,7 @@
 /* FWD_B and BWD_D of `direct`: every output pixel gathers its valid taps. For the gradient of the data the
- * roles are turned: the "input" is dst's gradient, the weights are transposed into the workspace by a phase
- * of their own, and the output coordinates fall into one class per residue of the stride. */
+ * roles are turned: the "input" is dst's gradient, the weights are transposed into the workspace, all in a
+ * phase of their own or group by group, and the output coordinates fall into one class per residue of the
+ * stride. */
 #include "direct.h"
 #include "gemm/tile.h"
 #include "isa.h"
@@ -12,6 +13,8 @@ typedef struct pass {
     const wn_conv_plan *plan;
     const wn_tiles *tiles;
     const float *in, *weights, *bias;
+    float *group;    /* a group's transposed weights, when they are weights */
+    int first_block; /* output block that weights begin with */
     float *out;
     ptrdiff_t mask;                /* from out */
     int64_t in_stride, out_stride; /* between images */
@@ -70,41 +73,56 @@ wn_status wn_direct_gather_plan(wn_conv_plan *plan) {
     derived[DIRECT_OUTPUT_GROUPS] = wn_ceil_div(wn_blocks(seen.oc), knob[DIRECT_BLOCKS]);
     derived[DIRECT_IMAGE_GROUPS] = wn_ceil_div(p->mb, knob[DIRECT_IMAGES]);
     derived[DIRECT_BANDS] = wn_ceil_div(wn_ceil_div(out_height, backward ? p->sh : 1), rows);
-    const int64_t weights =
-        backward ? wn_blocks(p->ic) * derived[DIRECT_WINDOW] * p->kh * p->kw * WN_BLOCK * WN_BLOCK * 4 : 0;
+    const int64_t block =
+        derived[DIRECT_WINDOW] * p->kh * p->kw * WN_BLOCK * (p->plain_src ? p->ic : WN_BLOCK);
+    const int64_t maps =
+        (int64_t)in_height * in_width * (p->plain_src ? p->ic : derived[DIRECT_WINDOW] * WN_BLOCK);
+    derived[DIRECT_HOLDS_MAPS] =
+        maps * knob[DIRECT_IMAGES] / derived[DIRECT_BANDS] > block * knob[DIRECT_BLOCKS];
+    const int64_t weights = backward && derived[DIRECT_HOLDS_MAPS] ? wn_blocks(p->ic) * block * 4 : 0;
+    derived[DIRECT_GROUP_BYTES] =
+        backward && !derived[DIRECT_HOLDS_MAPS] ? knob[DIRECT_BLOCKS] * block * 4 : 0;
     const int64_t taps =
         (int64_t)p->kh * p->kw * (p->plain_src ? p->ic : knob[DIRECT_REDUCE]) * (int)sizeof(wn_tap);
-    const int64_t scratch = taps + 2 * ((int64_t)p->kh + p->kw) * (int)sizeof(int);
+    const int64_t scratch =
+        derived[DIRECT_GROUP_BYTES] + taps + 2 * ((int64_t)p->kh + p->kw) * (int)sizeof(int);
     derived[DIRECT_SCRATCH] = weights;
     derived[DIRECT_SCRATCH_STRIDE] = (scratch + 63) / 64 * 64;
     plan->workspace_bytes = (size_t)(weights + derived[DIRECT_SCRATCH_STRIDE] * plan->threads);
-    plan->phases = backward ? 2 : 1;
+    plan->phases = weights > 0 ? 2 : 1;
     return wn_ok();
 }
 
-/* Phase 0 of BWD_D: [ob][window][kh][kw][ic][oc] becomes [ib][window][kh][kw][oc][ic]. */
-static void transpose_weights(const wn_conv_plan *plan, const wn_conv_args *args, int tid, int nthreads) {
+/* [ob][window][kh][kw][ic][oc] becomes [ib][window][kh][kw][oc][ic]: pairs [begin, end) of (ib, its window).
+ */
+static void transpose_pairs(const wn_conv_plan *plan, const float *weights, long begin, long end,
+                            float *out) {
     const wn_problem *p = &plan->problem;
     const wn_problem seen = turned(p);
     const int window = wn_conv_window(p), turned_window = (int)plan->derived[DIRECT_WINDOW];
     const int64_t taps = (int64_t)p->kh * p->kw, size = WN_BLOCK * WN_BLOCK;
     const wn_sums *sums = wn_kernels_of(plan->isa)->sums;
-    float *out = args->workspace;
-    long begin, end;
-    wn_split((long)wn_blocks(p->ic) * turned_window, tid, nthreads, &begin, &end);
-    for (long pair = begin; pair < end; pair++) {
+    for (long pair = begin; pair < end; pair++, out += taps * size) {
         const int ib = (int)(pair / turned_window);
         const int ob = wn_conv_window_first(&seen, ib) + (int)(pair % turned_window);
         const int in_window = ib - wn_conv_window_first(p, ob);
-        float *target = out + pair * taps * size;
         if (in_window < 0 || in_window >= window) {
-            memset(target, 0, (size_t)(taps * size) * sizeof(float));
+            memset(out, 0, (size_t)(taps * size) * sizeof(float));
             continue;
         }
-        const float *source = args->weights + ((int64_t)ob * window + in_window) * taps * size;
+        const float *source = weights + ((int64_t)ob * window + in_window) * taps * size;
         for (int64_t t = 0; t < taps; t++)
-            sums->transpose(source + t * size, target + t * size);
+            sums->transpose(source + t * size, out + t * size);
     }
+}
+
+/* Phase 0 of BWD_D, unless groups are transposed as they are needed. */
+static void transpose_weights(const wn_conv_plan *plan, const wn_conv_args *args, int tid, int nthreads) {
+    const wn_problem *p = &plan->problem;
+    const int64_t size = (int64_t)p->kh * p->kw * WN_BLOCK * WN_BLOCK;
+    long begin, end;
+    wn_split((long)wn_blocks(p->ic) * (int)plan->derived[DIRECT_WINDOW], tid, nthreads, &begin, &end);
+    transpose_pairs(plan, args->weights, begin, end, (float *)args->workspace + begin * size);
 }
 
 static pass make_pass(const wn_conv_plan *plan, const wn_conv_args *args, int tid) {
@@ -131,7 +149,8 @@ static pass make_pass(const wn_conv_plan *plan, const wn_conv_args *args, int ti
         .window = window,
         .out_blocks = wn_blocks(backward ? p->ic : p->oc),
         .weight_tap = p->plain_src ? (int64_t)p->ic * WN_BLOCK : WN_BLOCK * WN_BLOCK,
-        .taps = (wn_tap *)scratch,
+        .group = (float *)scratch,
+        .taps = (wn_tap *)(scratch + derived[DIRECT_GROUP_BYTES]),
     };
     s.in_block = (int64_t)s.in_height * s.in_width * s.pixel;
     s.out_block = (int64_t)s.out_height * s.out_width * WN_BLOCK;
@@ -211,7 +230,8 @@ static void run_rectangle(const pass *s, const item *it, int row_class, int colu
     wn_tile tile = {
         .a_row = inner.in,
         .a_k = p->plain_src ? h->dilate : 1,
-        .b = s->weights + it->block * s->weight_block + it->input_begin * s->weight_tap * p->kh * p->kw,
+        .b = s->weights + (it->block - s->first_block) * s->weight_block +
+             it->input_begin * s->weight_tap * p->kh * p->kw,
         .b_k = p->plain_src ? s->weight_tap : WN_BLOCK,
         .b_block = s->weight_block,
         .taps = s->taps,
@@ -260,15 +280,16 @@ static void run_inputs(pass *s, const item *it) {
     }
 }
 
-/* Which of a work item's operands the next one shares, the larger: the maps of a band (all output groups pass
- * over them in turn) or the weights of a group of outputs (which pass over all bands in turn). */
-static bool holds_maps(const pass *s, int bands) {
-    const wn_problem *p = &s->plan->problem;
-    const int32_t *knob = s->plan->config.knob;
-    const int64_t inputs = p->plain_src ? p->ic : s->window;
-    return inputs * s->in_block * knob[DIRECT_IMAGES] / bands > s->weight_block * knob[DIRECT_BLOCKS];
+/* Turns the weights of an item's outputs into the thread's scratch. */
+static void take_group(pass *s, const wn_conv_args *args, const item *it) {
+    transpose_pairs(s->plan, args->weights, (long)it->block * s->window,
+                    (long)(it->block + it->blocks) * s->window, s->group);
+    s->weights = s->group;
+    s->first_block = it->block;
 }
 
+/* Items that share the larger of their operands follow each other: the maps of a band, which all groups of
+ * outputs pass over in turn, or the weights of a group, which pass over all bands. */
 static void gather(const wn_conv_plan *plan, const wn_conv_args *args, int tid, int nthreads) {
     const wn_problem *p = &plan->problem;
     const wn_problem seen = p->direction == WN_BWD_D ? turned(p) : *p;
@@ -280,7 +301,9 @@ static void gather(const wn_conv_plan *plan, const wn_conv_args *args, int tid, 
     const int reduce = p->plain_src ? p->ic : knob[DIRECT_REDUCE];
     long begin, end;
     wn_split((long)plan->derived[DIRECT_IMAGE_GROUPS] * groups * bands, tid, nthreads, &begin, &end);
-    const bool groups_inside = holds_maps(&s, bands);
+    const bool groups_inside = plan->derived[DIRECT_HOLDS_MAPS];
+    const bool transpose = plan->derived[DIRECT_GROUP_BYTES] > 0;
+    int transposed = -1;
     for (long index = begin; index < end; index++) {
         const int inner = (int)(index % (groups_inside ? groups : bands));
         const int outer = (int)(index / (groups_inside ? groups : bands) % (groups_inside ? bands : groups));
@@ -296,6 +319,9 @@ static void gather(const wn_conv_plan *plan, const wn_conv_args *args, int tid, 
         it.blocks =
             s.out_blocks - it.block < knob[DIRECT_BLOCKS] ? s.out_blocks - it.block : knob[DIRECT_BLOCKS];
         it.first_input = p->plain_src ? 0 : wn_conv_window_first(&seen, it.block);
+        if (transpose && group != transposed)
+            take_group(&s, args, &it);
+        transposed = group;
         for (int input = 0; input < total_inputs; input += reduce) {
             it.input_begin = input;
             it.inputs = total_inputs - input < reduce ? total_inputs - input : reduce;
@@ -308,7 +334,7 @@ static void gather(const wn_conv_plan *plan, const wn_conv_args *args, int tid, 
 
 void wn_direct_gather_run(const wn_conv_plan *plan, const wn_conv_args *args, int phase, int tid,
                           int nthreads) {
-    if (plan->problem.direction == WN_BWD_D && phase == 0)
+    if (plan->phases == 2 && phase == 0)
         transpose_weights(plan, args, tid, nthreads);
     else
         gather(plan, args, tid, nthreads);
