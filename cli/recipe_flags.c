@@ -63,7 +63,7 @@ static wn_status apply_milestones(const char *text, wn_schedule *schedule) {
     return wn_ok();
 }
 
-static wn_status apply_normalisation(const char *text, wn_normalisation *normalisation) {
+wn_status wn_normalisation_parse(const char *text, wn_normalisation *normalisation) {
     if (!strcmp(text, "none") || !strcmp(text, "measured")) {
         normalisation->kind = text[0] == 'n' ? WN_NORMALISE_NONE : WN_NORMALISE_MEASURED;
         return wn_ok();
@@ -133,7 +133,7 @@ wn_status wn_recipe_flags_apply(const wn_recipe_flags *f, const wn_net *net, int
     if (f->milestones)
         WN_TRY(apply_milestones(f->milestones, &recipe->schedule));
     if (f->normalise)
-        WN_TRY(apply_normalisation(f->normalise, &recipe->normalisation));
+        WN_TRY(wn_normalisation_parse(f->normalise, &recipe->normalisation));
     wn_status status = wn_recipe_check(recipe);
     return wn_failed(status) ? wn_error(WN_ERROR_USAGE, "%s", status.message) : status;
 }

@@ -25,6 +25,9 @@ enum { WN_RECIPE_OPTIONS = 16 };
 /* Writes WN_RECIPE_OPTIONS rows of an option table that fill in the flags. */
 void wn_recipe_options(wn_recipe_flags *flags, wn_option options[WN_RECIPE_OPTIONS]);
 
+/* "none", "measured", "MEAN,STD" or three of each. Errors: USAGE. */
+wn_status wn_normalisation_parse(const char *text, wn_normalisation *normalisation);
+
 /* The network's recipe with the flags' changes; `batch` 0 keeps the recipe's. Errors: USAGE, naming the flag.
  */
 wn_status wn_recipe_flags_apply(const wn_recipe_flags *flags, const wn_net *net, int64_t batch,

@@ -337,7 +337,8 @@ static void check_output_that_nobody_gets(void) {
 }
 
 static void check_help(void) {
-    static const char *const commands[] = {"train", "tune", "bench", "summary", "shapes", "list", "info"};
+    static const char *const commands[] = {"train",   "eval",   "export", "tune", "bench",
+                                           "summary", "shapes", "list",   "info"};
     const int count = sizeof commands / sizeof *commands;
     static outcome o;
     RUN(&o, "--version");
@@ -521,6 +522,26 @@ static void check_training(void) {
     RUN(&o, "train", "mnist-bn", "--data", "sound", "--batch-size", "8", "--threads", "1", "--epochs", "2",
         "--checkpoints", "kept", "--resume");
     CHECK(o.code == 1 && strstr(o.err, "its epochs is '1', expected '2'"), "code %d: %s", o.code, o.err);
+    /* the best checkpoint is worth what the run said, also without what the optimiser remembers */
+    RUN(&o, "eval", "kept/best.safetensors", "--data", "sound", "--threads", "1", "--csv", "matrix.csv");
+    CHECK(o.code == 0 && strstr(o.out, "mnist-bn on sound: 20 test images") &&
+              csv_rows("matrix.csv", "truth,predicted,images") > 10,
+          "code %d: %s%s", o.code, o.err, o.out);
+    static outcome exported;
+    RUN(&exported, "export", "kept/best.safetensors", "--safetensors", "weights.safetensors");
+    CHECK(exported.code == 0 && strstr(exported.out, "30 tensors"), "code %d: %s%s", exported.code,
+          exported.err, exported.out);
+    RUN(&exported, "eval", "weights.safetensors", "--data", "sound", "--threads", "1");
+    CHECK(exported.code == 0 && !strcmp(exported.out, o.out),
+          "exported weights evaluate to\n%s, the checkpoint to\n%s", exported.out, o.out);
+    RUN(&o, "eval", "weights.safetensors", "--data", "sound", "--net", "mnist-res");
+    CHECK(o.code == 1 && strstr(o.err, "another network"), "code %d: %s", o.code, o.err);
+    RUN(&o, "eval", "garbage.db", "--data", "sound");
+    CHECK(o.code == 1 && strstr(o.err, "garbage.db"), "code %d: %s", o.code, o.err);
+    RUN(&o, "eval");
+    CHECK(o.code == 2 && strstr(o.err, "found 0 files"), "code %d: %s", o.code, o.err);
+    RUN(&o, "export", "weights.safetensors");
+    CHECK(o.code == 2 && strstr(o.err, "no name to write"), "code %d: %s", o.code, o.err);
     /* a database that is garbage is said to be and does no harm */
     write_text("garbage.db", "\x01\x02 not a database\nat all");
     RUN(&o, "train", "mnist-cnn", "--data", "sound", "--epochs", "1", "--batch-size", "8", "--threads", "1",

@@ -1,0 +1,41 @@
+/* Evaluating saved weights on the test images of a data set. */
+#ifndef WN_EVALUATE_H
+#define WN_EVALUATE_H
+
+#include "loader.h"
+#include "nets.h"
+#include <winnow/model.h>
+
+typedef struct wn_evaluation_options {
+    const char
+        *weights;    /* a safetensors file: a checkpoint, or weights from elsewhere under PyTorch's names */
+    const char *net; /* what the weights are of; NULL: as the file's metadata say. So with what follows: */
+    const char *variant;
+    wn_shortcut shortcut;
+    int width_divisor, size, channels;     /* 0: by the file, else by the network */
+    const wn_normalisation *normalisation; /* NULL: by the file, else the network's recipe */
+    const char *data;                      /* as in wn_dataset_open */
+    int64_t limit;                         /* of test images; 0: all */
+    int batch;                             /* 0: the network's */
+    wn_pool *pool;
+    wn_isa isa;
+    wn_pick *pick; /* as in wn_tape_options */
+    void *pick_context;
+} wn_evaluation_options;
+
+/* What came out. Owns its memory. */
+typedef struct wn_evaluation {
+    char net[64], data[128];
+    int classes;
+    char (*class_names)[WN_CLASS_NAME]; /* [classes] */
+    int64_t images, correct;
+    int64_t *confusion; /* [classes][classes]: images of the first class that were taken for the second */
+    double loss;        /* mean cross-entropy */
+} wn_evaluation;
+
+/* Errors: USAGE (unknown network), INVALID (no network named anywhere, one that does not fit the data), and
+ * what reading the weights and data, and compiling a tape, say. On failure *result is empty. */
+wn_status wn_evaluate(const wn_evaluation_options *options, wn_evaluation *result);
+void wn_evaluation_free(wn_evaluation *result);
+
+#endif
