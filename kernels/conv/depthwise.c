@@ -81,15 +81,10 @@ static bool lay_out_diagonals(wn_conv_plan *plan, int64_t *bytes) {
     return fits;
 }
 
-/* A thread's part: taps, and four lists of the taps of a class. */
 static bool lay_out_private(wn_conv_plan *plan, int64_t *bytes) {
-    const wn_problem *p = &plan->problem;
-    int64_t part = 0;
-    const bool fits = take(&part, (int64_t)p->kh * p->kw, (int64_t)sizeof(wn_depthwise_tap)) &&
-                      take(&part, 2 * ((int64_t)p->kh + p->kw), (int64_t)sizeof(int)) &&
-                      part < INT64_MAX - 64;
-    part = (int64_t)wn_align64((size_t)part);
+    int64_t part;
     plan->derived[DEPTHWISE_PRIVATE] = *bytes;
+    const bool fits = wn_rectangles_bytes(&plan->problem, &part);
     plan->derived[DEPTHWISE_PRIVATE_BYTES] = part;
     return fits && take(bytes, part, plan->threads);
 }
@@ -113,99 +108,22 @@ static wn_status plan(wn_conv_plan *plan) {
     return wn_ok();
 }
 
-wn_depthwise_pass wn_depthwise_pass_of(const wn_conv_plan *plan, void *workspace, int tid) {
-    const wn_problem *p = &plan->problem;
-    const bool backward = p->direction == WN_BWD_D;
-    const int in_height = backward ? p->oh : p->ih, out_height = backward ? p->ih : p->oh;
-    wn_depthwise_pass s = {
-        .plan = plan,
-        .kernels = wn_kernels_of(plan->isa)->depthwise,
-        .taps = p->kh * p->kw,
-        .blocks = wn_blocks(p->ic),
-        .in_width = backward ? p->ow : p->iw,
-        .out_width = backward ? p->iw : p->ow,
-        .in_stride = backward ? plan->dst_stride : plan->src_stride,
-        .out_stride = backward ? plan->src_stride : plan->dst_stride,
-        .list = (wn_depthwise_tap *)((char *)workspace + plan->derived[DEPTHWISE_PRIVATE] +
-                                     tid * plan->derived[DEPTHWISE_PRIVATE_BYTES]),
-    };
-    s.in_block = (int64_t)in_height * s.in_width * WN_BLOCK;
-    s.out_block = (int64_t)out_height * s.out_width * WN_BLOCK;
-    s.vertical = wn_axis_make(p, true, in_height, out_height);
-    s.horizontal = wn_axis_make(p, false, s.in_width, s.out_width);
-    int *indices = (int *)(s.list + s.taps);
-    s.rows = (wn_axis_taps){.index = indices, .offset = indices + p->kh};
-    s.columns = (wn_axis_taps){.index = indices + 2 * p->kh, .offset = indices + 2 * p->kh + p->kw};
-    return s;
-}
-
-static int list_taps(const wn_depthwise_pass *s, wn_span row, wn_span column) {
-    int count = 0;
-    for (int r = row.first; r < row.last; r++)
-        for (int c = column.first; c < column.last; c++)
-            s->list[count++] = (wn_depthwise_tap){
-                .in = ((int64_t)s->rows.offset[r] * s->in_width + s->columns.offset[c]) * WN_BLOCK,
-                .weights =
-                    ((int64_t)s->rows.index[r] * s->horizontal.kernel + s->columns.index[c]) * WN_BLOCK};
-    return count;
-}
-
-/* The rectangle of two spans; `in` and `out` are where pixel 0 of row 0 of the classes is. */
-static wn_depthwise_rectangle cut(const wn_depthwise_pass *s, const float *in, float *out, wn_span row,
-                                  wn_span column) {
-    wn_depthwise_rectangle r = {
-        .lines = row.end - row.begin,
-        .pixels = column.end - column.begin,
-        .in_line = (int64_t)s->vertical.in_step * s->in_width * WN_BLOCK,
-        .in_pixel = (int64_t)s->horizontal.in_step * WN_BLOCK,
-        .out_line = (int64_t)s->vertical.classes * s->out_width * WN_BLOCK,
-        .out_pixel = (int64_t)s->horizontal.classes * WN_BLOCK,
-        .taps = s->list,
-        .count = list_taps(s, row, column),
-    };
-    r.in = in + row.begin * r.in_line + column.begin * r.in_pixel;
-    r.out = out + row.begin * r.out_line + column.begin * r.out_pixel;
-    if (r.pixels < r.lines && r.pixels < s->kernels->pixels / 2) { /* a tile goes downwards */
-        const wn_depthwise_rectangle upright = r;
-        r.lines = upright.pixels, r.in_line = upright.in_pixel, r.out_line = upright.out_pixel;
-        r.pixels = upright.lines, r.in_pixel = upright.in_line, r.out_pixel = upright.out_line;
-    }
-    return r;
-}
-
-void wn_depthwise_walk(wn_depthwise_pass *s, const float *in, float *out, int begin, int end,
-                       wn_depthwise_visit *visit, void *context) {
-    for (int row_class = 0; row_class < s->vertical.classes; row_class++) {
-        const int row_end = clamp(end, 0, wn_axis_length(&s->vertical, row_class));
-        wn_axis_class(&s->vertical, row_class, &s->rows);
-        for (int column_class = 0; column_class < s->horizontal.classes; column_class++) {
-            const int columns = wn_axis_length(&s->horizontal, column_class);
-            float *first = out + ((int64_t)row_class * s->out_width + column_class) * WN_BLOCK;
-            wn_axis_class(&s->horizontal, column_class, &s->columns);
-            for (int row = begin; row < row_end;) {
-                const wn_span row_span = wn_axis_span(&s->vertical, &s->rows, row, row_end);
-                for (int column = 0; column < columns;) {
-                    const wn_span column_span = wn_axis_span(&s->horizontal, &s->columns, column, columns);
-                    const wn_depthwise_rectangle r = cut(s, in, first, row_span, column_span);
-                    visit(&r, context);
-                    column = column_span.end;
-                }
-                row = row_span.end;
-            }
-        }
-    }
+wn_rectangles wn_depthwise_rectangles(const wn_conv_plan *plan, void *workspace, int tid) {
+    return wn_rectangles_of(plan, wn_kernels_of(plan->isa)->depthwise->pixels / 2,
+                            (char *)workspace + plan->derived[DEPTHWISE_PRIVATE] +
+                                tid * plan->derived[DEPTHWISE_PRIVATE_BYTES]);
 }
 
 /* What a rectangle of FWD_B or BWD_D needs besides its pixels. */
 typedef struct gathering {
-    const wn_depthwise_pass *s;
+    const wn_conv_plan *plan;
     const float *weights, *bias; /* of the block */
 } gathering;
 
-static void gather_rectangle(const wn_depthwise_rectangle *rectangle, void *context) {
+static void gather_rectangle(const wn_rectangle *rectangle, void *context) {
     const gathering *g = context;
-    const wn_problem *p = &g->s->plan->problem;
-    g->s->kernels->gather(rectangle, g->weights, g->bias, p->accumulate, p->relu);
+    const wn_problem *p = &g->plan->problem;
+    wn_kernels_of(g->plan->isa)->depthwise->gather(rectangle, g->weights, g->bias, p->accumulate, p->relu);
 }
 
 /* Where the diagonals are, or go. */
@@ -227,19 +145,19 @@ static void gather(const wn_conv_plan *plan, const wn_conv_args *args, int tid, 
     const bool backward = p->direction == WN_BWD_D;
     const float *in = backward ? args->dst : args->src, *diagonals = diagonals_of(plan, args);
     float *out = backward ? args->src : args->dst;
-    const int bands = (int)plan->derived[DEPTHWISE_BANDS], rows = most_rows(p);
-    wn_depthwise_pass s = wn_depthwise_pass_of(plan, args->workspace, tid);
+    const int bands = (int)plan->derived[DEPTHWISE_BANDS], rows = most_rows(p), blocks = wn_blocks(p->ic);
+    wn_rectangles s = wn_depthwise_rectangles(plan, args->workspace, tid);
     long begin, end;
-    wn_split((long)p->mb * s.blocks * bands, tid, nthreads, &begin, &end);
+    wn_split((long)p->mb * blocks * bands, tid, nthreads, &begin, &end);
     for (long index = begin; index < end; index++) {
         const int band = (int)(index % bands);
-        const int64_t block = index / bands % s.blocks, image = index / bands / s.blocks;
-        gathering context = {.s = &s, .weights = diagonals + block * s.taps * WN_BLOCK};
+        const int64_t block = index / bands % blocks, image = index / bands / blocks;
+        gathering context = {.plan = plan, .weights = diagonals + block * s.taps * WN_BLOCK};
         if (args->bias && !backward)
             context.bias = args->bias + block * WN_BLOCK;
-        wn_depthwise_walk(&s, in + image * s.in_stride + block * s.in_block,
-                          out + image * s.out_stride + block * s.out_block, wn_part_begin(rows, bands, band),
-                          wn_part_begin(rows, bands, band + 1), gather_rectangle, &context);
+        wn_rectangles_walk(&s, in + image * s.in_stride + block * s.in_block,
+                           out + image * s.out_stride + block * s.out_block, wn_part_begin(rows, bands, band),
+                           wn_part_begin(rows, bands, band + 1), gather_rectangle, &context);
     }
 }
 

@@ -5,7 +5,7 @@
 
 #include "conv.h"
 #include "conv/depthwise_kernels.h"
-#include "direct.h"
+#include "rectangles.h"
 
 /* Knobs of the configs. */
 enum {
@@ -23,27 +23,8 @@ enum {
     DEPTHWISE_PRIVATE_BYTES,
 };
 
-/* A pass as a thread sees it; "input" is what taps are taken from: dst's gradient in BWD_D. */
-typedef struct wn_depthwise_pass {
-    const wn_conv_plan *plan;
-    const wn_depthwise *kernels;
-    int taps; /* of the kernel */
-    int blocks;
-    int in_width, out_width;
-    int64_t in_block, out_block;   /* floats between blocks */
-    int64_t in_stride, out_stride; /* between images */
-    wn_axis vertical, horizontal;
-    wn_axis_taps rows, columns; /* taps of the present classes */
-    wn_depthwise_tap *list;
-} wn_depthwise_pass;
-
-wn_depthwise_pass wn_depthwise_pass_of(const wn_conv_plan *plan, void *workspace, int tid);
-
-/* Calls visit for every rectangle of rows [begin, end) (of each residue class) of one block of one image,
- * whose first pixels are `in` and `out`. */
-typedef void wn_depthwise_visit(const wn_depthwise_rectangle *rectangle, void *context);
-void wn_depthwise_walk(wn_depthwise_pass *s, const float *in, float *out, int begin, int end,
-                       wn_depthwise_visit *visit, void *context);
+/* The geometry, with a thread's lists. */
+wn_rectangles wn_depthwise_rectangles(const wn_conv_plan *plan, void *workspace, int tid);
 
 /* BWD_WB; its plan adds to a workspace of *bytes. False when that does not fit 63 bits. */
 bool wn_depthwise_weights_plan(wn_conv_plan *plan, int64_t *bytes);

@@ -22,7 +22,7 @@ static inline int part(int total, int parts, int index) {
 }
 
 /* What will be read AHEAD of a pixel; a stride of 2 passes over three lines of four. */
-WN_INLINE void prefetch(const wn_depthwise_rectangle *at, const float *in) {
+WN_INLINE void prefetch(const wn_rectangle *at, const float *in) {
     __builtin_prefetch(in + AHEAD, 0, 2);
     if (at->in_pixel == 16)
         return;
@@ -32,7 +32,7 @@ WN_INLINE void prefetch(const wn_depthwise_rectangle *at, const float *in) {
 }
 
 /* Some neighbouring pixels; their number and distance are constants once this is inlined. */
-WN_INLINE void gather_tile(const wn_depthwise_rectangle *at, const epilogue *end, const float *in, float *out,
+WN_INLINE void gather_tile(const wn_rectangle *at, const epilogue *end, const float *in, float *out,
                            int pixels, int64_t in_pixel) {
     vf sum[MAX_PIXELS][WN_VECTORS];
     for (int v = 0; v < WN_VECTORS; v++) {
@@ -67,8 +67,8 @@ WN_INLINE void gather_tile(const wn_depthwise_rectangle *at, const epilogue *end
         }
 }
 
-WN_INLINE void gather_pixels(const wn_depthwise_rectangle *at, const epilogue *end, const float *in,
-                             float *out, int pixels, int64_t in_pixel) {
+WN_INLINE void gather_pixels(const wn_rectangle *at, const epilogue *end, const float *in, float *out,
+                             int pixels, int64_t in_pixel) {
     switch (pixels) {
 #define CASE(n)                                                                                              \
     case n:                                                                                                  \
@@ -87,7 +87,7 @@ WN_INLINE void gather_pixels(const wn_depthwise_rectangle *at, const epilogue *e
     }
 }
 
-WN_INLINE void gather_lines(const wn_depthwise_rectangle *at, const epilogue *end, int64_t in_pixel) {
+WN_INLINE void gather_lines(const wn_rectangle *at, const epilogue *end, int64_t in_pixel) {
     const int parts = (at->pixels + MAX_PIXELS - 1) / MAX_PIXELS;
     for (int line = 0; line < at->lines; line++)
         for (int i = 0; i < parts; i++) {
@@ -98,7 +98,7 @@ WN_INLINE void gather_lines(const wn_depthwise_rectangle *at, const epilogue *en
         }
 }
 
-static void gather(const wn_depthwise_rectangle *at, const float *weights, const float *bias, bool accumulate,
+static void gather(const wn_rectangle *at, const float *weights, const float *bias, bool accumulate,
                    bool relu) {
     const epilogue end = {weights, bias, accumulate, relu};
     if (at->in_pixel == 16) /* a constant is part of an address and costs nothing */
@@ -110,7 +110,7 @@ static void gather(const wn_depthwise_rectangle *at, const float *weights, const
 }
 
 /* One vector of the lanes, from taps[0] on; the number of taps is a constant once this is inlined. */
-WN_INLINE void sum_tile(const wn_depthwise_rectangle *at, const wn_depthwise_tap *taps, int lane, float *sums,
+WN_INLINE void sum_tile(const wn_rectangle *at, const wn_rectangle_tap *taps, int lane, float *sums,
                         float *bias, int count) {
     vf sum[MAX_TAPS], gradients = vf_zero();
     const float *tap[MAX_TAPS];
@@ -141,8 +141,8 @@ WN_INLINE void sum_tile(const wn_depthwise_rectangle *at, const wn_depthwise_tap
         vf_store(bias + lane, vf_load(bias + lane) + gradients);
 }
 
-static void sum_taps(const wn_depthwise_rectangle *at, const wn_depthwise_tap *taps, int count, int lane,
-                     float *sums, float *bias) {
+static void sum_taps(const wn_rectangle *at, const wn_rectangle_tap *taps, int count, int lane, float *sums,
+                     float *bias) {
     switch (count) {
 #define CASE(n)                                                                                              \
     case n:                                                                                                  \
@@ -162,7 +162,7 @@ static void sum_taps(const wn_depthwise_rectangle *at, const wn_depthwise_tap *t
     }
 }
 
-static void sum(const wn_depthwise_rectangle *at, float *sums, float *bias) {
+static void sum(const wn_rectangle *at, float *sums, float *bias) {
     const int parts = at->count ? (at->count + MAX_TAPS - 1) / MAX_TAPS : 1;
     for (int i = 0; i < parts; i++) {
         const int begin = part(at->count, parts, i), count = part(at->count, parts, i + 1) - begin;

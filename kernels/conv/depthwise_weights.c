@@ -2,6 +2,7 @@
  * second phase adds the parts in order and writes the diagonals of the blocked weights, so the bits do not
  * depend on the number of threads. */
 #include "depthwise.h"
+#include "isa.h"
 #include "pool.h"
 #include <string.h>
 
@@ -22,45 +23,48 @@ bool wn_depthwise_weights_plan(wn_conv_plan *plan, int64_t *bytes) {
 }
 
 typedef struct summing {
-    const wn_depthwise_pass *s;
+    const wn_depthwise *kernels;
     float *sums, *bias;
 } summing;
 
-static void sum_rectangle(const wn_depthwise_rectangle *rectangle, void *context) {
+static void sum_rectangle(const wn_rectangle *rectangle, void *context) {
     const summing *to = context;
-    to->s->kernels->sum(rectangle, to->sums, to->bias);
+    to->kernels->sum(rectangle, to->sums, to->bias);
 }
 
 /* The sums of blocks [begin, end) over the images of a chunk, maps in the order of memory. */
-static void sum_chunk(wn_depthwise_pass *s, const wn_conv_args *args, int chunk, int64_t begin, int64_t end) {
-    const wn_conv_plan *plan = s->plan;
+static void sum_chunk(const wn_conv_plan *plan, wn_rectangles *s, const wn_conv_args *args, int chunk,
+                      int64_t begin, int64_t end) {
     const wn_problem *p = &plan->problem;
     const int chunks = (int)plan->derived[DEPTHWISE_CHUNKS], bands = (int)plan->derived[DEPTHWISE_BANDS];
     const int64_t floats = part_floats(p);
-    float *parts = (float *)args->workspace + (chunk * (int64_t)s->blocks) * floats;
+    float *parts = (float *)args->workspace + (chunk * (int64_t)wn_blocks(p->ic)) * floats;
     memset(parts + begin * floats, 0, (size_t)((end - begin) * floats) * sizeof(float));
     for (int image = wn_part_begin(p->mb, chunks, chunk); image < wn_part_begin(p->mb, chunks, chunk + 1);
          image++)
         for (int64_t block = begin; block < end; block++) {
             float *sums = parts + block * floats;
-            summing context = {.s = s, .sums = sums, .bias = sums + (int64_t)s->taps * WN_BLOCK};
+            summing context = {.kernels = wn_kernels_of(plan->isa)->depthwise,
+                               .sums = sums,
+                               .bias = sums + (int64_t)s->taps * WN_BLOCK};
             for (int band = 0; band < bands; band++)
-                wn_depthwise_walk(s, args->src + image * s->in_stride + block * s->in_block,
-                                  args->dst + image * s->out_stride + block * s->out_block,
-                                  wn_part_begin(p->oh, bands, band), wn_part_begin(p->oh, bands, band + 1),
-                                  sum_rectangle, &context);
+                wn_rectangles_walk(s, args->src + image * s->in_stride + block * s->in_block,
+                                   args->dst + image * s->out_stride + block * s->out_block,
+                                   wn_part_begin(p->oh, bands, band), wn_part_begin(p->oh, bands, band + 1),
+                                   sum_rectangle, &context);
         }
 }
 
 /* Phase 0: the sums of every chunk and block. */
 static void sum_chunks(const wn_conv_plan *plan, const wn_conv_args *args, int tid, int nthreads) {
-    wn_depthwise_pass s = wn_depthwise_pass_of(plan, args->workspace, tid);
+    wn_rectangles s = wn_depthwise_rectangles(plan, args->workspace, tid);
+    const int blocks = wn_blocks(plan->problem.ic);
     long begin, end;
-    wn_split((long)s.blocks * plan->derived[DEPTHWISE_CHUNKS], tid, nthreads, &begin, &end);
+    wn_split((long)blocks * plan->derived[DEPTHWISE_CHUNKS], tid, nthreads, &begin, &end);
     for (long next; begin < end; begin = next) {
-        const long chunk = begin / s.blocks, first = chunk * s.blocks;
-        next = first + s.blocks < end ? first + s.blocks : end;
-        sum_chunk(&s, args, (int)chunk, begin - first, next - first);
+        const long chunk = begin / blocks, first = chunk * blocks;
+        next = first + blocks < end ? first + blocks : end;
+        sum_chunk(plan, &s, args, (int)chunk, begin - first, next - first);
     }
 }
 

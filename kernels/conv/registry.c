@@ -22,6 +22,9 @@ const wn_conv_impl *const wn_conv_registry[] = {
 #ifdef WN_HAVE_CBLAS
     &wn_conv_cblas,
 #endif
+#ifdef WN_HAVE_LIBXSMM
+    &wn_conv_libxsmm,
+#endif
     &wn_conv_reference,
     NULL,
 };
