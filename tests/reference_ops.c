@@ -20,26 +20,36 @@ void ref_destroy(ref_tensor *t) {
     t->data = NULL;
 }
 
-/* One term of a convolution: weights[wi] times x[xi] is part of y[yi]. */
-typedef void conv_term(void *context, long yi, long wi, long xi);
+/* Terms of a convolution along one row of y: weights[wi] times x[xi + i step] is part of y[yi + i]. */
+typedef void conv_row(void *context, long yi, long wi, long xi, long step, long count);
 
-static void visit_conv(const ref_window *k, const ref_tensor *x, const ref_tensor *y, conv_term *term,
+/* The outputs along a row whose tap `offset` pixels from the window's start lies inside the input. */
+static void valid_outputs(int offset, int stride, int size, int outputs, int *first, int *end) {
+    int before = offset < 0 ? (-offset + stride - 1) / stride : 0;
+    int behind = offset < size ? (size - 1 - offset) / stride + 1 : 0;
+    *first = before;
+    *end = behind < outputs ? behind : outputs;
+}
+
+static void visit_conv(const ref_window *k, const ref_tensor *x, const ref_tensor *y, conv_row *row,
                        void *context) {
-    int in = x->c / k->groups, out = y->c / k->groups;
+    int in = x->c / k->groups, out = y->c / k->groups, first, end;
     for (int n = 0; n < y->n; n++)
         for (int o = 0; o < y->c; o++)
-            for (int oh = 0; oh < y->h; oh++)
-                for (int ow = 0; ow < y->w; ow++)
-                    for (int i = 0; i < in; i++)
-                        for (int r = 0; r < k->kh; r++)
-                            for (int s = 0; s < k->kw; s++) {
-                                int h = oh * k->sh - k->ph + r * (k->dh + 1);
-                                int w = ow * k->sw - k->pw + s * (k->dw + 1);
-                                if (h >= 0 && h < x->h && w >= 0 && w < x->w)
-                                    term(context, ref_index(y, n, o, oh, ow),
-                                         (((long)o * in + i) * k->kh + r) * k->kw + s,
-                                         ref_index(x, n, o / out * in + i, h, w));
-                            }
+            for (int i = 0; i < in; i++)
+                for (int r = 0; r < k->kh; r++)
+                    for (int s = 0; s < k->kw; s++) {
+                        long wi = (((long)o * in + i) * k->kh + r) * k->kw + s;
+                        int left = s * (k->dw + 1) - k->pw;
+                        valid_outputs(left, k->sw, x->w, y->w, &first, &end);
+                        for (int oh = 0; oh < y->h; oh++) {
+                            int h = oh * k->sh - k->ph + r * (k->dh + 1);
+                            if (h >= 0 && h < x->h && first < end)
+                                row(context, ref_index(y, n, o, oh, first), wi,
+                                    ref_index(x, n, o / out * in + i, h, first * k->sw + left), k->sw,
+                                    end - first);
+                        }
+                    }
 }
 
 typedef struct conv_operands {
@@ -47,17 +57,21 @@ typedef struct conv_operands {
     double *y, *dx, *dweights;
 } conv_operands;
 
-static void conv_forward_term(void *context, long yi, long wi, long xi) {
+static void conv_forward_row(void *context, long yi, long wi, long xi, long step, long count) {
     conv_operands *c = context;
-    c->y[yi] += c->weights[wi] * c->x[xi];
+    for (long i = 0; i < count; i++)
+        c->y[yi + i] += c->weights[wi] * c->x[xi + i * step];
 }
 
-static void conv_backward_term(void *context, long yi, long wi, long xi) {
+static void conv_backward_row(void *context, long yi, long wi, long xi, long step, long count) {
     conv_operands *c = context;
-    if (c->dx)
-        c->dx[xi] += c->weights[wi] * c->dy[yi];
+    for (long i = 0; i < count && c->dx; i++)
+        c->dx[xi + i * step] += c->weights[wi] * c->dy[yi + i];
+    double sum = 0;
+    for (long i = 0; i < count && c->dweights; i++)
+        sum += c->x[xi + i * step] * c->dy[yi + i];
     if (c->dweights)
-        c->dweights[wi] += c->x[xi] * c->dy[yi];
+        c->dweights[wi] += sum;
 }
 
 /* Visits every element, with its image, channel and index. */
@@ -70,7 +84,7 @@ void ref_conv_forward(const ref_window *window, const ref_tensor *x, const doubl
                       const double *bias, const ref_tensor *y) {
     FOR_EACH(y, n, c, i)
     y->data[i] = bias ? bias[c] : 0;
-    visit_conv(window, x, y, conv_forward_term,
+    visit_conv(window, x, y, conv_forward_row,
                &(conv_operands){.x = x->data, .weights = weights, .y = y->data});
 }
 
@@ -79,7 +93,7 @@ void ref_conv_backward(const ref_window *window, const ref_tensor *x, const doub
     if (dbias)
         FOR_EACH(dy, n, c, i)
     dbias[c] += dy->data[i];
-    visit_conv(window, x, dy, conv_backward_term,
+    visit_conv(window, x, dy, conv_backward_row,
                &(conv_operands){.x = x->data,
                                 .weights = weights,
                                 .dy = dy->data,
