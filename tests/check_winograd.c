@@ -41,12 +41,13 @@ static wn_problem problem_of(wn_direction direction, int mb, int ic, int oc, int
                         .pw = kernel / 2};
 }
 
+/* Divided by outputs, or by tiles; blocks are taken one or two at a time, so that there are several parts. */
 static wn_config config_of(const wn_problem *problem, int tile, int tiles, bool outputs) {
     wn_config config = {0};
-    const bool weights = problem->direction == WN_BWD_WB;
+    const bool none = problem->direction == WN_BWD_WB && !outputs;
     char text[96];
-    snprintf(text, sizeof text, "tile=%d,tiles=%d,blocks=1,reduce=%d,outputs=%d", tile, tiles,
-             weights ? 0 : 2, outputs && !weights);
+    snprintf(text, sizeof text, "tile=%d,tiles=%d,blocks=1,reduce=%d,outputs=%d,divide=%d", tile, tiles,
+             none ? 0 : 2, none ? 0 : 1 + !outputs, outputs);
     wn_status status = wn_config_parse(winograd, text, &config);
     if (wn_failed(status)) {
         fprintf(stderr, "%s: %s\n", text, status.message);
@@ -202,7 +203,7 @@ static void check_integers(wn_direction direction, int mb, int ic, int oc, int h
     CHECK(is_telling(&expected), "%s ic%d oc%d %dx%d: mostly zeros, which prove nothing",
           wn_direction_name(direction), ic, oc, h, w);
     for (int isa = 0; isa <= (int)wn_isa_detect(); isa++)
-        for (int outputs = 0; outputs <= (direction != WN_BWD_WB); outputs++) {
+        for (int outputs = 0; outputs <= 1; outputs++) {
             const wn_config config = config_of(&problem, 2, 7, outputs);
             if (!wn_kernels_of((wn_isa)isa) || !run_winograd(&before, &found, &config, (wn_isa)isa, pool))
                 continue;
@@ -297,6 +298,36 @@ static void check_shape(stream *s, wn_pool *const pools[]) {
     operands_free(&other);
 }
 
+/* Results so large that they go past the caches: the same bits as in two smaller halves of the batch, which
+ * are written as usual. */
+static void check_streamed(uint64_t seed, wn_pool *pool) {
+    wn_problem whole = problem_of(WN_FWD_B, 8, 16, 64, 57, 58, 3), half = whole;
+    half.mb /= 2;
+    operand_set before = operands_make(&whole, true, false, REALS, seed), found = operands_copy(&before);
+    operand_set part = operands_make(&half, true, false, REALS, seed);
+    const int64_t bytes = wn_conv_src_floats(&half) * (int64_t)sizeof(float);
+    memcpy(part.all[WEIGHTS].data, before.all[WEIGHTS].data,
+           (size_t)wn_conv_weights_floats(&half) * sizeof(float));
+    memcpy(part.all[BIAS].data, before.all[BIAS].data, (size_t)half.oc * sizeof(float));
+    const wn_config config = config_of(&whole, 4, 28, false);
+    for (int isa = 0; isa <= (int)wn_isa_detect(); isa++) {
+        if (!wn_kernels_of((wn_isa)isa) || !run_winograd(&before, &found, &config, (wn_isa)isa, pool))
+            continue;
+        for (int n = 0; n < 2; n++) {
+            operand_set after = operands_copy(&part);
+            memcpy(part.all[SRC].data, before.all[SRC].data + n * wn_conv_src_floats(&half), (size_t)bytes);
+            if (run_winograd(&part, &after, &config, (wn_isa)isa, pool))
+                CHECK(memcmp(after.all[DST].data, found.all[DST].data + n * wn_conv_dst_floats(&half),
+                             (size_t)wn_conv_dst_floats(&half) * sizeof(float)) == 0,
+                      "%s: half %d of a streamed result differs", wn_isa_name((wn_isa)isa), n);
+            operands_free(&after);
+        }
+    }
+    operands_free(&before);
+    operands_free(&found);
+    operands_free(&part);
+}
+
 static void check_refusals(void) {
     const struct {
         const char *problem, *reason;
@@ -317,26 +348,32 @@ static void check_refusals(void) {
         const char *problem, *config, *message;
         wn_code code;
     } wrong[] = {
-        {WN_FWD_B, "mb1_ic16ih8oc16kh3ph1", "tile=3,tiles=8,blocks=1,reduce=1,outputs=0", "tile=3",
+        {WN_FWD_B, "mb1_ic16ih8oc16kh3ph1", "tile=3,tiles=8,blocks=1,reduce=1,outputs=1,divide=0", "tile=3",
          WN_ERROR_INVALID},
-        {WN_FWD_B, "mb1_ic16ih8oc16kh5ph2", "tile=6,tiles=8,blocks=1,reduce=1,outputs=0", "tile=6",
+        {WN_FWD_B, "mb1_ic16ih8oc16kh5ph2", "tile=6,tiles=8,blocks=1,reduce=1,outputs=1,divide=0", "tile=6",
          WN_ERROR_INVALID},
-        {WN_FWD_B, "mb1_ic16ih8oc16kh3ph1", "tile=4,tiles=0,blocks=1,reduce=1,outputs=0", "tiles=0",
+        {WN_FWD_B, "mb1_ic16ih8oc16kh3ph1", "tile=4,tiles=0,blocks=1,reduce=1,outputs=1,divide=0", "tiles=0",
          WN_ERROR_INVALID},
-        {WN_BWD_D, "mb1_ic16ih8oc16kh3ph1", "tile=4,tiles=8,blocks=2,reduce=1,outputs=0", "blocks=2",
+        {WN_BWD_D, "mb1_ic16ih8oc16kh3ph1", "tile=4,tiles=8,blocks=2,reduce=1,outputs=1,divide=0", "blocks=2",
          WN_ERROR_INVALID},
-        {WN_FWD_B, "mb1_ic16ih8oc16kh3ph1", "tile=4,tiles=8,blocks=1,reduce=0,outputs=0", "reduce=0",
+        {WN_FWD_B, "mb1_ic16ih8oc16kh3ph1", "tile=4,tiles=8,blocks=1,reduce=0,outputs=1,divide=0", "reduce=0",
          WN_ERROR_INVALID},
-        {WN_BWD_WB, "mb1_ic16ih8oc16kh3ph1", "tile=4,tiles=8,blocks=1,reduce=1,outputs=0", "reduce=1",
+        {WN_BWD_WB, "mb1_ic16ih8oc16kh3ph1", "tile=4,tiles=8,blocks=1,reduce=1,outputs=0,divide=0",
+         "reduce=1", WN_ERROR_INVALID},
+        {WN_BWD_WB, "mb1_ic16ih8oc16kh3ph1", "tile=4,tiles=8,blocks=1,reduce=0,outputs=1,divide=0",
+         "outputs=1", WN_ERROR_INVALID},
+        {WN_FWD_B, "mb1_ic16ih8oc16kh3ph1", "tile=4,tiles=8,blocks=1,reduce=1,outputs=0,divide=1",
+         "outputs=0", WN_ERROR_INVALID},
+        {WN_BWD_WB, "mb1_ic16ih8oc16kh3ph1", "tile=4,tiles=8,blocks=1,reduce=0,outputs=1,divide=1",
+         "reduce=0", WN_ERROR_INVALID},
+        {WN_FWD_B, "mb1_ic16ih8oc16kh3ph1", "tile=4,tiles=8,blocks=1,reduce=1,outputs=1,divide=2", "divide=2",
          WN_ERROR_INVALID},
-        {WN_BWD_WB, "mb1_ic16ih8oc16kh3ph1", "tile=4,tiles=8,blocks=1,reduce=0,outputs=1", "outputs=1",
-         WN_ERROR_INVALID},
-        {WN_FWD_B, "mb64_ic512ih512oc512kh3ph1", "tile=4,tiles=48,blocks=1,reduce=1,outputs=1", "workspace",
-         WN_ERROR_MEMORY},
-        {WN_BWD_WB, "mb4096_ic16ih16384oc16kh3ph1", "tile=2,tiles=1,blocks=1,reduce=0,outputs=0", "tiles=1",
-         WN_ERROR_INVALID},
-        {WN_FWD_B, "mb1_ic400000000ih4oc400000000kh3ph1", "tile=6,tiles=8,blocks=1,reduce=1,outputs=0",
-         "63 bits", WN_ERROR_INVALID},
+        {WN_FWD_B, "mb64_ic512ih512oc512kh3ph1", "tile=4,tiles=48,blocks=1,reduce=1,outputs=1,divide=1",
+         "workspace", WN_ERROR_MEMORY},
+        {WN_BWD_WB, "mb4096_ic16ih16384oc16kh3ph1", "tile=2,tiles=1,blocks=1,reduce=0,outputs=0,divide=0",
+         "tiles=1", WN_ERROR_INVALID},
+        {WN_FWD_B, "mb1_ic400000000ih4oc400000000kh3ph1",
+         "tile=6,tiles=8,blocks=1,reduce=1,outputs=1,divide=0", "63 bits", WN_ERROR_INVALID},
     };
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         wn_problem problem = listed_problem(wrong[i].problem);
@@ -385,6 +422,7 @@ int main(void) {
         pools[i] = pool_make(i + 1);
     check_errors(seed, pools[0]);
     check_exactness(seed, pools[0]);
+    check_streamed(seed, pools[MAX_THREADS - 1]);
     stream s = stream_of(seed, 0);
     for (int i = 0; i < (check_full() ? RANDOM_SHAPES : SAMPLE_SHAPES) && check_failed < MAX_FAILURES; i++)
         check_shape(&s, pools);

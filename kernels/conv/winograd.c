@@ -14,7 +14,7 @@
 
 enum { MAX_GROUPS = 1 << 28 }; /* phases are counted in int */
 
-static const char *const knobs[] = {"tile", "tiles", "blocks", "reduce", "outputs", NULL};
+static const char *const knobs[] = {"tile", "tiles", "blocks", "reduce", "outputs", "divide", NULL};
 
 static const char *refuse(const wn_problem *problem, wn_isa isa) {
     if (!wn_kernels_of(isa))
@@ -88,35 +88,69 @@ static int default_tile(const wn_problem *problem, wn_isa isa) {
     return best;
 }
 
-/* Enough tiles that the weights are read seldom, and as many groups for each thread. When that leaves few
- * tiles to a group, or the transformed weights fill the last-level cache and outweigh the transformed tiles,
- * the work is divided by outputs. None of this changes the order of a sum, so the threads may have a say. */
-static void divide(const wn_problem *problem, int threads, wn_config *config) {
-    enum { FEW_TILES = 24, LARGE_WEIGHTS = 16 << 20 };
-    const extent size = extent_of(problem);
-    const int patch = config->knob[WINOGRAD_TILE] + problem->kh - 1;
-    const int64_t tiles = count_tiles(problem, config->knob[WINOGRAD_TILE]);
-    const int64_t weights =
-        (int64_t)size.in_blocks * size.out_blocks * patch * patch * WN_BLOCK * WN_BLOCK * (int)sizeof(float);
-    const int wanted = size.in_blocks + size.out_blocks > 16 ? 96 : 48;
-    const int64_t rounds = ((tiles - 1) / wanted + threads) / threads;
-    config->knob[WINOGRAD_TILES] = (int32_t)((tiles - 1) / (rounds * threads) + 1);
-    if (config->knob[WINOGRAD_TILES] < FEW_TILES ||
-        (weights > LARGE_WEIGHTS && tiles < (int64_t)size.out_blocks * WN_BLOCK)) {
-        config->knob[WINOGRAD_TILES] = wanted;
-        config->knob[WINOGRAD_OUTPUTS] = clamp(8, 1, wn_ceil_div(size.out_blocks, threads));
-    }
+/* What configs depend on. */
+typedef struct problem_view {
+    extent size;
+    wn_isa isa;
+    int threads, tile, patch, most_blocks;
+    int64_t tiles; /* of all images */
+    bool gradient; /* of the weights */
+} problem_view;
+
+static problem_view view_of(const wn_problem *problem, wn_isa isa, int threads, int tile) {
+    return (problem_view){.size = extent_of(problem),
+                          .isa = isa,
+                          .threads = threads,
+                          .tile = tile,
+                          .patch = tile + problem->kh - 1,
+                          .most_blocks = most_blocks(problem, isa),
+                          .tiles = count_tiles(problem, tile),
+                          .gradient = problem->direction == WN_BWD_WB};
 }
 
-static wn_config default_config(const wn_problem *problem, wn_isa isa, int threads, int tile) {
+/* How many times the transformed tiles of both sides are as large as the transformed weights. */
+static double tiles_to_weights(const problem_view *view) {
+    return (double)view->tiles * (view->size.in_blocks + view->size.out_blocks) /
+           ((double)view->size.in_blocks * view->size.out_blocks * WN_BLOCK);
+}
+
+/* By outputs: items whose transformed weights stay in the second-level cache, and at least one a thread. */
+static void divide_by_outputs(const problem_view *view, int outputs, wn_config *config) {
+    enum { INPUTS = 8 };
+    config->knob[WINOGRAD_DIVIDE] = WINOGRAD_BY_OUTPUTS;
+    config->knob[WINOGRAD_OUTPUTS] = clamp(outputs, 1, wn_ceil_div(view->size.out_blocks, view->threads));
+    config->knob[WINOGRAD_REDUCE] = clamp(INPUTS, 1, view->size.in_blocks);
+}
+
+/* By tiles: a group's transformed tiles stay in the second-level cache where that lets the weights be read
+ * seldom enough, and every thread has as many groups. */
+static void divide_by_tiles(const problem_view *view, wn_config *config) {
+    enum { LARGE_WEIGHTS = 4 << 20, REDUCE = 32 };
+    const int64_t weights = (int64_t)view->size.in_blocks * view->size.out_blocks * view->patch *
+                            view->patch * WN_BLOCK * WN_BLOCK;
+    const int few = view->isa == WN_ISA_AVX512 ? 28 : 24; /* whole register tiles */
+    const int wanted = weights > LARGE_WEIGHTS ? 2 * few : few;
+    const int64_t rounds = ((view->tiles - 1) / wanted + view->threads) / view->threads;
+    config->knob[WINOGRAD_DIVIDE] = WINOGRAD_BY_TILES;
+    config->knob[WINOGRAD_TILES] = (int32_t)((view->tiles - 1) / (rounds * view->threads) + 1);
+    config->knob[WINOGRAD_OUTPUTS] = view->size.out_blocks;
+    config->knob[WINOGRAD_REDUCE] = clamp(REDUCE, 1, view->size.in_blocks);
+}
+
+/* No knob but the tile changes a sum or its order, so the threads may have a say. */
+static wn_config default_config(const problem_view *view) {
+    enum { FEW_TILES = 14, TILES_OF_GRADIENT = 128 };
     wn_config config = {0};
-    config.knob[WINOGRAD_TILE] = tile;
-    config.knob[WINOGRAD_BLOCKS] = clamp(isa == WN_ISA_AVX512 ? 2 : 1, 1, most_blocks(problem, isa));
-    if (problem->direction == WN_BWD_WB) {
-        config.knob[WINOGRAD_TILES] = 128; /* whatever the threads: it is part of the order of sums */
+    config.knob[WINOGRAD_TILE] = view->tile;
+    config.knob[WINOGRAD_BLOCKS] = clamp(view->isa == WN_ISA_AVX512 ? 2 : 1, 1, view->most_blocks);
+    if (view->gradient) {
+        config.knob[WINOGRAD_TILES] = TILES_OF_GRADIENT;
+        if (tiles_to_weights(view) < 1)
+            divide_by_outputs(view, 2, &config);
     } else {
-        config.knob[WINOGRAD_REDUCE] = clamp(16, 1, extent_of(problem).in_blocks);
-        divide(problem, threads, &config);
+        divide_by_tiles(view, &config);
+        if (config.knob[WINOGRAD_TILES] < FEW_TILES || tiles_to_weights(view) < 1)
+            divide_by_outputs(view, 4, &config);
     }
     return config;
 }
@@ -131,45 +165,53 @@ static int add(wn_config *configs, int count, int room, wn_config config) {
     return count + 1;
 }
 
-/* The default of every tile size, the best one first, and one step away from it along every knob. */
-static int configs(const wn_problem *problem, wn_isa isa, int threads, wn_config *list, int room) {
-    const bool weights = problem->direction == WN_BWD_WB;
-    const wn_winograd_transforms *sizes = wn_kernels_of(isa)->winograd;
-    const int best = default_tile(problem, isa), outputs = extent_of(problem).out_blocks;
-    int count = add(list, 0, room, default_config(problem, isa, threads, best));
-    for (int i = 0; i < WN_WINOGRAD_SIZES; i++) {
-        if (sizes[i].kernel != problem->kh)
-            continue;
-        const wn_config base = default_config(problem, isa, threads, sizes[i].tile);
-        wn_config config = base;
-        count = add(list, count, room, config);
-        config.knob[WINOGRAD_TILES] = (base.knob[WINOGRAD_TILES] + 1) / 2;
-        count = add(list, count, room, config);
-        config.knob[WINOGRAD_TILES] = base.knob[WINOGRAD_TILES] * 2;
-        count = add(list, count, room, config);
-        config = base;
-        for (int blocks = 1; blocks <= most_blocks(problem, isa); blocks++) {
-            config.knob[WINOGRAD_BLOCKS] = blocks;
-            count = add(list, count, room, config);
-        }
-        if (weights)
-            continue;
-        config = base;
-        config.knob[WINOGRAD_REDUCE] = extent_of(problem).in_blocks;
-        count = add(list, count, room, config);
-        config = base;
-        config.knob[WINOGRAD_OUTPUTS] = base.knob[WINOGRAD_OUTPUTS] ? 0 : clamp(8, 1, outputs);
-        count = add(list, count, room, config);
-        config.knob[WINOGRAD_OUTPUTS] = clamp(2, 1, outputs);
+/* The default of one tile size, and one step away from it along every knob. */
+static int add_size(const problem_view *view, wn_config *list, int count, int room) {
+    const wn_config base = default_config(view);
+    wn_config config = base;
+    count = add(list, count, room, config);
+    for (int blocks = 1; blocks <= view->most_blocks; blocks++) {
+        config.knob[WINOGRAD_BLOCKS] = blocks;
         count = add(list, count, room, config);
     }
+    config = base;
+    config.knob[WINOGRAD_DIVIDE] = WINOGRAD_BY_TILES;
+    if (view->gradient)
+        config.knob[WINOGRAD_OUTPUTS] = config.knob[WINOGRAD_REDUCE] = 0;
+    else
+        divide_by_tiles(view, &config);
+    const int32_t tiles = config.knob[WINOGRAD_TILES];
+    for (int halves = 1; halves <= 4; halves *= 2) {
+        config.knob[WINOGRAD_TILES] = (tiles * halves + 1) / 2;
+        count = add(list, count, room, config);
+    }
+    if (tiles_to_weights(view) > 8)
+        return count;
+    config = base;
+    for (int outputs = 1; outputs <= 4; outputs *= 2) {
+        divide_by_outputs(view, outputs, &config);
+        count = add(list, count, room, config);
+    }
+    config.knob[WINOGRAD_REDUCE] = view->size.in_blocks;
+    return add(list, count, room, config);
+}
+
+/* The sizes of transforms, the best one first. */
+static int configs(const wn_problem *problem, wn_isa isa, int threads, wn_config *list, int room) {
+    const wn_winograd_transforms *sizes = wn_kernels_of(isa)->winograd;
+    const problem_view best = view_of(problem, isa, threads, default_tile(problem, isa));
+    int count = add(list, 0, room, default_config(&best));
+    for (int i = 0; i < WN_WINOGRAD_SIZES; i++)
+        if (sizes[i].kernel == problem->kh) {
+            const problem_view view = view_of(problem, isa, threads, sizes[i].tile);
+            count = add_size(&view, list, count, room);
+        }
     return count < room ? count : room;
 }
 
 static wn_status check_knobs(const wn_conv_plan *plan) {
     const wn_problem *problem = &plan->problem;
     const int32_t *knob = plan->config.knob;
-    const bool gather = problem->direction != WN_BWD_WB;
     const int most = most_blocks(problem, plan->isa);
     if (size_of(plan->isa, knob[WINOGRAD_TILE], problem->kh) < 0)
         return wn_error(WN_ERROR_INVALID, "winograd: config tile=%d: no transforms for kernel %dx%d",
@@ -180,12 +222,16 @@ static wn_status check_knobs(const wn_conv_plan *plan) {
     if (knob[WINOGRAD_BLOCKS] < 1 || knob[WINOGRAD_BLOCKS] > most)
         return wn_error(WN_ERROR_INVALID, "winograd: config blocks=%d: expected 1 to %d with %s here",
                         knob[WINOGRAD_BLOCKS], most, wn_isa_name(plan->isa));
-    if (gather ? knob[WINOGRAD_REDUCE] < 1 : knob[WINOGRAD_REDUCE] != 0)
+    if (knob[WINOGRAD_DIVIDE] != WINOGRAD_BY_TILES && knob[WINOGRAD_DIVIDE] != WINOGRAD_BY_OUTPUTS)
+        return wn_error(WN_ERROR_INVALID, "winograd: config divide=%d: expected 0 or 1",
+                        knob[WINOGRAD_DIVIDE]);
+    const bool items = problem->direction != WN_BWD_WB || knob[WINOGRAD_DIVIDE] == WINOGRAD_BY_OUTPUTS;
+    if (items ? knob[WINOGRAD_REDUCE] < 1 : knob[WINOGRAD_REDUCE] != 0)
         return wn_error(WN_ERROR_INVALID, "winograd: config reduce=%d: expected %s", knob[WINOGRAD_REDUCE],
-                        gather ? "at least 1" : "0 here");
-    if (knob[WINOGRAD_OUTPUTS] < 0 || (knob[WINOGRAD_OUTPUTS] > 0 && !gather))
+                        items ? "at least 1" : "0 here");
+    if (items ? knob[WINOGRAD_OUTPUTS] < 1 : knob[WINOGRAD_OUTPUTS] != 0)
         return wn_error(WN_ERROR_INVALID, "winograd: config outputs=%d: expected %s", knob[WINOGRAD_OUTPUTS],
-                        gather ? "at least 0" : "0 here");
+                        items ? "at least 1" : "0 here");
     return wn_ok();
 }
 
@@ -311,6 +357,21 @@ static wn_winograd_patch cut(const float *map, int height, int width, int top, i
     return patch;
 }
 
+void wn_winograd_fetch(const wn_winograd_maps *maps, const float *block, int height, int width,
+                       int64_t stride, int64_t tile, bool write) {
+    const wn_winograd_place place = wn_winograd_place_of(maps, tile);
+    const wn_winograd_patch pixels =
+        cut(block + place.image * stride, height, width, place.row, place.column, maps->tile);
+    for (int i = 0; i < pixels.row_end - pixels.row_begin; i++)
+        for (int j = 0; j < pixels.column_end - pixels.column_begin; j++) {
+            const float *pixel = pixels.data + i * pixels.row + j * WN_BLOCK;
+            if (write)
+                __builtin_prefetch(pixel, 1);
+            else
+                __builtin_prefetch(pixel, 0);
+        }
+}
+
 wn_winograd_patch wn_winograd_patch_of(const wn_winograd_maps *maps, const wn_winograd_place *place,
                                        const float *block) {
     return cut(block, maps->in_height, maps->in_width, place->row - maps->pad_above,
@@ -329,6 +390,9 @@ void wn_winograd_transform_source(const wn_conv_plan *plan, const wn_winograd_ma
     for (int64_t tile = begin; tile < end; tile++) {
         const wn_winograd_place place = wn_winograd_place_of(maps, tile);
         const wn_winograd_patch patch = wn_winograd_patch_of(maps, &place, in + place.image * in_stride);
+        const int64_t ahead = tile + WINOGRAD_READ_AHEAD;
+        if (ahead < plan->derived[WINOGRAD_TOTAL_TILES])
+            wn_winograd_fetch(maps, in, maps->in_height, maps->in_width, in_stride, ahead, false);
         transforms->source(&patch, elements + (tile - begin) * WN_BLOCK, element);
     }
 }

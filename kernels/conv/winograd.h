@@ -13,11 +13,24 @@ enum {
                          often, fewer means transformed data that stay in the cache. BWD_WB: tiles between two
                          visits of the gradient, which is part of the order of its sums */
     WINOGRAD_BLOCKS,  /* blocks of 16 output channels in a register tile */
-    WINOGRAD_REDUCE,  /* input blocks summed before a register tile is written; BWD_WB: 0 */
-    WINOGRAD_OUTPUTS, /* output blocks of a work item, which transforms their weights itself and takes all
-                         tiles; 0: a work item is a group of tiles and takes all output blocks. BWD_WB: 0 */
+    WINOGRAD_REDUCE,  /* input blocks summed before a register tile is written. BWD_WB by outputs: input
+                         blocks of a work item */
+    WINOGRAD_OUTPUTS, /* output blocks that are multiplied together, before their products are transformed
+                         back. BWD_WB by outputs: output blocks of a work item */
+    WINOGRAD_DIVIDE,  /* what the work is divided by; of the weights' gradient by tiles, reduce and outputs
+                         are 0 */
     WINOGRAD_KNOBS
 };
+
+/* WINOGRAD_DIVIDE: what makes a work item. */
+enum {
+    WINOGRAD_BY_TILES,  /* a group of tiles: transforms them and takes all blocks */
+    WINOGRAD_BY_OUTPUTS /* some output blocks: transforms their weights, or their gradient, and takes all
+                           tiles */
+};
+
+/* Tiles by which fetching pixels runs ahead of transforming them, and of writing them. */
+enum { WINOGRAD_READ_AHEAD = 4, WINOGRAD_WRITE_AHEAD = 2 };
 
 /* plan->derived. A place is three of them: where a buffer starts in the workspace, how far apart the elements
  * of a patch are, and how far apart blocks are, in floats. */
@@ -28,6 +41,8 @@ enum {
     WINOGRAD_TOTAL_TILES,   /* of all images */
     WINOGRAD_TILE_GROUPS,   /* groups of at most WINOGRAD_TILES tiles, nearly equal */
     WINOGRAD_OUTPUT_GROUPS, /* groups of output blocks that make an item */
+    WINOGRAD_INPUT_GROUPS,  /* BWD_WB by outputs: groups of input blocks that make an item */
+    WINOGRAD_STREAM,        /* 1: results are written past the caches */
     WINOGRAD_TAPS,          /* where a thread's list of input blocks starts */
     WINOGRAD_PRIVATE,       /* between the private parts of two threads */
     WINOGRAD_WEIGHTS,       /* place of the transformed weights (constant: in prepared, all of them), or
@@ -67,6 +82,11 @@ wn_winograd_patch wn_winograd_patch_of(const wn_winograd_maps *maps, const wn_wi
                                        const float *block);
 wn_winograd_patch wn_winograd_tile_of(const wn_winograd_maps *maps, const wn_winograd_place *place,
                                       const float *block);
+
+/* Fetches a tile's pixels of a map of height x width into the cache, to be read or to be written; block[0] is
+ * the first pixel of a block in image 0, images are `stride` apart. */
+void wn_winograd_fetch(const wn_winograd_maps *maps, const float *block, int height, int width,
+                       int64_t stride, int64_t tile, bool write);
 
 /* Transforms the patches of tiles [begin, end) of one block; in[0] is the block's first pixel in image 0,
  * images are `in_stride` apart; element 0 of tile `begin` goes to `elements`. */

@@ -115,7 +115,12 @@ static void NAME(result)(const float *elements, ptrdiff_t element, const wn_wino
                     sum += vf_load(pixel + j * 16);
                 if (result->mask)
                     sum = vf_where_positive(vf_load(pixel + j * 16 + result->mask), sum);
-                vf_store(pixel + j * 16, result->relu ? vf_max(sum, vf_zero()) : sum);
+                if (result->relu)
+                    sum = vf_max(sum, vf_zero());
+                if (result->stream)
+                    vf_stream(pixel + j * 16, sum);
+                else
+                    vf_store(pixel + j * 16, sum);
             }
         }
     }

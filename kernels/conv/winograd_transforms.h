@@ -29,6 +29,7 @@ typedef struct wn_winograd_result {
     bool accumulate;   /* add to what is there; nothing is read otherwise */
     bool relu;
     ptrdiff_t mask; /* floats from a pixel to a value: the pixel is 0 where that is not positive; 0: none */
+    bool stream;    /* write past the caches where a vector is a whole line; the caller fences */
 } wn_winograd_result;
 
 typedef struct wn_winograd_transforms {

@@ -2,9 +2,13 @@
  * A^T the transformed weights' gradient is, element by element, the sum of their products over all tiles, and
  * the weights' gradient is G^T U G of it.
  *
- * The tiles are taken in groups, all threads on the same one: a phase transforms the group, the next adds its
- * products to U. Each element of U is summed by one thread in the order of the tiles, so the bits do not
- * depend on the number of threads and no partial sums are kept. */
+ * There are two ways to divide the work. By tiles: they are taken in groups, all threads on the same one; a
+ * phase transforms the group, the next adds its products to U. By outputs: all tiles are transformed first;
+ * an item sums the products of a few output and input blocks in a buffer of its thread and transforms them
+ * back. The first keeps the group in the cache, the second U, which outweighs small maps.
+ *
+ * Each element of U is summed by one thread, group after group in the order of the tiles, so the bits depend
+ * neither on the number of threads nor on the way, and no partial sums are kept. */
 #include "direct.h"
 #include "gemm/sums.h"
 #include "isa.h"
@@ -25,24 +29,60 @@ typedef struct pass {
     wn_winograd_buffer u, v, y; /* weights' gradient, input, output's gradient, all transformed */
 } pass;
 
+/* Blocks [begin, end). */
+typedef struct block_range {
+    int begin, end;
+} block_range;
+
+static bool by_outputs(const wn_conv_plan *plan) {
+    return plan->config.knob[WINOGRAD_DIVIDE] == WINOGRAD_BY_OUTPUTS;
+}
+
+static int smaller(int a, int b) {
+    return a < b ? a : b;
+}
+
+/* By outputs, U of one item is a thread's own and comes last. */
+static bool lay_out(wn_conv_plan *plan, int in_blocks, int out_blocks, int64_t *bytes) {
+    const int32_t *knob = plan->config.knob;
+    const bool outputs = by_outputs(plan);
+    const int64_t rows = outputs ? plan->derived[WINOGRAD_TOTAL_TILES] : wn_winograd_tiles_of_group(plan);
+    const int item_outputs = outputs ? smaller(knob[WINOGRAD_OUTPUTS], out_blocks) : out_blocks;
+    const int item_inputs = outputs ? smaller(knob[WINOGRAD_REDUCE], in_blocks) : in_blocks;
+    int64_t floats = 0, shared, private;
+    bool fits = wn_winograd_reserve(plan, WINOGRAD_SOURCE, in_blocks, rows, &floats) &&
+                wn_winograd_reserve(plan, WINOGRAD_RESULT, out_blocks, rows, &floats);
+    shared = floats;
+    fits = fits && wn_winograd_reserve(plan, WINOGRAD_WEIGHTS, item_outputs, (int64_t)item_inputs * WN_BLOCK,
+                                       &floats);
+    plan->derived[WINOGRAD_PRIVATE] = private = outputs ? floats - shared : 0;
+    return fits && !__builtin_mul_overflow(private, plan->threads - 1, &private) &&
+           !__builtin_add_overflow(floats, private, &floats) &&
+           !__builtin_mul_overflow(floats, (int64_t)sizeof(float), bytes);
+}
+
 wn_status wn_winograd_weights_plan(wn_conv_plan *plan) {
     const wn_problem *p = &plan->problem;
+    const int32_t *knob = plan->config.knob;
     const int in_blocks = wn_blocks(p->ic), out_blocks = wn_blocks(p->oc);
-    const int64_t group = wn_winograd_tiles_of_group(plan);
-    int64_t floats = 0, bytes;
-    if (!wn_winograd_reserve(plan, WINOGRAD_WEIGHTS, out_blocks, (int64_t)in_blocks * WN_BLOCK, &floats) ||
-        !wn_winograd_reserve(plan, WINOGRAD_SOURCE, in_blocks, group, &floats) ||
-        !wn_winograd_reserve(plan, WINOGRAD_RESULT, out_blocks, group, &floats) ||
-        __builtin_mul_overflow(floats, (int64_t)sizeof(float), &bytes))
+    int64_t bytes;
+    if (!lay_out(plan, in_blocks, out_blocks, &bytes))
         return wn_error(WN_ERROR_INVALID, "winograd: the bytes of the workspace do not fit 63 bits");
-    plan->derived[WINOGRAD_OUTPUT_GROUPS] = wn_ceil_div(out_blocks, plan->config.knob[WINOGRAD_BLOCKS]);
+    if (by_outputs(plan)) {
+        plan->derived[WINOGRAD_OUTPUT_GROUPS] = wn_ceil_div(out_blocks, knob[WINOGRAD_OUTPUTS]);
+        plan->derived[WINOGRAD_INPUT_GROUPS] = wn_ceil_div(in_blocks, knob[WINOGRAD_REDUCE]);
+        plan->phases = 2;
+    } else {
+        plan->derived[WINOGRAD_OUTPUT_GROUPS] = wn_ceil_div(out_blocks, knob[WINOGRAD_BLOCKS]);
+        plan->phases = 2 * (int)plan->derived[WINOGRAD_TILE_GROUPS] + 1;
+    }
     plan->workspace_bytes = (size_t)bytes;
-    plan->phases = 2 * (int)plan->derived[WINOGRAD_TILE_GROUPS] + 1;
     return wn_ok();
 }
 
-static pass make_pass(const wn_conv_plan *plan, const wn_conv_args *args) {
+static pass make_pass(const wn_conv_plan *plan, const wn_conv_args *args, int tid) {
     const wn_problem *p = &plan->problem;
+    float *own = (float *)args->workspace + tid * plan->derived[WINOGRAD_PRIVATE];
     return (pass){
         .plan = plan,
         .tiles = wn_kernels_of(plan->isa)->tiles,
@@ -54,7 +94,7 @@ static pass make_pass(const wn_conv_plan *plan, const wn_conv_args *args) {
         .out_block = (int64_t)p->oh * p->ow * WN_BLOCK,
         .in_blocks = wn_blocks(p->ic),
         .out_blocks = wn_blocks(p->oc),
-        .u = wn_winograd_buffer_at(plan, WINOGRAD_WEIGHTS, args->workspace),
+        .u = wn_winograd_buffer_at(plan, WINOGRAD_WEIGHTS, own),
         .v = wn_winograd_buffer_at(plan, WINOGRAD_SOURCE, args->workspace),
         .y = wn_winograd_buffer_at(plan, WINOGRAD_RESULT, args->workspace),
     };
@@ -66,12 +106,16 @@ static void transform_gradient(const pass *s, int block, int64_t begin, int64_t 
         const wn_winograd_place place = wn_winograd_place_of(&s->maps, tile);
         const wn_winograd_patch patch =
             wn_winograd_tile_of(&s->maps, &place, map + place.image * s->plan->dst_stride);
+        const int64_t ahead = tile + WINOGRAD_READ_AHEAD;
+        if (ahead < s->plan->derived[WINOGRAD_TOTAL_TILES])
+            wn_winograd_fetch(&s->maps, map, s->maps.out_height, s->maps.out_width, s->plan->dst_stride,
+                              ahead, false);
         s->transforms->gradient(&patch, elements + (tile - begin) * WN_BLOCK, s->y.element);
     }
 }
 
-/* Transforms the group's input and gradient. */
-static void transform_group(const pass *s, int64_t begin, int64_t end, int tid, int nthreads) {
+/* Transforms input and gradient of tiles [begin, end). */
+static void transform_tiles(const pass *s, int64_t begin, int64_t end, int tid, int nthreads) {
     const int parts = wn_ceil_div((int)(end - begin), TILES_OF_ITEM);
     long item_begin, item_end, part_begin, part_end;
     wn_split((long)(s->in_blocks + s->out_blocks) * parts, tid, nthreads, &item_begin, &item_end);
@@ -89,13 +133,14 @@ static void transform_group(const pass *s, int64_t begin, int64_t end, int tid, 
     }
 }
 
-/* Adds the products of a group of `count` tiles. */
-static void multiply_group(const pass *s, int count, bool first, int tid, int nthreads) {
-    const int knob = s->plan->config.knob[WINOGRAD_BLOCKS], patch = s->maps.patch;
-    const int groups = (int)s->plan->derived[WINOGRAD_OUTPUT_GROUPS];
+/* The products of `count` tiles from `row` on, of some output and input blocks and one element: to u, which
+ * starts with the first of these blocks. */
+static void multiply(const pass *s, int64_t e, int64_t row, int count, block_range out, block_range in,
+                     float *u, bool accumulate) {
     const wn_tap tap = {0, 0};
     wn_tile tile = {.a_row = 1,
                     .a_k = WN_BLOCK,
+                    .b = s->y.data + e * s->y.element + out.begin * s->y.block + row * WN_BLOCK,
                     .b_k = WN_BLOCK,
                     .b_block = s->y.block,
                     .taps = &tap,
@@ -103,30 +148,84 @@ static void multiply_group(const pass *s, int count, bool first, int tid, int nt
                     .k = count,
                     .c_row = WN_BLOCK,
                     .c_block = s->u.block,
-                    .accumulate = !first};
+                    .accumulate = accumulate};
+    for (int block = in.begin; block < in.end; block++) {
+        tile.a = s->v.data + e * s->v.element + block * s->v.block + row * WN_BLOCK;
+        tile.c = u + (int64_t)(block - in.begin) * WN_BLOCK * WN_BLOCK;
+        wn_direct_run_rows(s->tiles, WN_TILE_CHANNELS, &tile, WN_BLOCK, out.end - out.begin);
+    }
+}
+
+/* By tiles: adds the products of a group of `count` tiles. */
+static void multiply_group(const pass *s, int count, bool first, int tid, int nthreads) {
+    const int knob = s->plan->config.knob[WINOGRAD_BLOCKS], patch = s->maps.patch;
+    const int groups = (int)s->plan->derived[WINOGRAD_OUTPUT_GROUPS];
+    const block_range in = {0, s->in_blocks};
     long begin, end;
     wn_split((long)patch * patch * groups, tid, nthreads, &begin, &end);
     for (long item = begin; item < end; item++) {
         const int64_t e = item / groups;
         const int block = (int)(item % groups) * knob;
-        const int blocks = s->out_blocks - block < knob ? s->out_blocks - block : knob;
-        for (int in = 0; in < s->in_blocks; in++) {
-            tile.a = s->v.data + e * s->v.element + in * s->v.block;
-            tile.b = s->y.data + e * s->y.element + block * s->y.block;
-            tile.c = s->u.data + e * s->u.element + block * s->u.block + (int64_t)in * WN_BLOCK * WN_BLOCK;
-            wn_direct_run_rows(s->tiles, WN_TILE_CHANNELS, &tile, WN_BLOCK, blocks);
-        }
+        const block_range out = {block, smaller(s->out_blocks, block + knob)};
+        multiply(s, e, 0, count, out, in, s->u.data + e * s->u.element + block * s->u.block, !first);
     }
 }
 
-static void transform_weights(const pass *s, float *weights, int tid, int nthreads) {
-    const int64_t taps = (int64_t)s->transforms->kernel * s->transforms->kernel;
+/* By outputs: the products of all tiles, to the start of u. */
+static void multiply_item(const pass *s, block_range out, block_range in) {
+    const int knob = s->plan->config.knob[WINOGRAD_BLOCKS], patch = s->maps.patch;
+    const int groups = (int)s->plan->derived[WINOGRAD_TILE_GROUPS];
+    long begin, end;
+    for (int e = 0; e < patch * patch; e++)
+        for (int group = 0; group < groups; group++) {
+            wn_split(s->plan->derived[WINOGRAD_TOTAL_TILES], group, groups, &begin, &end);
+            for (int block = out.begin; block < out.end; block += knob) {
+                const block_range blocks = {block, smaller(out.end, block + knob)};
+                multiply(s, e, begin, (int)(end - begin), blocks, in,
+                         s->u.data + e * s->u.element + (block - out.begin) * s->u.block, group > 0);
+            }
+        }
+}
+
+/* U between output and input block, at `elements`, becomes the gradient of their weights. */
+static void transform_weights(const pass *s, int out, int in, const float *elements, float *weights) {
+    const int64_t size = (int64_t)s->transforms->kernel * s->transforms->kernel * WN_BLOCK * WN_BLOCK;
+    s->transforms->weights_gradient(elements, s->u.element,
+                                    weights + ((int64_t)out * s->in_blocks + in) * size,
+                                    s->plan->problem.accumulate);
+}
+
+/* By tiles, the last phase. */
+static void transform_all_weights(const pass *s, float *weights, int tid, int nthreads) {
     long begin, end;
     wn_split((long)s->out_blocks * s->in_blocks, tid, nthreads, &begin, &end);
-    for (long pair = begin; pair < end; pair++)
-        s->transforms->weights_gradient(
-            s->u.data + pair / s->in_blocks * s->u.block + pair % s->in_blocks * WN_BLOCK * WN_BLOCK,
-            s->u.element, weights + pair * taps * WN_BLOCK * WN_BLOCK, s->plan->problem.accumulate);
+    for (long pair = begin; pair < end; pair++) {
+        const int64_t out = pair / s->in_blocks, in = pair % s->in_blocks;
+        transform_weights(s, (int)out, (int)in, s->u.data + out * s->u.block + in * WN_BLOCK * WN_BLOCK,
+                          weights);
+    }
+}
+
+/* By outputs, the last phase. */
+static void run_items(const pass *s, float *weights, int tid, int nthreads) {
+    const int in_groups = (int)s->plan->derived[WINOGRAD_INPUT_GROUPS];
+    const int out_groups = (int)s->plan->derived[WINOGRAD_OUTPUT_GROUPS];
+    long begin, end;
+    wn_split((long)out_groups * in_groups, tid, nthreads, &begin, &end);
+    for (long item = begin; item < end; item++) {
+        const int o = (int)(item / in_groups), i = (int)(item % in_groups);
+        const block_range out = {wn_part_begin(s->out_blocks, out_groups, o),
+                                 wn_part_begin(s->out_blocks, out_groups, o + 1)};
+        const block_range in = {wn_part_begin(s->in_blocks, in_groups, i),
+                                wn_part_begin(s->in_blocks, in_groups, i + 1)};
+        multiply_item(s, out, in);
+        for (int a = out.begin; a < out.end; a++)
+            for (int b = in.begin; b < in.end; b++)
+                transform_weights(s, a, b,
+                                  s->u.data + (a - out.begin) * s->u.block +
+                                      (int64_t)(b - in.begin) * WN_BLOCK * WN_BLOCK,
+                                  weights);
+    }
 }
 
 static void sum_bias(const pass *s, float *bias, int tid, int nthreads) {
@@ -144,20 +243,34 @@ static void sum_bias(const pass *s, float *bias, int tid, int nthreads) {
     }
 }
 
-void wn_winograd_weights_run(const wn_conv_plan *plan, const wn_conv_args *args, int phase, int tid,
-                             int nthreads) {
-    const pass s = make_pass(plan, args);
-    const int groups = (int)plan->derived[WINOGRAD_TILE_GROUPS], group = phase / 2;
+static void run_by_outputs(const pass *s, const wn_conv_args *args, int phase, int tid, int nthreads) {
+    if (phase == 0)
+        transform_tiles(s, 0, s->plan->derived[WINOGRAD_TOTAL_TILES], tid, nthreads);
+    else
+        run_items(s, args->weights, tid, nthreads);
+}
+
+static void run_by_tiles(const pass *s, const wn_conv_args *args, int phase, int tid, int nthreads) {
+    const int groups = (int)s->plan->derived[WINOGRAD_TILE_GROUPS], group = phase / 2;
     if (group == groups) {
-        transform_weights(&s, args->weights, tid, nthreads);
+        transform_all_weights(s, args->weights, tid, nthreads);
         return;
     }
     long begin, end;
-    wn_split(plan->derived[WINOGRAD_TOTAL_TILES], group, groups, &begin, &end);
+    wn_split(s->plan->derived[WINOGRAD_TOTAL_TILES], group, groups, &begin, &end);
     if (phase % 2 == 0)
-        transform_group(&s, begin, end, tid, nthreads);
+        transform_tiles(s, begin, end, tid, nthreads);
     else
-        multiply_group(&s, (int)(end - begin), group == 0, tid, nthreads);
+        multiply_group(s, (int)(end - begin), group == 0, tid, nthreads);
+}
+
+void wn_winograd_weights_run(const wn_conv_plan *plan, const wn_conv_args *args, int phase, int tid,
+                             int nthreads) {
+    const pass s = make_pass(plan, args, tid);
+    if (by_outputs(plan))
+        run_by_outputs(&s, args, phase, tid, nthreads);
+    else
+        run_by_tiles(&s, args, phase, tid, nthreads);
     if (phase == 0 && args->bias)
         sum_bias(&s, args->bias, tid, nthreads);
 }

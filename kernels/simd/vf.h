@@ -30,7 +30,16 @@ WN_INLINE vf vf_load(const float *p) {
 WN_INLINE void vf_store(float *p, vf v) {
     *(vf *)p = v;
 }
-/* The same without alignment. */
+/* Stores a whole line of 64 bytes past the caches, for results that are read much later; whoever hands them
+ * to another thread fences first. A vector that is a part of a line is stored as usual. */
+WN_INLINE void vf_stream(float *p, vf v) {
+#if WN_LANES == 16 && !defined(WN_EMULATE_AVX512)
+    _mm512_stream_ps(p, (__m512)v);
+#else
+    vf_store(p, v);
+#endif
+}
+/* Loads and stores without alignment. */
 WN_INLINE vf vf_load_unaligned(const float *p) {
     return *(const vf_unaligned *)p;
 }
