@@ -19,7 +19,8 @@ typedef struct flags {
     bool resume;
     wn_network_flags network;
     wn_recipe_flags recipe;
-    int64_t save_every, channels, seed, threads, limit, test_limit;
+    double time_to;
+    int64_t save_every, eval_every, channels, seed, threads, limit, test_limit;
 } flags;
 
 static wn_status read_flags(const wn_command *command, int argc, char **argv, flags *f, int *words,
@@ -63,6 +64,20 @@ static wn_status read_flags(const wn_command *command, int argc, char **argv, fl
          .value = &f->checkpoints,
          .argument = "DIR",
          .help = "folder for last.safetensors and best.safetensors, saved after every epoch"},
+        {.name = "--eval-every",
+         .kind = WN_OPTION_WHOLE,
+         .value = &f->eval_every,
+         .argument = "N",
+         .low = 1,
+         .high = WN_COUNT_MAX,
+         .help = "also evaluate after every N steps"},
+        {.name = "--time-to",
+         .kind = WN_OPTION_REAL,
+         .value = &f->time_to,
+         .argument = "ACC",
+         .low = 0,
+         .high = 1,
+         .help = "end with the evaluation that reaches this test accuracy, and say when that was"},
         {.name = "--save-every",
          .kind = WN_OPTION_WHOLE,
          .value = &f->save_every,
@@ -137,6 +152,8 @@ static wn_status train(const wn_command *command, int argc, char **argv) {
                                 .checkpoints = f.checkpoints,
                                 .resume = f.resume,
                                 .save_every = f.save_every,
+                                .eval_every = f.eval_every,
+                                .time_to = f.time_to,
                                 .stop = f.checkpoints ? watch_signals() : NULL,
                                 .seed = (uint64_t)f.seed,
                                 .pool = session.pool,

@@ -165,6 +165,50 @@ static void check_csv(wn_pool *pool) {
     unlink(path);
 }
 
+/* Evaluations within epochs change nothing but the reports, and a run ends when it is good enough. */
+static void check_evaluations(wn_pool *pool) {
+    char path[] = "/tmp/check_trainer_XXXXXX", line[256];
+    int handle = mkstemp(path);
+    if (!CHECK(handle >= 0, "%s cannot be created", path))
+        return;
+    close(handle);
+    wn_train_options options = small_run(pool);
+    wn_train_result plain, often, reached;
+    run(&options, &plain);
+    options.eval_every = 3;
+    options.csv = path;
+    run(&options, &often);
+    CHECK(same(&plain, &often), "with evaluations in between: loss %.17g, without %.17g", often.loss,
+          plain.loss);
+    FILE *file = fopen(path, "r");
+    csv_row row;
+    int found = 0;
+    CHECK(fgets(line, sizeof line, file) != NULL, "no header");
+    while (fgets(line, sizeof line, file))
+        if (read_row(line, &row) && !strcmp(row.kind, "eval")) {
+            found++;
+            CHECK(row.step == 3 * found && atof(row.test_accuracy) > 0, "%s", line);
+        }
+    fclose(file);
+    unlink(path);
+    CHECK(found == 2, "%d evaluations within the epochs, expected 2 (after steps 3 and 6)", found);
+    options.csv = NULL;
+    options.time_to = 0.01;
+    run(&options, &reached);
+    CHECK(reached.steps == 3 && reached.epochs == 0 && reached.seconds_to_reach > 0 &&
+              reached.test_accuracy >= options.time_to,
+          "accuracy %g reached after %lld steps, expected 3", reached.test_accuracy,
+          (long long)reached.steps);
+    options.eval_every = 0;
+    run(&options, &reached);
+    CHECK(reached.steps == 4 && reached.epochs == 1 && reached.seconds_to_reach > 0,
+          "reached after %lld steps, expected the 4 of an epoch", (long long)reached.steps);
+    options.time_to = 1;
+    run(&options, &reached);
+    CHECK(reached.steps == SMALL_STEPS && reached.seconds_to_reach == 0, "accuracy 1 reached: %g s",
+          reached.seconds_to_reach);
+}
+
 /* Runs into an error that must have this code and hold these parts. */
 static void expect_error(const wn_train_options *options, const char *what, wn_code code,
                          const char *const parts[4]) {
@@ -256,6 +300,8 @@ static void check_refused_options(wn_pool *pool) {
     WITH(recipe.lr, NAN, WN_ERROR_INVALID, "learning rate is", "above 0");
     WITH(recipe.momentum, 1, WN_ERROR_INVALID, "momentum is 1", "0 to below 1");
     WITH(recipe.weight_decay, INFINITY, WN_ERROR_INVALID, "weight decay is inf");
+    WITH(eval_every, -1, WN_ERROR_INVALID, "steps between two evaluations is -1");
+    WITH(time_to, 1.5, WN_ERROR_INVALID, "test accuracy to reach is 1.5", "0 to 1");
     WITH(limit, -1, WN_ERROR_INVALID, "limit is -1");
     WITH(test_limit, -1, WN_ERROR_INVALID, "test limit is -1");
     WITH(data, "/nowhere/at/all", WN_ERROR_IO, "/nowhere/at/all: No such file");
@@ -306,6 +352,7 @@ int main(void) {
     wn_pool *pool = check_pool_of(1);
     check_learning(pool);
     check_csv(pool);
+    check_evaluations(pool);
     check_unwritable_csv(pool);
     check_kept_csv(pool);
     check_divergence(pool);

@@ -162,7 +162,17 @@ void wn_train_report_epoch(wn_train_progress *progress, const wn_train_row *row,
     fflush(progress->log);
 }
 
-void wn_train_report_result(FILE *log, const wn_train_result *result) {
+void wn_train_report_eval(wn_train_progress *progress, const wn_train_row *row) {
+    if (!progress->log)
+        return;
+    wn_train_progress_clear(progress);
+    fprintf(progress->log, "epoch %d/%d, after step %lld: loss %.3f, train acc %.3f, test acc %.4f, %.1f s\n",
+            row->epoch, progress->epochs, (long long)row->step, row->loss, row->train_accuracy,
+            row->test_accuracy, row->seconds_total);
+    fflush(progress->log);
+}
+
+void wn_train_report_result(FILE *log, const wn_train_result *result, double time_to) {
     if (!log)
         return;
     fprintf(log, "loss %.3f, train acc %.3f, test acc %.3f, %.1f examples/sec\n", result->loss,
@@ -172,5 +182,10 @@ void wn_train_report_result(FILE *log, const wn_train_result *result) {
         "%.1f s from start to here: loading %.1f, preparing batches %.1f, training %.1f, evaluating %.1f\n",
         result->seconds_to_here, result->loading_seconds, result->preparing_seconds, result->training_seconds,
         result->evaluating_seconds);
+    if (time_to > 0 && result->seconds_to_reach > 0)
+        fprintf(log, "test accuracy %g reached: %.4f after %.2f s from the start of the program\n", time_to,
+                result->test_accuracy, result->seconds_to_reach);
+    else if (time_to > 0)
+        fprintf(log, "test accuracy %g not reached\n", time_to);
     fflush(log);
 }

@@ -49,6 +49,8 @@ void wn_train_progress_step(wn_train_progress *progress, const wn_train_row *row
 void wn_train_progress_clear(wn_train_progress *progress);
 
 void wn_train_report_epoch(wn_train_progress *progress, const wn_train_row *row, double rate);
-void wn_train_report_result(FILE *log, const wn_train_result *result);
+void wn_train_report_eval(wn_train_progress *progress, const wn_train_row *row);
+/* time_to is the test accuracy that was to be reached, 0: none. */
+void wn_train_report_result(FILE *log, const wn_train_result *result, double time_to);
 
 #endif

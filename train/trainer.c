@@ -143,6 +143,44 @@ static void save_or_say(wn_trainer *t, const wn_epoch_sums *sums, bool best) {
     }
 }
 
+/* Evaluates; the figures of the epoch so far. */
+static void take_figures(wn_trainer *t, const wn_epoch_sums *sums) {
+    wn_train_result *result = &t->result;
+    result->loss = sums->loss / (double)sums->examples;
+    result->train_accuracy = (double)sums->correct / (double)sums->examples;
+    result->test_accuracy = evaluate(t);
+    if (result->training_seconds > 0)
+        result->examples_per_second =
+            (double)(result->examples - t->begun.examples) / result->training_seconds;
+    result->seconds_to_here = wn_seconds() - t->options.started;
+    if (t->options.time_to > 0 && result->test_accuracy >= t->options.time_to)
+        result->seconds_to_reach = result->seconds_to_here;
+}
+
+static wn_train_row row_of(const wn_trainer *t, int epoch, const wn_epoch_sums *sums) {
+    const wn_train_result *result = &t->result;
+    return (wn_train_row){
+        .epoch = epoch,
+        .step = result->steps,
+        .examples = result->examples,
+        .loss = result->loss,
+        .train_accuracy = result->train_accuracy,
+        .test_accuracy = result->test_accuracy,
+        .lr = rates_at(t, result->steps - 1).lr,
+        .seconds_step = sums->timed_steps ? sums->training_seconds / (double)sums->timed_steps : 0,
+        .seconds_total = result->seconds_to_here,
+    };
+}
+
+/* An evaluation within an epoch. */
+static wn_status evaluate_between(wn_trainer *t, int epoch, const wn_epoch_sums *sums) {
+    take_figures(t, sums);
+    wn_train_row row = row_of(t, epoch, sums);
+    WN_TRY(wn_train_csv_row(&t->csv, "eval", &row));
+    wn_train_report_eval(&t->progress, &row);
+    return wn_ok();
+}
+
 /* Between two steps: saving, and stopping when that is asked for. */
 static wn_status after_step(wn_trainer *t, const wn_epoch_sums *sums) {
     const wn_train_options *o = &t->options;
@@ -158,19 +196,6 @@ static wn_status after_step(wn_trainer *t, const wn_epoch_sums *sums) {
                     o->checkpoints ? "; --resume goes on from there" : "");
 }
 
-/* The figures of a finished epoch. */
-static void finish_epoch(wn_trainer *t, int epoch, const wn_epoch_sums *sums) {
-    wn_train_result *result = &t->result;
-    result->epochs = epoch;
-    result->loss = sums->loss / (double)sums->examples;
-    result->train_accuracy = (double)sums->correct / (double)sums->examples;
-    result->test_accuracy = evaluate(t);
-    if (result->training_seconds > 0)
-        result->examples_per_second =
-            (double)(result->examples - t->begun.examples) / result->training_seconds;
-    result->seconds_to_here = wn_seconds() - t->options.started;
-}
-
 /* The rest of an epoch that `sums` tells the beginning of, its evaluation, reports and checkpoint. */
 static wn_status train_epoch(wn_trainer *t, int epoch, wn_epoch_sums sums) {
     const wn_train_result *result = &t->result;
@@ -180,19 +205,17 @@ static wn_status train_epoch(wn_trainer *t, int epoch, wn_epoch_sums sums) {
     while (sums.examples < t->dataset.train.count) {
         WN_TRY(train_step(t, epoch, &sums));
         WN_TRY(after_step(t, &sums));
+        bool last = sums.examples == t->dataset.train.count;
+        if (t->options.eval_every && t->result.steps % t->options.eval_every == 0 && !last)
+            WN_TRY(evaluate_between(t, epoch, &sums));
+        if (t->result.seconds_to_reach > 0)
+            break;
     }
-    finish_epoch(t, epoch, &sums);
-    wn_train_row row = {
-        .epoch = epoch,
-        .step = result->steps,
-        .examples = result->examples,
-        .loss = result->loss,
-        .train_accuracy = result->train_accuracy,
-        .test_accuracy = result->test_accuracy,
-        .lr = rates_at(t, result->steps - 1).lr,
-        .seconds_step = sums.timed_steps ? sums.training_seconds / (double)sums.timed_steps : 0,
-        .seconds_total = result->seconds_to_here,
-    };
+    if (t->result.seconds_to_reach > 0)
+        return wn_trainer_save(t, &sums, false);
+    t->result.epochs = epoch;
+    take_figures(t, &sums);
+    wn_train_row row = row_of(t, epoch, &sums);
     WN_TRY(wn_train_csv_row(&t->csv, "epoch", &row));
     wn_train_report_epoch(&t->progress, &row,
                           sums.timed_steps ? (double)sums.timed_examples / sums.training_seconds : 0);
@@ -236,7 +259,8 @@ wn_status wn_train(const wn_train_options *options, wn_train_result *result) {
     if (!wn_failed(status))
         report_start(&t);
     t.begun = t.result;
-    for (int epoch = t.result.epochs + 1; epoch <= t.options.recipe.epochs && !wn_failed(status); epoch++) {
+    for (int epoch = t.result.epochs + 1;
+         epoch <= t.options.recipe.epochs && !wn_failed(status) && t.result.seconds_to_reach == 0; epoch++) {
         status = train_epoch(&t, epoch, sums);
         sums = (wn_epoch_sums){0};
     }
@@ -246,7 +270,7 @@ wn_status wn_train(const wn_train_options *options, wn_train_result *result) {
         status = closed;
     if (!wn_failed(status)) {
         *result = t.result;
-        wn_train_report_result(t.options.log, result);
+        wn_train_report_result(t.options.log, result, t.options.time_to);
     }
     wn_trainer_release(&t);
     return status;

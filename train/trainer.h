@@ -29,6 +29,8 @@ typedef struct wn_train_options {
     const char *checkpoints; /* folder for last.safetensors and best.safetensors, made when it is not there;
                                 NULL: none are written */
     bool resume;             /* continue from its last.safetensors, made by the same run; the CSV file too */
+    int64_t eval_every;      /* steps between two evaluations within an epoch; 0: at its end only */
+    double time_to;          /* ends the run with the evaluation that reaches this test accuracy; 0: none */
     int64_t save_every;      /* steps between two saves; 0: after every epoch only */
     const volatile sig_atomic_t
         *stop;       /* becoming not zero ends the run after the step, saved; NULL: nothing */
@@ -48,17 +50,17 @@ typedef struct wn_train_result {
     double preparing_seconds;    /* filling training batches */
     double training_seconds;     /* steps and everything between them but preparing */
     double evaluating_seconds;
-    double seconds_to_here; /* from `started` to the end of the last evaluation */
+    double seconds_to_here;  /* from `started` to the end of the last evaluation */
+    double seconds_to_reach; /* to the end of the one that reached time_to; 0: none did */
 } wn_train_result;
 
 /* The columns of the CSV file, its first line. One row per step and one per epoch, written as they happen:
- *   kind             step or epoch
- *   epoch            from 1
- *   step             from 1, over all epochs; in an epoch's row its last step
+ *   kind             step or epoch; eval for an evaluation within an epoch, its figures those of the epoch so
+ * far epoch            from 1 step             from 1, over all epochs; in an epoch's row its last step
  *   examples         images trained on so far, over all epochs
  *   loss             mean cross-entropy over the step's batch, or over the epoch's images
  *   train_accuracy   share of right answers over the same images, before the update they led to
- *   test_accuracy    after the epoch, over the test images; empty in a step's row
+ *   test_accuracy    over the test images; empty in a step's row
  *   lr               learning rate of the step, or of the epoch's last
  *   seconds_step     the step without preparing its batch; in an epoch's row the mean over its steps
  *   seconds_total    since options->started */

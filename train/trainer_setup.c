@@ -34,6 +34,9 @@ static wn_status settle_options(wn_trainer *t) {
     WN_TRY(expect_number(o->size >= 1 && o->size <= MAX_SIZE, "size", o->size, "1 to 16384"));
     WN_TRY(expect_number(o->eval_batch >= 1, "evaluation batch size", o->eval_batch, "at least 1"));
     WN_TRY(expect_number(o->limit >= 0, "limit", (double)o->limit, "at least 0"));
+    WN_TRY(expect_number(o->eval_every >= 0, "steps between two evaluations", (double)o->eval_every,
+                         "at least 0"));
+    WN_TRY(expect_number(o->time_to >= 0 && o->time_to <= 1, "test accuracy to reach", o->time_to, "0 to 1"));
     WN_TRY(expect_number(o->save_every >= 0, "steps between two saves", (double)o->save_every, "at least 0"));
     if ((o->resume || o->save_every) && !o->checkpoints)
         return wn_error(WN_ERROR_INVALID, "resuming and saving need a folder for checkpoints, found none");
