@@ -67,12 +67,11 @@ static wn_status eval(const wn_command *command, int argc, char **argv) {
     wn_network_flags network = {0};
     int64_t channels = 0, limit = 0, threads = 0;
     const wn_option options[] = {
-        {"--data", WN_OPTION_TEXT, &data, "DIR|synthetic", 0, 0, NULL,
-         "the test images (default: synthetic)"},
+        WN_OPTION_DATA(&data),
         {"--net", WN_OPTION_TEXT, &net, "NET", 0, 0, NULL,
          "what the weights are of (default: as the file says)"},
         WN_OPTIONS_NETWORK(&network),
-        {"--channels", WN_OPTION_WHOLE, &channels, "1|3", 1, WN_CHANNELS_MAX, NULL, "of the network's input"},
+        WN_OPTION_CHANNELS(&channels),
         {"--normalise", WN_OPTION_TEXT, &normalise, "HOW", 0, 0, NULL,
          "of pixels: none, measured, or MEAN,STD (default: as the file says, else the network's recipe)"},
         {"--test-limit", WN_OPTION_WHOLE, &limit, "N", 1, WN_COUNT_MAX, NULL,

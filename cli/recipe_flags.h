@@ -22,6 +22,29 @@ typedef struct wn_recipe_flags {
 
 enum { WN_RECIPE_OPTIONS = 16 };
 
+/* Rows of option tables that the commands working on data have. */
+#define WN_OPTION_DATA(variable)                                                                             \
+    {                                                                                                        \
+        .name = "--data", .kind = WN_OPTION_TEXT, .value = (variable), .argument = "DIR|synthetic",          \
+        .help = "training and test images (default: synthetic)"                                              \
+    }
+#define WN_OPTION_CHANNELS(variable)                                                                         \
+    {                                                                                                        \
+        .name = "--channels", .kind = WN_OPTION_WHOLE, .value = (variable), .argument = "1|3", .low = 1,     \
+        .high = WN_CHANNELS_MAX,                                                                             \
+        .help = "grey or coloured input (default: 3 where the network is made for it, else the images')"     \
+    }
+#define WN_OPTION_SEED(variable)                                                                             \
+    {                                                                                                        \
+        .name = "--seed", .kind = WN_OPTION_WHOLE, .value = (variable), .argument = "S", .high = 9e15,       \
+        .help = "of weights, order of images, augmentation and dropout (default: 1)"                         \
+    }
+#define WN_OPTION_LIMIT(variable)                                                                            \
+    {                                                                                                        \
+        .name = "--limit", .kind = WN_OPTION_WHOLE, .value = (variable), .argument = "N", .low = 1,          \
+        .high = WN_COUNT_MAX, .help = "use the first N training images only"                                 \
+    }
+
 /* Writes WN_RECIPE_OPTIONS rows of an option table that fill in the flags. */
 void wn_recipe_options(wn_recipe_flags *flags, wn_option options[WN_RECIPE_OPTIONS]);
 

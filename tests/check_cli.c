@@ -337,8 +337,8 @@ static void check_output_that_nobody_gets(void) {
 }
 
 static void check_help(void) {
-    static const char *const commands[] = {"train",   "eval",   "export", "tune", "bench",
-                                           "summary", "shapes", "list",   "info"};
+    static const char *const commands[] = {"train", "eval",    "export", "lr-find", "tune",
+                                           "bench", "summary", "shapes", "list",    "info"};
     const int count = sizeof commands / sizeof *commands;
     static outcome o;
     RUN(&o, "--version");
@@ -542,6 +542,12 @@ static void check_training(void) {
     CHECK(o.code == 2 && strstr(o.err, "found 0 files"), "code %d: %s", o.code, o.err);
     RUN(&o, "export", "weights.safetensors");
     CHECK(o.code == 2 && strstr(o.err, "no name to write"), "code %d: %s", o.code, o.err);
+    RUN(&o, "lr-find", "mnist-bn", "--data", "sound", "--batch-size", "8", "--threads", "1", "--csv",
+        "lr.csv");
+    CHECK(o.code == 0 && strstr(o.out, "suggestion: ") && csv_rows("lr.csv", "lr,loss") > 50, "code %d: %s%s",
+          o.code, o.err, o.out);
+    RUN(&o, "lr-find", "mnist-bn", "--from", "1", "--to", "0.1");
+    CHECK(o.code == 1 && strstr(o.err, "from 1 to 0.1"), "code %d: %s", o.code, o.err);
     /* a database that is garbage is said to be and does no harm */
     write_text("garbage.db", "\x01\x02 not a database\nat all");
     RUN(&o, "train", "mnist-cnn", "--data", "sound", "--epochs", "1", "--batch-size", "8", "--threads", "1",

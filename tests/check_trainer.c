@@ -2,7 +2,7 @@
  * refuses or stops with one clear line. Small networks on the embedded data. */
 #include "check_pool.h"
 #include "data.h"
-#include "trainer.h"
+#include "lr_find.h"
 
 #include <math.h>
 #include <regex.h>
@@ -209,6 +209,32 @@ static void check_evaluations(wn_pool *pool) {
           reached.seconds_to_reach);
 }
 
+/* The rule on curves whose answer is known; the finder as a whole: repeatable, and it ends when the loss
+ * does. */
+static void check_lr_find(wn_pool *pool) {
+    double lr[WN_LR_FIND_STEPS], loss[WN_LR_FIND_STEPS];
+    for (int i = 0; i < WN_LR_FIND_STEPS; i++) {
+        lr[i] = i;
+        loss[i] = i < 20 ? 5 : i < 50 ? 5 - i * 0.01 : 5 + i; /* falls from 19 to 49: 31 values */
+    }
+    double valley = wn_lr_valley(lr, loss, WN_LR_FIND_STEPS);
+    CHECK(valley == 34, "suggests %g, expected 19 + 10 + 5", valley);
+    CHECK(wn_lr_valley(lr, lr, WN_LR_FIND_STEPS) == 0 && wn_lr_valley(lr, loss, 0) == 0,
+          "suggests something where nothing falls");
+    wn_train_options options = small_run(pool);
+    wn_lr_find_result result, again;
+    wn_status status = wn_lr_find(&options, 1e-6, 1000, &result);
+    if (!CHECK(!wn_failed(status), "%s", status.message))
+        return;
+    CHECK(result.steps > 20 && result.steps < WN_LR_FIND_STEPS && result.valley > 1e-5 && result.valley < 1,
+          "%d steps, suggests %g", result.steps, result.valley);
+    status = wn_lr_find(&options, 1e-6, 1000, &again);
+    CHECK(!wn_failed(status) && again.valley == result.valley && again.steps == result.steps,
+          "suggests %g, then %g", result.valley, again.valley);
+    status = wn_lr_find(&options, 1, 1, &result);
+    CHECK(status.code == WN_ERROR_INVALID && strstr(status.message, "ascending"), "%s", status.message);
+}
+
 /* Runs into an error that must have this code and hold these parts. */
 static void expect_error(const wn_train_options *options, const char *what, wn_code code,
                          const char *const parts[4]) {
@@ -353,6 +379,7 @@ int main(void) {
     check_learning(pool);
     check_csv(pool);
     check_evaluations(pool);
+    check_lr_find(pool);
     check_unwritable_csv(pool);
     check_kept_csv(pool);
     check_divergence(pool);

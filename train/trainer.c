@@ -7,9 +7,9 @@
 #include <math.h>
 #include <string.h>
 
-/* Fisher and Yates, as a pure function of seed and epoch: every epoch starts from the identity. */
-static void shuffle(int64_t *order, int64_t count, uint64_t seed, int epoch) {
-    uint64_t stream = WN_STREAM_SHUFFLE | (uint64_t)epoch << 8;
+void wn_trainer_shuffle(wn_trainer *t, int epoch) {
+    int64_t *order = t->order, count = t->dataset.train.count;
+    uint64_t seed = t->options.seed, stream = WN_STREAM_SHUFFLE | (uint64_t)epoch << 8;
     for (int64_t i = 0; i < count; i++)
         order[i] = i;
     for (int64_t i = count - 1; i > 0; i--) {
@@ -41,10 +41,12 @@ static wn_rates rates_at(const wn_trainer *t, int64_t step) {
                                                  .epochs = recipe->epochs});
 }
 
-/* Tells the tape what the coming step works with; returns its learning rate. */
-static float set_rates(const wn_trainer *t, wn_tape *tape) {
+int wn_trainer_prepare(wn_trainer *t, int64_t begin, int epoch, wn_tape **tape) {
+    return prepare_batch(t, &t->training, &t->dataset.train, t->order, begin, epoch, tape);
+}
+
+void wn_trainer_set_rates(const wn_trainer *t, wn_tape *tape, wn_rates rates) {
     const wn_recipe *recipe = &t->options.recipe;
-    wn_rates rates = rates_at(t, t->result.steps);
     wn_tape_set_options(tape, &(wn_step_options){.lr = rates.lr,
                                                  .momentum = rates.momentum,
                                                  .beta1 = rates.momentum,
@@ -53,7 +55,6 @@ static float set_rates(const wn_trainer *t, wn_tape *tape) {
                                                  .weight_decay = recipe->weight_decay,
                                                  .decoupled_decay = recipe->decoupled_decay,
                                                  .nesterov = recipe->nesterov});
-    return rates.lr;
 }
 
 /* Share of test images answered right. */
@@ -88,8 +89,9 @@ static wn_status train_step(wn_trainer *t, int epoch, wn_epoch_sums *sums) {
     wn_train_result *result = &t->result;
     wn_tape *tape;
     double begin = wn_seconds();
-    int batch = prepare_batch(t, &t->training, &t->dataset.train, t->order, sums->examples, epoch, &tape);
-    float lr = set_rates(t, tape);
+    int batch = wn_trainer_prepare(t, sums->examples, epoch, &tape);
+    float lr = rates_at(t, result->steps).lr;
+    wn_trainer_set_rates(t, tape, rates_at(t, result->steps));
     double prepared = wn_seconds();
     wn_tape_run(tape);
     double loss = wn_tape_loss(tape);
@@ -200,7 +202,7 @@ static wn_status after_step(wn_trainer *t, const wn_epoch_sums *sums) {
 static wn_status train_epoch(wn_trainer *t, int epoch, wn_epoch_sums sums) {
     const wn_train_result *result = &t->result;
     double begin = wn_seconds();
-    shuffle(t->order, t->dataset.train.count, t->options.seed, epoch);
+    wn_trainer_shuffle(t, epoch);
     t->result.preparing_seconds += wn_seconds() - begin;
     while (sums.examples < t->dataset.train.count) {
         WN_TRY(train_step(t, epoch, &sums));

@@ -42,6 +42,14 @@ typedef struct wn_epoch_sums {
 wn_status wn_trainer_set_up(wn_trainer *t);
 void wn_trainer_release(wn_trainer *t);
 
+/* Order of the epoch's images: Fisher and Yates, a pure function of seed and epoch; every epoch starts from
+ * the identity. */
+void wn_trainer_shuffle(wn_trainer *t, int epoch);
+/* Puts the training images order[begin..) into the tape that takes them; returns how many it took. */
+int wn_trainer_prepare(wn_trainer *t, int64_t begin, int epoch, wn_tape **tape);
+/* Tells the tape what the coming step works with. */
+void wn_trainer_set_rates(const wn_trainer *t, wn_tape *tape, wn_rates rates);
+
 /* Fills in t->facts: what a checkpoint must have been made with to be continued. */
 void wn_trainer_state_facts(wn_trainer *t);
 /* Writes last.safetensors, and best.safetensors too when `best`; `sums` of the epoch behind result.epochs.
