@@ -94,6 +94,7 @@ static wn_status read_flags(const wn_command *command, int argc, char **argv, fl
          .high = 86400,
          .help = "with --peer: for finding the best of both, per problem and direction (default: 1)"},
         WN_OPTION_NO_FUSE(&f->network.no_fuse),
+        WN_OPTION_PICKS(&f->network.picks),
         WN_OPTION_THREADS(&f->threads),
         WN_OPTION_ISA(&f->isa),
         WN_OPTION_DB(&f->db),
@@ -113,7 +114,7 @@ static wn_status bench_tape(const flags *f, const wn_session *session, wn_networ
                           .isa = session->isa,
                           .pool = session->pool,
                           .classes = network->net->default_classes};
-    WN_TRY(wn_network_tape(network, session, db, training, &bench.tape));
+    WN_TRY(wn_network_tape(network, session, db, training, false, &bench.tape));
     wn_model_initialise(network->model, WN_INIT_XAVIER_UNIFORM, 1);
     wn_status status = wn_bench_net_run(&bench, stdout, csv);
     wn_tape_destroy(bench.tape);

@@ -4,6 +4,7 @@
 
 #include "nets.h"
 #include "options.h"
+#include "picks.h"
 #include "pool.h"
 #include "tune.h"
 #include <stddef.h>
@@ -61,6 +62,11 @@ enum { WN_COUNT_MAX = 1000000000, WN_SIZE_MAX = 1000000, WN_THREADS_MAX = 1024 }
         .name = "--no-fuse", .kind = WN_OPTION_SWITCH, .value = (variable),                                  \
         .help = "make every layer a step of its own"                                                         \
     }
+#define WN_OPTION_PICKS(variable)                                                                            \
+    {                                                                                                        \
+        .name = "--picks", .kind = WN_OPTION_TEXT, .value = (variable), .argument = "FILE",                  \
+        .help = "a database whose picks are used for any machine and number of threads, in place of --db"    \
+    }
 /* Those of a wn_network_flags that say what is built. */
 #define WN_OPTIONS_NETWORK(flags)                                                                            \
     WN_OPTION_VARIANT(&(flags)->variant), WN_OPTION_SIZE(&(flags)->size), WN_OPTION_BATCH(&(flags)->batch),  \
@@ -96,8 +102,9 @@ wn_status wn_session_database(const wn_session *session, const char *path, bool 
 typedef struct wn_network_flags {
     const char *variant;
     int64_t size, batch, width_divisor;
-    int shortcut; /* wn_shortcut */
-    bool no_fuse; /* of its tapes */
+    int shortcut;      /* wn_shortcut */
+    bool no_fuse;      /* of its tapes */
+    const char *picks; /* of its tapes: file of picks; NULL: the database's */
 } wn_network_flags;
 /* "default", "A", "B", "C", NULL: the values of wn_shortcut. */
 extern const char *const wn_shortcut_names[];
@@ -107,6 +114,8 @@ typedef struct wn_network {
     const wn_net *net;
     int size, batch;
     bool no_fuse;
+    const char *picks_path;
+    wn_picks *picks; /* read with the first tape */
     wn_graph *graph;
     wn_model *model; /* made with the first tape; all zero */
 } wn_network;
@@ -129,9 +138,10 @@ typedef struct wn_network_totals {
 } wn_network_totals;
 wn_network_totals wn_network_count(const wn_network *network);
 
-/* Compiles a tape of the network on the session's pool with the database's picks (db NULL: the heuristic). */
+/* Compiles a tape of the network on the session's pool with the file's picks or the database's (db NULL: the
+ * heuristic). plan_only: to be looked at. */
 wn_status wn_network_tape(wn_network *network, const wn_session *session, wn_tune_db *db, bool training,
-                          wn_tape **tape);
+                          bool plan_only, wn_tape **tape);
 
 /* "3.2 GiB", "512 KiB": with four digits at most. */
 const char *wn_bytes_text(double bytes, char text[static 16]);

@@ -51,6 +51,7 @@ wn_status wn_network_build(const wn_net *net, const wn_network_flags *flags, wn_
     network->size = flags->size ? (int)flags->size : net->default_size;
     network->batch = flags->batch ? (int)flags->batch : net->default_batch;
     network->no_fuse = flags->no_fuse;
+    network->picks_path = flags->picks;
     network->graph = wn_graph_create();
     if (!network->graph)
         return wn_error(WN_ERROR_MEMORY, "%s: no memory for its graph", net->name);
@@ -69,8 +70,10 @@ wn_status wn_network_build(const wn_net *net, const wn_network_flags *flags, wn_
 }
 
 void wn_network_close(wn_network *network) {
+    wn_picks_close(network->picks);
     wn_model_destroy(network->model);
     wn_graph_destroy(network->graph);
+    network->picks = NULL;
     network->model = NULL;
     network->graph = NULL;
 }
@@ -88,14 +91,17 @@ wn_network_totals wn_network_count(const wn_network *network) {
 }
 
 wn_status wn_network_tape(wn_network *network, const wn_session *session, wn_tune_db *db, bool training,
-                          wn_tape **tape) {
+                          bool plan_only, wn_tape **tape) {
+    if (network->picks_path && !network->picks)
+        WN_TRY(wn_picks_open(network->picks_path, session->isa, &network->picks));
     wn_tape_options options = {.batch = network->batch,
                                .training = training,
                                .no_fuse = network->no_fuse,
+                               .plan_only = plan_only,
                                .isa = session->isa,
                                .pool = session->pool,
-                               .pick = wn_tune_pick,
-                               .pick_context = db,
+                               .pick = network->picks ? wn_picks_pick : wn_tune_pick,
+                               .pick_context = network->picks ? (void *)network->picks : (void *)db,
                                .seed = 1};
     if (!network->model)
         WN_TRY(wn_model_create(network->graph, &network->model));

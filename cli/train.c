@@ -70,6 +70,8 @@ static wn_status read_flags(const wn_command *command, int argc, char **argv, fl
          .help = "go on from the folder's last.safetensors, to the bit; the other flags as before"},
         WN_OPTION_THREADS(&f->threads),
         WN_OPTION_ISA(&f->isa),
+        WN_OPTION_NO_FUSE(&f->network.no_fuse),
+        WN_OPTION_PICKS(&f->network.picks),
         WN_OPTION_DB(&f->db),
         WN_OPTION_CSV(&f->csv),
     };
@@ -114,8 +116,11 @@ static wn_status train(const wn_command *command, int argc, char **argv) {
     WN_TRY(wn_recipe_flags_apply(&f.recipe, net, f.network.batch, &recipe));
     wn_session session;
     wn_tune_db *db = NULL;
+    wn_picks *picks = NULL;
     WN_TRY(wn_session_open(f.isa, f.threads, &session));
     wn_status status = wn_session_database(&session, f.db, false, &db);
+    if (!wn_failed(status) && f.network.picks)
+        status = wn_picks_open(f.network.picks, session.isa, &picks);
     if (wn_failed(status))
         goto done;
     wn_train_options options = {.net = net->name,
@@ -137,8 +142,9 @@ static wn_status train(const wn_command *command, int argc, char **argv) {
                                 .seed = (uint64_t)f.seed,
                                 .pool = session.pool,
                                 .isa = session.isa,
-                                .pick = wn_tune_pick,
-                                .pick_context = db,
+                                .no_fuse = f.network.no_fuse,
+                                .pick = picks ? wn_picks_pick : wn_tune_pick,
+                                .pick_context = picks ? (void *)picks : (void *)db,
                                 .csv = f.csv,
                                 .log = stdout,
                                 .terminal = isatty(STDOUT_FILENO) == 1,
@@ -146,6 +152,7 @@ static wn_status train(const wn_command *command, int argc, char **argv) {
     wn_train_result result;
     status = wn_train(&options, &result);
 done:
+    wn_picks_close(picks);
     wn_tune_db_close(db);
     wn_session_close(&session);
     return status;

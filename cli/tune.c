@@ -51,7 +51,7 @@ static wn_status collect_network(work_list *list, const wn_session *session, wn_
     wn_status status = wn_ok();
     for (int training = 0; training < 2 && !wn_failed(status); training++) {
         wn_tape *tape;
-        WN_TRY(wn_network_tape(network, session, NULL, training == 1, &tape));
+        WN_TRY(wn_network_tape(network, session, NULL, training == 1, true, &tape));
         for (int i = 0; i < wn_tape_step_count(tape) && !wn_failed(status); i++) {
             wn_step_info step = wn_tape_step(tape, i);
             if (step.plan)

@@ -5,7 +5,8 @@
 
 typedef struct walk_context {
     const wn_tape *tape;
-    double *seconds; /* per step, added to by thread 0; NULL: not timed */
+    int begin, end;  /* steps */
+    double *seconds; /* per step from `begin`, added to by thread 0; NULL: not timed */
 } walk_context;
 
 static void run_external(void *context) {
@@ -27,7 +28,7 @@ static void run_step(wn_pool *pool, wn_step *step, int tid, int nthreads) {
 static void walk(void *pointer, int tid, int nthreads) {
     const walk_context *context = pointer;
     const wn_tape *tape = context->tape;
-    for (int s = 0; s < tape->step_count; s++)
+    for (int s = context->begin; s < context->end; s++)
         run_step(tape->options.pool, &tape->steps[s], tid, nthreads);
 }
 
@@ -36,20 +37,33 @@ static void walk_timed(void *pointer, int tid, int nthreads) {
     const wn_tape *tape = context->tape;
     wn_pool_barrier(tape->options.pool, tid); /* the first step's time starts when everybody is there */
     int64_t start = wn_nanoseconds();
-    for (int s = 0; s < tape->step_count; s++) {
+    for (int s = context->begin; s < context->end; s++) {
         run_step(tape->options.pool, &tape->steps[s], tid, nthreads);
         if (tid == 0) {
             int64_t end = wn_nanoseconds();
-            context->seconds[s] += (double)(end - start) * 1e-9;
+            context->seconds[s - context->begin] += (double)(end - start) * 1e-9;
             start = end;
         }
     }
 }
 
+/* Folds and turns the parameters again if they changed since the last time. */
+static void prepare(wn_tape *tape) {
+    if (tape->preparations == 0 || tape->prepared_version == tape->model->version)
+        return;
+    walk_context context = {.tape = tape, .end = tape->preparations};
+    wn_pool_run(tape->options.pool, walk, &context);
+    tape->prepared_version = tape->model->version;
+}
+
 static void run(wn_tape *tape, wn_task task, double *seconds) {
-    if (tape->options.training)
+    if (tape->options.training) {
         tape->hyper.step = tape->step = ++tape->model->updates;
-    walk_context context = {.tape = tape, .seconds = seconds};
+        tape->model->version++;
+    }
+    prepare(tape);
+    walk_context context = {
+        .tape = tape, .begin = tape->preparations, .end = tape->step_count, .seconds = seconds};
     wn_pool_run(tape->options.pool, task, &context);
 }
 

@@ -90,6 +90,7 @@ static void initialise_generator(wn_model *model, int p, uint32_t number) {
 
 void wn_model_initialise(wn_model *model, wn_init scheme, uint64_t seed) {
     uint32_t number = 0; /* among learned parameters */
+    model->version++;
     for (int p = 0; p < model->graph->parameter_count; p++) {
         const wn_graph_parameter *of = &model->graph->parameters[p];
         const wn_layer *layer = &model->graph->layers[of->layer];

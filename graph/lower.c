@@ -16,27 +16,45 @@ static int sole_reader(const wn_graph *graph, int tensor) {
     return -1;
 }
 
-/* The layers behind `group` that its step takes along; marks them and returns the last one's index. */
+/* Takes the layer `next` along; returns the layer that alone reads the group's output. */
+static int take(const wn_graph *graph, wn_group *group, bool *taken, int next) {
+    taken[next] = true;
+    group->output = graph->layers[next].output;
+    return sole_reader(graph, group->output);
+}
+
+static bool is_kind(const wn_graph *graph, int layer, wn_kind kind) {
+    return layer >= 0 && graph->layers[layer].kind == kind;
+}
+
+/* The layers behind `group` that its step takes along; marks them and returns the last one's index. In
+ * inference a convolution takes the batch norm behind it, whose parameters are constants then, and an
+ * addition, which in training needs both summands later. */
 static int fuse(const wn_lowering *lowering, wn_group *group, bool *taken) {
     const wn_graph *graph = lowering->graph;
-    if (lowering->tape->options.no_fuse)
-        return (int)(group->head - graph->layers);
+    const wn_kind kind = group->head->kind;
     int last = (int)(group->head - graph->layers), next = sole_reader(graph, group->output);
-    if (group->head->kind == WN_KIND_BATCH_NORM && next >= 0 && graph->layers[next].kind == WN_KIND_ADD &&
-        !taken[next]) {
+    if (lowering->tape->options.no_fuse)
+        return last;
+    bool constant = !lowering->tape->options.training && (kind == WN_KIND_CONV || kind == WN_KIND_LINEAR);
+    if (constant && is_kind(graph, next, WN_KIND_BATCH_NORM)) {
+        group->norm = &graph->layers[next];
+        last = next;
+        next = take(graph, group, taken, next);
+    }
+    if ((kind == WN_KIND_BATCH_NORM || constant) && is_kind(graph, next, WN_KIND_ADD) && !taken[next]) {
         const int *inputs = graph->layers[next].inputs;
         int other = inputs[inputs[0] == group->output];
         if (lowering->roots[other] != lowering->roots[group->head->inputs[0]]) {
             group->residual = other;
-            group->output = graph->layers[next].output;
-            taken[last = next] = true;
-            next = sole_reader(graph, group->output);
+            last = next;
+            next = take(graph, group, taken, next);
         }
     }
-    if (next >= 0 && graph->layers[next].kind == WN_KIND_RELU) {
+    if (is_kind(graph, next, WN_KIND_RELU)) {
         group->relu = true;
-        group->output = graph->layers[next].output;
-        taken[last = next] = true;
+        last = next;
+        take(graph, group, taken, next);
     }
     return last;
 }
@@ -164,13 +182,17 @@ static void lower(wn_lowering *lowering) {
     wn_lower_find_rectified(lowering);
     wn_lower_place_concatenations(lowering);
     lower_input(lowering);
-    for (int i = 0; i < lowering->group_count && !wn_failed(lowering->status); i++)
+    for (int i = 0; i < lowering->group_count && !wn_failed(lowering->status); i++) {
+        lowering->current = i;
         wn_layer_kind_of(lowering->groups[i].head->kind)->forward(lowering, &lowering->groups[i]);
+    }
     if (wn_failed(lowering->status))
         return;
     lower_loss(lowering);
     if (lowering->tape->options.training)
         lower_backward(lowering);
+    else
+        wn_lower_put_preparations_first(lowering);
 }
 
 wn_status wn_tape_lower(wn_tape *tape) {

@@ -23,7 +23,8 @@ typedef struct wn_value {
 /* Layers that run as one: the head, and the addition and the ReLU behind it that it takes along. */
 struct wn_group {
     const wn_layer *head;
-    int residual; /* tensor that a batch norm's step adds; -1: none */
+    const wn_layer *norm; /* inference: the batch norm folded into a convolution; NULL: none */
+    int residual;         /* tensor that the step of a batch norm, or of a convolution, adds; -1: none */
     bool relu;
     int output;   /* tensor of the last layer */
     int saved[2]; /* buffers that the forward step keeps for the backward step */
@@ -36,7 +37,7 @@ struct wn_lowering {
     const wn_ops *ops;
     wn_group *groups;
     int group_count;
-    int current;      /* group whose backward steps are being appended */
+    int current;      /* group whose steps are being appended */
     wn_value *values; /* [tensors] */
     int *roots;       /* [tensors] the tensor whose memory this one is */
     wn_place plain_input;
@@ -112,6 +113,15 @@ int wn_lower_gradient_buffer(wn_lowering *lowering, int parameter);
 /* The update of the layer's learned parameters from the gradients in those buffers, in the parameters' order.
  */
 void wn_lower_update(wn_lowering *lowering, const wn_layer *layer, const int *gradients);
+/* Inference. The first appends the step that folds the group's batch norm into its convolution's weights and
+ * bias and replaces the numbers of their buffers (bias may be -1 before); the second the step that prepares
+ * constant weights, returning the buffer it fills. The last puts these steps before all others. */
+void wn_lower_fold(wn_lowering *lowering, const wn_group *group, int *weights, int *bias);
+int wn_lower_prepare(wn_lowering *lowering, const wn_layer *layer, const wn_conv_plan *plan, int weights);
+void wn_lower_put_preparations_first(wn_lowering *lowering);
+/* Gives the output the memory of a tensor that the present group reads last, to be added to there; false
+ * where others need either place. */
+bool wn_lower_take_over(wn_lowering *lowering, int tensor, int output);
 /* Convolution and linear layers. */
 void wn_lower_conv_forward(wn_lowering *lowering, wn_group *group);
 void wn_lower_conv_backward(wn_lowering *lowering, wn_group *group);

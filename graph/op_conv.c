@@ -84,6 +84,7 @@ typedef struct conv_operands {
     int src, dst; /* tensors */
     wn_place src_place, dst_place;
     int weights, bias; /* buffers */
+    int prepared;      /* buffer in place of the weights; 0: none */
     bool mask;         /* BWD_D: the gradient may come out masked by src's value */
 } conv_operands;
 
@@ -127,11 +128,15 @@ static void bind_operands(wn_lowering *lowering, wn_step *step, const wn_problem
         wn_bind_buffer(lowering, step, &args->src, at->src_place.buffer, of[0]);
     else
         wn_bind_place(lowering, step, &args->src, at->src, at->src_place,
-                      problem->accumulate ? WN_ACCESS_ADD : of[0]);
-    wn_bind_buffer(lowering, step, &args->weights, at->weights, of[1]);
+                      problem->accumulate && problem->direction == WN_BWD_D ? WN_ACCESS_ADD : of[0]);
+    if (at->prepared)
+        wn_bind_buffer(lowering, step, &args->prepared, at->prepared, WN_ACCESS_READ);
+    else
+        wn_bind_buffer(lowering, step, &args->weights, at->weights, of[1]);
     if (at->bias >= 0)
         wn_bind_buffer(lowering, step, &args->bias, at->bias, of[1]);
-    wn_bind_place(lowering, step, &args->dst, at->dst, at->dst_place, of[2]);
+    bool sum = problem->accumulate && problem->direction == WN_FWD_B;
+    wn_bind_place(lowering, step, &args->dst, at->dst, at->dst_place, sum ? WN_ACCESS_ADD : of[2]);
 }
 
 /* The ReLU behind src takes its gradient masked: in the pass that writes it last, where that can. */
@@ -143,19 +148,20 @@ static void bind_mask(wn_lowering *lowering, wn_step *step, const conv_operands 
     wn_gradient_set_masked(lowering, at->src);
 }
 
-static void append_pass(wn_lowering *lowering, const wn_layer *layer, wn_problem problem,
-                        const conv_operands *at) {
+static void append_pass(wn_lowering *lowering, const wn_layer *layer, wn_problem problem, conv_operands *at) {
     wn_conv_plan plan;
     snprintf(problem.name, sizeof problem.name, "%s", layer->name);
     if (wn_failed(lowering->status) || !make_plan(lowering, layer, &problem, at, &plan))
         return;
     char kernel[160];
     describe(&plan, kernel, sizeof kernel);
+    at->prepared = plan.prepared_bytes ? wn_lower_prepare(lowering, layer, &plan, at->weights) : 0;
     wn_step *step =
         wn_lower_step(lowering, run_conv, plan.phases, layer, wn_direction_name(problem.direction), kernel);
     step->is_conv = true;
     step->external = plan.external;
     step->args.conv.plan = plan;
+    step->prepared = at->prepared;
     step->flops = wn_problem_flops(&problem);
     bind_operands(lowering, step, &problem, at);
     if (at->mask)
@@ -170,17 +176,41 @@ static wn_place source_place(wn_lowering *lowering, const wn_layer *layer, const
     return problem->plain_src && input ? lowering->plain_input : wn_value_place(lowering, layer->inputs[0]);
 }
 
+static void run_add(const wn_step *step, int phase, int tid, int nthreads) {
+    (void)phase;
+    step->ops->add(&step->args.add, tid, nthreads);
+}
+
+/* The addition of a group whose sum cannot lie where the residual does. */
+static void append_addition(wn_lowering *lowering, const wn_group *group, wn_place y) {
+    wn_place residual = wn_value_place(lowering, group->residual);
+    wn_step *step = wn_lower_step(lowering, run_add, 1, group->head, "ADD", group->relu ? "add+relu" : "add");
+    wn_add_args *args = &step->args.add;
+    args->accumulate = true;
+    args->relu = group->relu;
+    wn_bind_view(lowering, step, &args->a, group->residual, residual, WN_ACCESS_READ);
+    wn_bind_view(lowering, step, &args->y, group->output, y, WN_ACCESS_ADD);
+    step->flops = wn_lower_elements(lowering, group->output);
+}
+
 void wn_lower_conv_forward(wn_lowering *lowering, wn_group *group) {
     const wn_layer *layer = group->head;
     wn_problem problem = wn_layer_problem(lowering->graph, layer, lowering->tape->options.batch);
-    problem.relu = group->relu;
     conv_operands at = {.src = layer->inputs[0],
                         .dst = group->output,
-                        .src_place = source_place(lowering, layer, &problem),
-                        .dst_place = wn_value_place(lowering, group->output),
                         .weights = layer->first_parameter,
                         .bias = layer->bias ? layer->first_parameter + 1 : -1};
+    problem.constant_weights = !lowering->tape->options.training;
+    problem.accumulate = group->residual >= 0 && wn_lower_take_over(lowering, group->residual, group->output);
+    bool add = group->residual >= 0 && !problem.accumulate;
+    problem.relu = group->relu && !add;
+    at.src_place = source_place(lowering, layer, &problem);
+    at.dst_place = wn_value_place(lowering, group->output);
+    if (group->norm)
+        wn_lower_fold(lowering, group, &at.weights, &at.bias);
     append_pass(lowering, layer, problem, &at);
+    if (add)
+        append_addition(lowering, group, at.dst_place);
 }
 
 /* Weights before data: their gradient reads the source, whose memory may end here. The update comes last,

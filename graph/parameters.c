@@ -95,6 +95,7 @@ static void block(const wn_graph *graph, int parameter, const float *values, flo
 }
 
 void wn_model_write(wn_model *model, int index, const float *values) {
+    model->version++;
     block(model->graph, index, values, wn_model_storage(model, index));
 }
 

@@ -34,6 +34,9 @@ static wn_status open_convolutions(wn_tape *tape) {
         wn_status status = step->args.conv.plan.impl->open(&step->args.conv.plan, &step->args.conv.state);
         if (wn_failed(status))
             return wn_error(status.code, "%s with %s: %s", step->label, step->kernel, status.message);
+        for (int p = 0; p < tape->preparations; p++) /* the state serves its preparation, too */
+            if (step->prepared && tape->steps[p].prepared == step->prepared)
+                tape->steps[p].args.conv.state = step->args.conv.state;
     }
     return wn_ok();
 }
@@ -69,13 +72,15 @@ static wn_status compile(wn_tape *tape) {
     const wn_tape_options *options = &tape->options;
     for (int p = 0; p < tape->model->graph->parameter_count; p++)
         tape->gradients[p] = -1;
-    if (options->training) {
+    if (options->training && !options->plan_only) {
         bool moments[2];
         wn_tape_moments(options, moments);
         WN_TRY(wn_model_prepare_moments(tape->model, options->optimizer, moments));
     }
     WN_TRY(wn_tape_lower(tape));
     WN_TRY(wn_tape_plan_memory(tape, !options->no_reuse));
+    if (options->plan_only)
+        return wn_ok();
     WN_TRY(map_arena(tape));
     resolve(tape);
     return open_convolutions(tape);
@@ -95,6 +100,7 @@ wn_status wn_tape_compile(wn_model *model, const wn_tape_options *options, wn_ta
     tape->options = *options;
     tape->threads = wn_pool_threads(options->pool);
     tape->gradients = gradients;
+    tape->prepared_version = -1;
     wn_tape_set_options(tape, &(wn_step_options){.lr = 0.01F, .beta1 = 0.9F, .beta2 = 0.999F, .eps = 1e-8F});
     wn_status status = compile(tape);
     if (wn_failed(status)) {
@@ -168,11 +174,11 @@ void wn_tape_gradient(const wn_tape *tape, int parameter, float *values) {
 }
 
 int wn_tape_step_count(const wn_tape *tape) {
-    return tape->step_count;
+    return tape->step_count - tape->preparations;
 }
 
 wn_step_info wn_tape_step(const wn_tape *tape, int index) {
-    const wn_step *step = &tape->steps[index];
+    const wn_step *step = &tape->steps[tape->preparations + index];
     return (wn_step_info){.label = step->label,
                           .kernel = step->kernel,
                           .flops = step->flops,

@@ -16,6 +16,7 @@ struct wn_model {
     wn_optimizer moments_of;
     size_t *offsets; /* [parameters + 1] bytes into values and moments */
     int64_t updates; /* training steps so far, over all tapes of this model */
+    int64_t version; /* counts everything that sets parameters */
 };
 
 /* Which of the two moments an update with these options has: velocities or means, and squares. */
@@ -71,6 +72,17 @@ typedef struct wn_pad_channels_args {
     bool accumulate;
 } wn_pad_channels_args;
 
+/* weights' = weights times the batch norm's factor, bias' = (bias - mean) factor + shift, by output channel.
+ */
+typedef struct wn_fold_args {
+    const float *weights, *bias; /* bias NULL: zeros */
+    const float *scale, *shift, *running_mean, *running_var;
+    float *folded_weights, *folded_bias;
+    int64_t block_floats; /* of weights, per block of output channels */
+    int blocks;
+    float eps;
+} wn_fold_args;
+
 typedef struct wn_step wn_step;
 typedef void wn_step_run(const wn_step *step, int phase, int tid, int nthreads);
 
@@ -78,7 +90,9 @@ struct wn_step {
     wn_step_run *run;
     const wn_ops *ops;
     int phases;
-    bool external; /* brings its own threads: run is called once, by one thread */
+    bool external;    /* brings its own threads: run is called once, by one thread */
+    bool preparation; /* runs when parameters were set, before all others */
+    int prepared;     /* buffer that a preparation fills for a convolution, or that it reads; 0: none */
     union {
         struct {
             wn_conv_plan plan;
@@ -100,6 +114,7 @@ struct wn_step {
         } update;
         wn_block_args block;
         wn_pad_channels_args pad_channels;
+        wn_fold_args fold;
     } args;
     wn_operand operands[WN_STEP_OPERANDS];
     int operand_count;
@@ -115,6 +130,8 @@ struct wn_tape {
     wn_step *steps;
     wn_buffer *buffers; /* the first ones are the model's parameters */
     int step_count, buffer_count;
+    int preparations; /* steps that come first and run when the model's version is not the prepared one */
+    int64_t prepared_version; /* -1: none */
     wn_arena arena;
     size_t planned_bytes, naive_bytes, bound_bytes;
     int input, labels;    /* buffers */

@@ -26,6 +26,7 @@ typedef struct wn_train_options {
     wn_isa isa;
     wn_pick *pick; /* chooses convolution plans; NULL: the default heuristic */
     void *pick_context;
+    bool no_fuse; /* as wn_tape_options */
     const char *checkpoints; /* folder for last.safetensors and best.safetensors, made when it is not there;
                                 NULL: none are written */
     bool resume;             /* continue from its last.safetensors, made by the same run; the CSV file too */

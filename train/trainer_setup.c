@@ -120,6 +120,7 @@ static wn_status compile_tape(wn_trainer *t, int batch, bool training, wn_tape *
         .pool = o->pool,
         .pick = o->pick,
         .pick_context = o->pick_context,
+        .no_fuse = o->no_fuse,
         .seed = o->seed,
     };
     return wn_tape_compile(t->model, &tape_options, tape);

@@ -72,6 +72,7 @@ typedef struct wn_tape_options {
     bool keep_gradients;   /* parameter gradients stay readable after a step (they are not reused) */
     bool no_reuse;         /* memory planner off: every tensor has its own place (tests) */
     bool no_fuse;          /* every layer is a step of its own */
+    bool plan_only;        /* to be looked at: no memory is mapped, and the tape cannot run */
     wn_isa isa;
     wn_pool *pool; /* threads the tape will run on; must outlive it */
     wn_pick *pick; /* NULL: the default heuristic (direct, default config) */
@@ -126,6 +127,9 @@ size_t wn_tape_arena_bytes(const wn_tape *tape);
 size_t wn_tape_planned_bytes(const wn_tape *tape);
 size_t wn_tape_bound_bytes(const wn_tape *tape);
 size_t wn_tape_naive_bytes(const wn_tape *tape);
+/* The least that a tape of this network, batch and mode moves (see docs/compiler.md); steps[].bytes added up
+ * are what this one does. */
+double wn_tape_minimum_bytes(const wn_tape *tape);
 
 #ifdef __cplusplus
 }
