@@ -88,9 +88,9 @@ static wn_status print_mode(const flags *f, const wn_session *session, wn_networ
 }
 
 /* A block has no output, so there are no kernels to show. */
-static wn_status summarise_block(const wn_net *block, const wn_network_flags *flags) {
+static wn_status summarise_block(const wn_net *block, const wn_network_flags *how) {
     wn_network network;
-    WN_TRY(wn_network_build(block, flags, &network));
+    WN_TRY(wn_network_build(block, how, &network));
     printf("%s: %s, input %dx%dx%d, batch %d\n", block->name, block->summary, block->default_channels,
            network.size, network.size, network.batch);
     print_layers(&network, NULL);
