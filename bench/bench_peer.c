@@ -128,8 +128,10 @@ static wn_status race(const side *runners, double budget, int *winner) {
                        .sample = sample,
                        .now = now,
                        .context = runners->measure};
-    *winner = 0;
-    return runners->count > 1 ? wn_race_run(&options, results, winner) : wn_ok();
+    wn_race_report report = {.winner = 0};
+    wn_status status = runners->count > 1 ? wn_race_run(&options, results, &report) : wn_ok();
+    *winner = report.winner;
+    return status;
 }
 
 /* A run after a pause, whose threads are awake. */

@@ -11,9 +11,9 @@
 #include <stdio.h>
 #include <winnow/model.h>
 
-extern const wn_command wn_command_train, wn_command_tune, wn_command_bench, wn_command_summary,
-    wn_command_list, wn_command_info, wn_command_shapes, wn_command_compare, wn_command_report,
-    wn_command_eval, wn_command_export, wn_command_lr_find;
+extern const wn_command wn_command_train, wn_command_tune, wn_command_db, wn_command_bench,
+    wn_command_summary, wn_command_list, wn_command_info, wn_command_shapes, wn_command_compare,
+    wn_command_report, wn_command_eval, wn_command_export, wn_command_lr_find;
 
 enum { WN_COUNT_MAX = 1000000000, WN_SIZE_MAX = 1000000, WN_THREADS_MAX = 1024 };
 
@@ -98,6 +98,10 @@ void wn_session_close(wn_session *session);
  * the environment names no place for the default one, *db is NULL, or that is an error when it is needed. */
 wn_status wn_session_database(const wn_session *session, const char *path, bool needed, wn_tune_db **db);
 
+/* wn_tune_pick, which says on stdout when it first misses a record. The database must not be NULL. */
+wn_status wn_session_pick(void *db, const wn_problem *problem, wn_isa isa, int threads, int64_t src_stride,
+                          int64_t dst_stride, wn_conv_plan *plan);
+
 /* How a network is to be built; zeros take its defaults. */
 typedef struct wn_network_flags {
     const char *variant;
@@ -142,6 +146,10 @@ wn_network_totals wn_network_count(const wn_network *network);
  * heuristic). plan_only: to be looked at. */
 wn_status wn_network_tape(wn_network *network, const wn_session *session, wn_tune_db *db, bool training,
                           bool plan_only, wn_tape **tape);
+
+/* The same with any way of choosing plans; pick NULL: the default of tapes. */
+wn_status wn_network_tape_with(wn_network *network, const wn_session *session, wn_pick *pick, void *context,
+                               bool training, bool plan_only, wn_tape **tape);
 
 /* "3.2 GiB", "512 KiB": with four digits at most. */
 const char *wn_bytes_text(double bytes, char text[static 16]);

@@ -28,15 +28,31 @@ wn_status wn_session_database(const wn_session *session, const char *path, bool 
         path = found;
     }
     WN_TRY(wn_tune_db_open(path, session->fingerprint, db));
+    wn_tune_db_use_pool(*db, session->pool);
+    wn_status learned = wn_tune_db_learn(*db, wn_tune_db_system_path());
+    if (wn_failed(learned))
+        fprintf(stderr, "%s\n", learned.message);
     int skipped = wn_tune_db_skipped(*db), foreign = wn_tune_db_foreign(*db), stale = wn_tune_db_stale(*db);
     if (skipped)
         fprintf(stderr, "%s: %d damaged or unknown lines skipped\n", path, skipped);
     if (stale)
-        fprintf(stderr, "%s: %d records of other versions of the kernels ignored\n", path, stale);
+        fprintf(stderr, "%s: %d records of other versions ignored (first %s)\n", path, stale,
+                wn_tune_db_reason(*db));
     if (foreign && wn_tune_db_records(*db) == 0)
-        fprintf(stderr, "%s: all %d records are of other machines, ISAs or numbers of threads\n", path,
-                foreign);
+        fprintf(stderr, "%s: all %d records are of other machines, ISAs or numbers of threads (first %s)\n",
+                path, foreign, wn_tune_db_reason(*db));
     return wn_ok();
+}
+
+wn_status wn_session_pick(void *db, const wn_problem *problem, wn_isa isa, int threads, int64_t src_stride,
+                          int64_t dst_stride, wn_conv_plan *plan) {
+    int misses = wn_tune_db_misses(db);
+    wn_status status = wn_tune_pick(db, problem, isa, threads, src_stride, dst_stride, plan);
+    if (misses == 0 && wn_tune_db_misses(db) > 0)
+        printf("%s: not every layer is tuned for this machine and batch size; where it is not, the model "
+               "chooses (winnow tune NET --batch-size %d measures)\n",
+               wn_tune_db_path(db), problem->mb);
+    return status;
 }
 
 wn_status wn_network_open(const char *name, const wn_network_flags *flags, wn_network *network) {
@@ -94,14 +110,22 @@ wn_status wn_network_tape(wn_network *network, const wn_session *session, wn_tun
                           bool plan_only, wn_tape **tape) {
     if (network->picks_path && !network->picks)
         WN_TRY(wn_picks_open(network->picks_path, session->isa, &network->picks));
+    if (network->picks)
+        return wn_network_tape_with(network, session, wn_picks_pick, network->picks, training, plan_only,
+                                    tape);
+    return wn_network_tape_with(network, session, db ? wn_session_pick : NULL, db, training, plan_only, tape);
+}
+
+wn_status wn_network_tape_with(wn_network *network, const wn_session *session, wn_pick *pick, void *context,
+                               bool training, bool plan_only, wn_tape **tape) {
     wn_tape_options options = {.batch = network->batch,
                                .training = training,
                                .no_fuse = network->no_fuse,
                                .plan_only = plan_only,
                                .isa = session->isa,
                                .pool = session->pool,
-                               .pick = network->picks ? wn_picks_pick : wn_tune_pick,
-                               .pick_context = network->picks ? (void *)network->picks : (void *)db,
+                               .pick = pick,
+                               .pick_context = context,
                                .seed = 1};
     if (!network->model)
         WN_TRY(wn_model_create(network->graph, &network->model));

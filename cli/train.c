@@ -143,7 +143,9 @@ static wn_status train(const wn_command *command, int argc, char **argv) {
                                 .pool = session.pool,
                                 .isa = session.isa,
                                 .no_fuse = f.network.no_fuse,
-                                .pick = picks ? wn_picks_pick : wn_tune_pick,
+                                .pick = picks ? wn_picks_pick
+                                        : db  ? wn_session_pick
+                                              : NULL,
                                 .pick_context = picks ? (void *)picks : (void *)db,
                                 .csv = f.csv,
                                 .log = stdout,

@@ -1,220 +1,389 @@
-/* winnow tune: collects the problems of networks, races each, saves the picks. */
-#include "cli.h"
+/* winnow tune: races the problems of networks, confirms the picks in place, saves them. */
 #include "clock.h"
-#include "problem_list.h"
+#include "tune_regret.h"
+#include "tune_report.h"
+#include <errno.h>
+#include <math.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 static const char details[] =
-    "Times every implementation and config for every distinct convolution and linear layer of the networks'\n"
-    "training and inference tapes, in all directions, and saves the winners in the tuning database, where\n"
-    "winnow train and winnow bench find them. Picks hold for this machine, ISA, number of threads, batch "
-    "size\n"
-    "and image size. The table shows each winner against the default that runs without a database.";
+    "Finds the fastest implementation and config for every distinct convolution and linear layer of "
+    "networks\n"
+    "(training and inference tapes, all directions), or of problems in benchdnn's notation, and saves it in "
+    "the\n"
+    "tuning database, where winnow train and winnow bench look. Picks hold for this machine, ISA, number of\n"
+    "threads, batch size and image size. A problem that the database has, with no less effort, is not tuned\n"
+    "again. Efforts:\n"
+    "  off        the default that runs without a database\n"
+    "  heuristic  by a model of arithmetic, bandwidth and cache; nothing is timed but the machine's peaks\n"
+    "  quick      a race among those that the model puts in front (default)\n"
+    "  full       a longer race among more; networks: then the best three of each problem inside the running "
+    "step\n"
+    "Ctrl-C ends early; what is known is saved. Columns of the CSV file:\n  " WN_TUNE_HEADER;
 
-static const double seconds_each = 0.5; /* of the default budget */
+/* Seconds for each problem, and for the confirmation in a network, when --budget is not given. */
+static const double default_budget[WN_EFFORT_COUNT] = {[WN_EFFORT_QUICK] = 0.5, [WN_EFFORT_FULL] = 0.8};
+static const double in_place_share = 0.25; /* of the budget, with effort full */
+static const double finalist_ratio = 1.3;  /* behind by more, nothing in the network turns it round */
 
-/* A distinct problem, and how often the tapes have it. */
-typedef struct work {
-    wn_problem problem;
-    int times;
-    char label[96];
-} work;
+typedef struct flags {
+    const char *isa, *db, *csv, *force, *skip, *beside;
+    wn_problem_flags problems;
+    wn_network_flags network;
+    int64_t threads, workspace_limit, regret;
+    double budget, max_error;
+    int effort, cold;
+    bool train, infer, from_db_only, explain;
+} flags;
 
-typedef struct work_list {
-    work *items;
-    int count, room;
-} work_list;
+/* One run of the command. */
+typedef struct tune_job {
+    const flags *flags;
+    wn_session session;
+    wn_tune_db *db;
+    wn_csv csv_file, *csv; /* csv NULL: none wanted */
+    wn_tune_options options;
+    wn_work_list list;
+    wn_peaks peaks;
+    double begin, budget;
+    int known; /* problems that the database had */
+    bool unsaved;
+} tune_job;
 
-static wn_status add_work(work_list *list, const wn_problem *problem, const char *net, const char *label) {
-    for (int i = 0; i < list->count; i++)
-        if (wn_problem_equal(&list->items[i].problem, problem)) {
-            list->items[i].times++;
-            return wn_ok();
-        }
-    if (list->count == list->room) {
-        int room = list->room ? list->room * 2 : 64;
-        work *items = realloc(list->items, (size_t)room * sizeof *items);
-        if (!items)
-            return wn_error(WN_ERROR_MEMORY, "tune: no memory for %d problems", room);
-        list->items = items;
-        list->room = room;
-    }
-    work *added = &list->items[list->count++];
-    *added = (work){.problem = *problem, .times = 1};
-    snprintf(added->label, sizeof added->label, "%s%s%s", net, net[0] ? " " : "", label);
+static volatile sig_atomic_t interrupted;
+
+static void interrupt(int number) {
+    (void)number;
+    interrupted = 1;
+}
+
+/* The first Ctrl-C ends in good order, the second one at once. */
+static void catch_interrupts(void) {
+    struct sigaction action = {.sa_handler = interrupt, .sa_flags = (int)SA_RESETHAND};
+    sigaction(SIGINT, &action, NULL);
+}
+
+static wn_tapes tapes_wanted(const flags *f) {
+    return f->train == f->infer ? WN_TAPES_BOTH : f->train ? WN_TAPES_TRAINING : WN_TAPES_INFERENCE;
+}
+
+/* Saves a pick; where the system refuses, says so once and goes on with it in memory. */
+static wn_status save(tune_job *job, const wn_candidate *pick) {
+    wn_status status = wn_tune_db_add(job->db, pick);
+    if (status.code != WN_ERROR_IO)
+        return status;
+    if (!job->unsaved)
+        fprintf(stderr, "%s; picks are kept for this run only\n", status.message);
+    job->unsaved = true;
     return wn_ok();
 }
 
-static wn_status collect_network(work_list *list, const wn_session *session, wn_network *network) {
-    wn_status status = wn_ok();
-    for (int training = 0; training < 2 && !wn_failed(status); training++) {
-        wn_tape *tape;
-        WN_TRY(wn_network_tape(network, session, NULL, training == 1, true, &tape));
-        for (int i = 0; i < wn_tape_step_count(tape) && !wn_failed(status); i++) {
-            wn_step_info step = wn_tape_step(tape, i);
-            if (step.plan)
-                status = add_work(list, &step.plan->problem, network->net->name, step.label);
-        }
-        wn_tape_destroy(tape);
-    }
-    return status;
+static void keep_finalists(wn_work *item, const wn_candidate *candidates, int count) {
+    item->finalist_count = 0;
+    for (int i = 0; i < count && item->finalist_count < WN_CONFIRM_FINALISTS; i++)
+        if (i == 0 || (candidates[i].rounds > 0 && candidates[i].ratio < finalist_ratio))
+            item->finalists[item->finalist_count++] = candidates[i];
 }
 
-static wn_status collect_networks(work_list *list, const wn_session *session, char **names, int count,
-                                  const wn_network_flags *flags) {
-    for (int i = 0; i < count; i++) {
-        wn_network network;
-        WN_TRY(wn_network_open(names[i], flags, &network));
-        wn_status status = collect_network(list, session, &network);
-        wn_network_close(&network);
-        WN_TRY(status);
+static wn_status tune_item(tune_job *job, wn_work *item, wn_candidate *candidates) {
+    int count;
+    wn_tune_report report;
+    wn_status status =
+        wn_tune_problem(&job->options, &item->problem, candidates, WN_TUNE_MAX_CANDIDATES, &count, &report);
+    wn_progress_clear();
+    if (status.code == WN_ERROR_UNSUPPORTED) { /* the judge will run it */
+        printf("%-40.40s %4d  %s\n", item->label, item->times, status.message);
+        return wn_ok();
     }
+    WN_TRY(status);
+    WN_TRY(save(job, &candidates[0]));
+    keep_finalists(item, candidates, count);
+    wn_tune_print_pick(stdout, item, candidates, count);
+    if (job->flags->explain)
+        wn_tune_explain(stdout, &item->problem, candidates, count, &report,
+                        wn_peak_flops(job->session.pool, job->session.isa, 0.02));
+    for (int i = 0; i < count && job->csv; i++)
+        wn_tune_write_candidate(job->csv, &job->session, item, "candidate", &candidates[i]);
     return wn_ok();
 }
 
-/* A single descriptor, in all directions. */
-static wn_status collect_problem(work_list *list, const char *text) {
-    wn_problem_list parsed;
-    WN_TRY(wn_problem_list_create(&parsed));
-    wn_status status = wn_problem_list_add(&parsed, "--dir=FWD_B,BWD_D,BWD_WB");
-    if (!wn_failed(status))
-        status = wn_problem_list_add(&parsed, text);
-    for (int i = 0; i < parsed.count && !wn_failed(status); i++)
-        status = add_work(list, &parsed.problems[i], "", wn_direction_name(parsed.problems[i].direction));
-    wn_problem_list_free(&parsed);
-    return status;
-}
-
-/* The candidate that runs without a database; NULL when the heuristic's choice is not among them. */
-static const wn_candidate *default_among(const wn_candidate *candidates, int count, wn_isa isa, int threads) {
-    wn_conv_plan plan;
-    if (wn_failed(wn_tune_pick(NULL, &candidates[0].plan.problem, isa, threads, 0, 0, &plan)))
-        return NULL;
-    for (int i = 0; i < count; i++)
-        if (candidates[i].plan.impl == plan.impl && candidates[i].rounds > 0 &&
-            memcmp(&candidates[i].plan.config, &plan.config, sizeof plan.config) == 0)
-            return &candidates[i];
-    return NULL;
-}
-
-/* What all winners and all defaults take, each as often as the tapes have them. */
-typedef struct totals {
-    double picked, standard;
-} totals;
-
-static void print_winner(const work *item, const wn_candidate *candidates, int count, totals *sum) {
-    const wn_candidate *winner = &candidates[0];
-    const wn_candidate *standard = default_among(candidates, count, winner->plan.isa, winner->plan.threads);
-    double gain = standard ? standard->ratio : 1;
-    int timed = 0;
-    for (int i = 0; i < count; i++)
-        timed += candidates[i].rounds > 0;
-    sum->picked += item->times * winner->median_seconds;
-    sum->standard += item->times * winner->median_seconds * gain;
-    char name[160];
-    wn_candidate_name(winner, name, sizeof name);
-    printf("%-40.40s %4d %10.3f %9.1f%c %8.2fx %4d %4d  %s\n", item->label, item->times,
-           winner->median_seconds * 1e3, wn_problem_flops(&item->problem) / winner->median_seconds * 1e-9,
-           wn_plan_effective(&winner->plan) ? 'e' : ' ', gain, timed, winner->rounds, name);
-    fflush(stdout);
-}
-
-static wn_status tune_all(const work_list *list, const wn_session *session, wn_tune_db *db, double budget) {
+static wn_status tune_items(tune_job *job) {
     wn_candidate *candidates = calloc(WN_TUNE_MAX_CANDIDATES, sizeof *candidates);
     if (!candidates)
         return wn_error(WN_ERROR_MEMORY, "tune: no memory for candidates");
-    bool terminal = isatty(STDERR_FILENO) == 1;
-    double begin = wn_seconds();
-    totals sum = {0};
     wn_status status = wn_ok();
-    printf("%-40s %4s %10s %9s  %9s %4s %4s  %s\n", "problem", "x", "ms", "GFLOP/s", "speed-up", "of", "runs",
-           "winner");
-    for (int i = 0; i < list->count && !wn_failed(status); i++) {
-        const work *item = &list->items[i];
-        int count;
-        double share = (budget - (wn_seconds() - begin)) / (list->count - i);
-        if (terminal)
-            fprintf(stderr, "\r%d/%d %.60s\033[K", i + 1, list->count, item->label);
-        status = wn_tune_problem(session->pool, &item->problem, session->isa, share, candidates,
-                                 WN_TUNE_MAX_CANDIDATES, &count);
-        if (terminal)
-            fputs("\r\033[K", stderr);
-        if (status.code == WN_ERROR_UNSUPPORTED) { /* the judge will run it */
-            printf("%-40.40s %4d  %s\n", item->label, item->times, status.message);
-            status = wn_ok();
+    int left = 0, done = 0;
+    for (int i = 0; i < job->list.count; i++)
+        left +=
+            !wn_tune_db_satisfies(job->db, &job->options, &job->list.items[i].problem) || job->flags->force;
+    job->known = job->list.count - left;
+    double races = job->budget * (job->options.effort == WN_EFFORT_FULL ? 1 - in_place_share : 1);
+    if (left > 0)
+        wn_tune_print_head(stdout);
+    for (int i = 0; i < job->list.count && !wn_failed(status) && !interrupted; i++) {
+        wn_work *item = &job->list.items[i];
+        if (!job->flags->force && wn_tune_db_satisfies(job->db, &job->options, &item->problem))
             continue;
-        }
-        if (!wn_failed(status))
-            status = wn_tune_db_add(db, &candidates[0]);
-        if (!wn_failed(status))
-            print_winner(item, candidates, count, &sum);
+        double left_seconds = races - (wn_seconds() - job->begin);
+        job->options.budget = fmax(0, left_seconds / (left - done));
+        wn_progress(++done, left, fmax(0, left_seconds) + job->budget - races, item->label);
+        status = tune_item(job, item, candidates);
     }
     free(candidates);
-    if (!wn_failed(status))
-        printf("%d problems in %.1f s; all steps together %.3f ms, with the default %.3f ms: %.2fx\n",
-               list->count, wn_seconds() - begin, sum.picked * 1e3, sum.standard * 1e3,
-               sum.picked > 0 ? sum.standard / sum.picked : 1);
     return status;
 }
 
-typedef struct flags {
-    const char *isa, *db, *problem;
-    wn_network_flags network;
-    int64_t threads;
-    double budget;
-} flags;
+/* Every problem must be in the database. */
+static wn_status check_database(tune_job *job) {
+    for (int i = 0; i < job->list.count; i++)
+        if (!wn_tune_db_satisfies(job->db, &job->options, &job->list.items[i].problem))
+            return wn_error(
+                WN_ERROR_UNSUPPORTED, "%s: no pick of effort %s for %s, expected one (--from-db-only)",
+                wn_tune_db_path(job->db), wn_effort_names[job->options.effort], job->list.items[i].label);
+    printf("all %d problems are in %s\n", job->list.count, wn_tune_db_path(job->db));
+    return wn_ok();
+}
+
+static wn_status save_confirmed(tune_job *job) {
+    for (int i = 0; i < job->list.count; i++) {
+        wn_work *item = &job->list.items[i];
+        if (item->finalist_count == 0)
+            continue;
+        WN_TRY(save(job, &item->finalists[0]));
+        if (job->csv)
+            wn_tune_write_candidate(job->csv, &job->session, item, "pick", &item->finalists[0]);
+    }
+    return wn_ok();
+}
+
+/* Tunes the problems of one network, or of words that name problems (network NULL). */
+static wn_status tune_list(tune_job *job, wn_network *network) {
+    job->begin = wn_seconds();
+    job->budget =
+        job->flags->budget > 0 ? job->flags->budget : default_budget[job->options.effort] * job->list.count;
+    if (job->flags->from_db_only)
+        return check_database(job);
+    WN_TRY(tune_items(job));
+    bool in_place = network && job->options.effort == WN_EFFORT_FULL && job->known < job->list.count;
+    for (int training = 1; training >= 0 && in_place && !interrupted; training--) {
+        wn_in_place step;
+        if (!wn_tapes_hold(tapes_wanted(job->flags), training))
+            continue;
+        wn_progress(job->list.count, job->list.count, job->budget * in_place_share, "in place");
+        WN_TRY(wn_tune_in_place(&job->list, &job->session, network, training,
+                                job->budget * in_place_share / 2, &interrupted, &step));
+        wn_progress_clear();
+        wn_tune_print_step(stdout, network->net->name, training, &step);
+        if (job->csv)
+            wn_tune_write_step(job->csv, &job->session, network->net->name, training, &step);
+    }
+    if (in_place)
+        WN_TRY(save_confirmed(job));
+    printf("%s%s%d problems, %d known before, %.1f s\n", network ? network->net->name : "",
+           network ? ": " : "", job->list.count, job->known, wn_seconds() - job->begin);
+    if (interrupted)
+        return wn_error(WN_ERROR_IO, "tune: interrupted; what was tuned until now is %s %s",
+                        job->unsaved ? "lost, it could not be saved in" : "saved in",
+                        wn_tune_db_path(job->db));
+    return wn_ok();
+}
+
+static wn_status tune_network(tune_job *job, const char *name) {
+    wn_network network;
+    WN_TRY(wn_network_open(name, &job->flags->network, &network));
+    wn_status status = wn_work_add_network(&job->list, &job->session, &network, tapes_wanted(job->flags));
+    if (!wn_failed(status))
+        status = tune_list(job, &network);
+    if (!wn_failed(status) && job->flags->regret)
+        status = wn_tune_regret(&job->list, &job->session, job->db, &job->peaks, (int)job->flags->regret);
+    if (!wn_failed(status) && job->flags->beside)
+        status =
+            wn_tune_beside(&network, &job->session, job->db, job->flags->beside, tapes_wanted(job->flags));
+    wn_work_free(&job->list);
+    wn_network_close(&network);
+    return status;
+}
+
+static wn_status tune_problems(tune_job *job, char **words, int count) {
+    wn_status status = wn_work_add_problems(&job->list, words, count, &job->flags->problems);
+    if (!wn_failed(status))
+        status = tune_list(job, NULL);
+    if (!wn_failed(status) && job->flags->regret)
+        status = wn_tune_regret(&job->list, &job->session, job->db, &job->peaks, (int)job->flags->regret);
+    wn_work_free(&job->list);
+    return status;
+}
+
+/* Networks and problems in the order of the words, problems together at the end. */
+static wn_status tune_words(tune_job *job, char **words, int count) {
+    int problems = 0;
+    for (int i = 0; i < count; i++) {
+        if (!wn_net_find(words[i], NULL))
+            words[problems++] = words[i];
+        else
+            WN_TRY(tune_network(job, words[i]));
+    }
+    return problems || job->flags->problems.file ? tune_problems(job, words, problems) : wn_ok();
+}
 
 static wn_status read_flags(const wn_command *command, int argc, char **argv, flags *f, int *words,
                             bool *help) {
+    static const char *const colds[] = {"all", "weights", "none", NULL};
     const wn_option options[] = {
         WN_OPTIONS_NETWORK(&f->network),
+        {.name = "--train",
+         .kind = WN_OPTION_SWITCH,
+         .value = &f->train,
+         .help = "of networks: training tapes only"},
+        {.name = "--infer",
+         .kind = WN_OPTION_SWITCH,
+         .value = &f->infer,
+         .help = "of networks: inference tapes only"},
+        {.name = "--batch",
+         .kind = WN_OPTION_TEXT,
+         .value = &f->problems.file,
+         .argument = "FILE",
+         .help = "also the problems of a batch file"},
+        {.name = "--dir",
+         .kind = WN_OPTION_TEXT,
+         .value = &f->problems.directions,
+         .argument = "LIST",
+         .help = "of problems: FWD_B,BWD_D,BWD_WB (default: all)"},
+        {.name = "--effort",
+         .kind = WN_OPTION_CHOICE,
+         .value = &f->effort,
+         .argument = "off|heuristic|quick|full",
+         .choices = wn_effort_names,
+         .help = "see above (default: quick)"},
         {.name = "--budget",
          .kind = WN_OPTION_REAL,
          .value = &f->budget,
          .argument = "SECONDS",
          .low = 0.001,
          .high = 1e7,
-         .help = "for all problems together (default: 0.5 for each)"},
-        {.name = "--problem",
+         .help = "for each network or all problems (default: 0.5 for each problem; full: 0.8)"},
+        {.name = "--max-error",
+         .kind = WN_OPTION_REAL,
+         .value = &f->max_error,
+         .argument = "E",
+         .low = 1e-9,
+         .high = 1,
+         .help = "of picks, over the root mean square of the results (default: 1e-3)"},
+        {.name = "--workspace-limit",
+         .kind = WN_OPTION_WHOLE,
+         .value = &f->workspace_limit,
+         .argument = "BYTES",
+         .low = 1,
+         .high = 1e15,
+         .help = "of picks (default: none)"},
+        {.name = "--cold",
+         .kind = WN_OPTION_CHOICE,
+         .value = &f->cold,
+         .argument = "none|weights|all",
+         .choices = colds,
+         .help = "what does not lie in the caches when a run begins (default: all)"},
+        {.name = "--force",
          .kind = WN_OPTION_TEXT,
-         .value = &f->problem,
-         .argument = "STR",
-         .help = "also tune this problem, in all directions"},
+         .value = &f->force,
+         .argument = "IMPL",
+         .help = "only this implementation, where it runs the problem; tunes again what is known"},
+        {.name = "--skip",
+         .kind = WN_OPTION_TEXT,
+         .value = &f->skip,
+         .argument = "LIST",
+         .help = "without these implementations"},
+        {.name = "--from-db-only",
+         .kind = WN_OPTION_SWITCH,
+         .value = &f->from_db_only,
+         .help = "tune nothing; fail unless the database has every pick"},
+        {.name = "--explain",
+         .kind = WN_OPTION_SWITCH,
+         .value = &f->explain,
+         .help = "print every candidate, and why the others are none"},
+        {.name = "--regret",
+         .kind = WN_OPTION_WHOLE,
+         .value = &f->regret,
+         .argument = "ROUNDS",
+         .low = 3,
+         .high = 60,
+         .help =
+             "afterwards: how far the picks and the model's choices are behind in a race of all candidates"},
+        {.name = "--beside",
+         .kind = WN_OPTION_TEXT,
+         .value = &f->beside,
+         .argument = "LIST",
+         .help = "afterwards: networks' steps beside those with the picks of these databases"},
         WN_OPTION_THREADS(&f->threads),
         WN_OPTION_ISA(&f->isa),
         WN_OPTION_DB(&f->db),
+        WN_OPTION_CSV(&f->csv),
     };
     return wn_options_read(command, options, WN_COUNT_OF(options), argc, argv, words, help);
 }
 
+/* Names of implementations must be right. */
+static wn_status check_names(const flags *f) {
+    if (f->force && !wn_conv_find(f->force))
+        return wn_error(WN_ERROR_USAGE, "--force: found \"%.60s\", expected an implementation (winnow list)",
+                        f->force);
+    char list[256], *rest = list;
+    snprintf(list, sizeof list, "%s", f->skip ? f->skip : "");
+    for (char *name; f->skip && (name = strsep(&rest, ","));)
+        if (!wn_conv_find(name))
+            return wn_error(WN_ERROR_USAGE, "--skip: found \"%.60s\", expected implementations (winnow list)",
+                            name);
+    return wn_ok();
+}
+
+static wn_status open_job(tune_job *job) {
+    const flags *f = job->flags;
+    WN_TRY(wn_session_open(f->isa, f->threads, &job->session));
+    WN_TRY(wn_session_database(&job->session, f->db, true, &job->db));
+    if (f->csv) {
+        WN_TRY(wn_csv_open(f->csv, WN_TUNE_HEADER, &job->csv_file));
+        job->csv = &job->csv_file;
+    }
+    static const wn_cold colds[] = {WN_COLD_ALL, WN_COLD_WEIGHTS, WN_COLD_NONE};
+    job->peaks = f->from_db_only ? wn_peaks_typical(wn_pool_threads(job->session.pool))
+                                 : wn_peaks_measure(job->session.pool, job->session.isa);
+    job->options = (wn_tune_options){.pool = job->session.pool,
+                                     .isa = job->session.isa,
+                                     .effort = (wn_effort)f->effort,
+                                     .cold = colds[f->cold],
+                                     .max_error = f->max_error,
+                                     .workspace_limit = (size_t)f->workspace_limit,
+                                     .force = f->force,
+                                     .skip = f->skip,
+                                     .peaks = &job->peaks,
+                                     .stop = &interrupted};
+    return wn_ok();
+}
+
 static wn_status tune(const wn_command *command, int argc, char **argv) {
-    flags f = {0};
-    int words;
+    flags f = {.effort = WN_EFFORT_QUICK};
+    int words, networks;
     bool help;
     WN_TRY(read_flags(command, argc, argv, &f, &words, &help));
     if (help)
         return wn_ok();
-    if (words == 0 && !f.problem)
-        return wn_error(WN_ERROR_USAGE, "tune: found no network, expected winnow tune %s", command->usage);
-    wn_session session;
-    wn_tune_db *db = NULL;
-    work_list list = {0};
-    WN_TRY(wn_session_open(f.isa, f.threads, &session));
-    wn_status status = wn_session_database(&session, f.db, true, &db);
+    if (words == 0 && !f.problems.file)
+        return wn_error(WN_ERROR_USAGE, "tune: found no network or problem, expected winnow tune %s",
+                        command->usage);
+    WN_TRY(wn_words_count_networks(argv, words, &networks));
+    WN_TRY(check_names(&f));
+    tune_job job = {.flags = &f};
+    wn_status status = open_job(&job);
+    catch_interrupts();
     if (!wn_failed(status))
-        status = collect_networks(&list, &session, argv, words, &f.network);
-    if (!wn_failed(status) && f.problem)
-        status = collect_problem(&list, f.problem);
-    if (!wn_failed(status))
-        status = tune_all(&list, &session, db, f.budget > 0 ? f.budget : seconds_each * list.count);
-    free(list.items);
-    wn_tune_db_close(db);
-    wn_session_close(&session);
-    return status;
+        status = tune_words(&job, argv, words);
+    wn_status written = wn_csv_close(&job.csv_file);
+    wn_tune_db_close(job.db);
+    wn_session_close(&job.session);
+    return wn_failed(status) ? status : written;
 }
 
-const wn_command wn_command_tune = {"tune", "NET... [options]",
-                                    "time every implementation of a network's layers and keep the fastest",
-                                    details, tune};
+const wn_command wn_command_tune = {"tune", "[NET | PROBLEM]... [options]",
+                                    "find the fastest implementation of every layer and keep it", details,
+                                    tune};

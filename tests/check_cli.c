@@ -4,6 +4,7 @@
 #include "check.h"
 #include "peer.h"
 #include "trainer.h"
+#include "tune_report.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
@@ -213,7 +214,12 @@ static void check_usage_mistakes(void) {
         {2, {"one kind"}, {"bench", "lenet", "ic16ih8oc16kh3"}},
         {2, {"--mode", "\"sideways\"", "training"}, {"bench", "lenet", "--mode", "sideways"}},
         {2, {"--budget", "\"0\""}, {"tune", "lenet", "--budget", "0"}},
-        {2, {"\"x\"", "column 15"}, {"tune", "--problem", "ic16ih8oc16kh3x", "--db", "unused.db"}},
+        {2, {"--force", "\"magic\""}, {"tune", "lenet", "--force=magic"}},
+        {2, {"--skip", "\"magic\""}, {"tune", "lenet", "--skip=direct,magic"}},
+        {2, {"--effort", "\"some\"", "heuristic"}, {"tune", "lenet", "--effort=some"}},
+        {2, {"action"}, {"db"}},
+        {2, {"\"polish\""}, {"db", "polish", "--db", "unused.db"}},
+        {2, {"\"x\"", "column 15"}, {"tune", "ic16ih8oc16kh3x", "--db", "unused.db"}},
     };
     for (int i = 0; i < (int)(sizeof mistakes / sizeof mistakes[0]); i++)
         expect_mistake(&mistakes[i], "out");
@@ -323,9 +329,7 @@ static void check_output_that_nobody_gets(void) {
     static const mistake closed[] = {
         {1, {"standard output"}, {"--version"}},
         {1, {"standard output"}, {"summary", "lenet", "--batch-size", "1"}},
-        {1,
-         {"standard output"},
-         {"tune", "--problem", "ic16ih8oc16kh3", "--budget", "0.01", "--db", "new.db"}},
+        {1, {"standard output"}, {"tune", "ic16ih8oc16kh3", "--budget", "0.01", "--db", "new.db"}},
     };
     for (int i = 0; i < (int)(sizeof full / sizeof full[0]); i++)
         expect_mistake(&full[i], "/dev/full");
@@ -337,7 +341,7 @@ static void check_output_that_nobody_gets(void) {
 }
 
 static void check_help(void) {
-    static const char *const commands[] = {"train", "eval",    "export", "lr-find", "tune",
+    static const char *const commands[] = {"train", "eval",    "export", "lr-find", "tune", "db",
                                            "bench", "summary", "shapes", "list",    "info"};
     const int count = sizeof commands / sizeof *commands;
     static outcome o;
@@ -439,8 +443,7 @@ static void check_shapes(void) {
 static void check_tune_and_bench(void) {
     static outcome o;
     static char before[OUTPUT], after[OUTPUT];
-    RUN(&o, "tune", "mnist-cnn", "--batch-size", "2", "--budget", "0.2", "--threads", "1", "--db", "t.db",
-        "--problem", "mb1ic16ih8oc16kh3");
+    RUN(&o, "tune", "mnist-cnn", "--batch-size", "2", "--budget", "0.2", "--threads", "1", "--db", "t.db");
     CHECK(o.code == 0 && o.err[0] == '\0', "code %d: %s", o.code, o.err);
     read_whole("t.db", before);
     CHECK(count_lines(before) == count_lines(o.out) - 1,
@@ -453,6 +456,8 @@ static void check_tune_and_bench(void) {
     CHECK(csv_rows("net.csv", WN_BENCH_NET_HEADER) > 12, "too few rows for a training step and an inference");
     read_whole("t.db", after);
     CHECK(strcmp(before, after) == 0, "winnow bench changed the database");
+    RUN(&o, "tune", "mnist-cnn", "--batch-size", "2", "--threads", "1", "--db", "t.db");
+    CHECK(o.code == 0 && count_lines(o.out) == 1, "what is known was tuned again: %s", o.out);
     /* another number of threads: nothing of the database fits, which is said and is no error */
     RUN(&o, "bench", "mnist-cnn", "--batch-size", "2", "--repetitions", "1", "--threads", "2", "--db", "t.db",
         "--mode", "inference");
@@ -466,6 +471,64 @@ static void check_tune_and_bench(void) {
     CHECK(o.code == 0 && o.err[0] == '\0', "code %d: %s", o.code, o.err);
     int rows = csv_rows("p.csv", WN_BENCH_PROBLEM_HEADER);
     CHECK(rows == 5, "%d rows, expected a header, two directions, and two batch sizes", rows);
+}
+
+/* Efforts, constraints, and what is found afterwards. */
+static void check_tune_options(void) {
+    static outcome o;
+    RUN(&o, "tune", "lenet", "--batch-size", "2", "--threads", "1", "--db", "h.db", "--from-db-only");
+    CHECK(o.code == 1 && strstr(o.err, "--from-db-only"), "code %d: %s", o.code, o.err);
+    RUN(&o, "tune", "lenet", "--batch-size", "2", "--threads", "1", "--db", "h.db", "--effort=heuristic");
+    CHECK(o.code == 0 && o.err[0] == '\0', "code %d: %s", o.code, o.err);
+    RUN(&o, "tune", "lenet", "--batch-size", "2", "--threads", "1", "--db", "h.db", "--from-db-only",
+        "--effort=heuristic");
+    CHECK(o.code == 0 && strstr(o.out, "all "), "code %d: %s%s", o.code, o.out, o.err);
+    RUN(&o, "tune", "lenet", "--batch-size", "2", "--threads", "1", "--db", "h.db", "--from-db-only");
+    CHECK(o.code == 1 && strstr(o.err, "quick"), "a heuristic's pick passed for a quick one: %s", o.out);
+    RUN(&o, "tune", "lenet", "--batch-size", "2", "--threads", "1", "--db", "f.db", "--effort=full",
+        "--budget", "0.3", "--csv", "full.csv");
+    CHECK(o.code == 0 && strstr(o.out, "training step") && strstr(o.out, "inference step"), "code %d: %s%s",
+          o.code, o.out, o.err);
+    CHECK(csv_rows("full.csv", WN_TUNE_HEADER) > 20, "too few rows for candidates and steps");
+    RUN(&o, "tune", "mb2ic16ih8oc16kh3ph1", "--dir=FWD_B", "--threads", "1", "--db", "f.db", "--force=im2col",
+        "--explain");
+    CHECK(o.code == 0 && strstr(o.out, "only im2col is wanted"), "code %d: %s%s", o.code, o.out, o.err);
+    RUN(&o, "tune", "mb2ic16ih8oc16kh3ph1", "--dir=FWD_B", "--threads", "1", "--db", "w.db",
+        "--workspace-limit=1", "--explain");
+    CHECK(o.code == 0 && strstr(o.out, "at most 1 are wanted"), "code %d: %s%s", o.code, o.out, o.err);
+    RUN(&o, "tune", "mb2ic16ih8oc16kh3ph1", "--dir=FWD_B", "--threads", "1", "--db", "w.db",
+        "--workspace-limit=4096", "--explain");
+    CHECK(o.code == 0 && strstr(o.out, "at most 4096 are wanted") && strstr(o.out, "  direct "),
+          "code %d: %s%s", o.code, o.out, o.err);
+}
+
+static void check_db_command(void) {
+    static outcome o;
+    static char before[OUTPUT], after[OUTPUT];
+    RUN(&o, "db", "show", "--db", "f.db", "--threads", "1");
+    CHECK(o.code == 0 && strstr(o.out, "im2col") && strstr(o.out, "of this machine"), "code %d: %s%s", o.code,
+          o.out, o.err);
+    RUN(&o, "db", "export", "e.db", "--db", "f.db");
+    CHECK(o.code == 0, "code %d: %s", o.code, o.err);
+    RUN(&o, "db", "export", "e.db", "--db", "f.db");
+    CHECK(o.code == 1 && strstr(o.err, "e.db"), "an existing file was overwritten: %s", o.out);
+    RUN(&o, "db", "diff", "e.db", "--db", "f.db");
+    CHECK(o.code == 0 && strstr(o.out, "\n0 of ") == NULL && strncmp(o.out, "0 of ", 5) == 0, "%s", o.out);
+    RUN(&o, "db", "import", "e.db", "--db", "i.db");
+    CHECK(o.code == 0, "code %d: %s", o.code, o.err);
+    read_whole("e.db", before);
+    read_whole("i.db", after);
+    CHECK(strcmp(before, after) == 0, "an import into nothing is not what was exported");
+    RUN(&o, "db", "merge", "e.db", "h.db", "--db", "m.db");
+    CHECK(o.code == 0, "code %d: %s", o.code, o.err);
+    RUN(&o, "db", "verify", "--db", "m.db");
+    CHECK(o.code == 0 && strstr(o.out, "0 damaged"), "code %d: %s%s", o.code, o.out, o.err);
+    write_text("m.db", "# winnow tuning database\nhalf a li");
+    RUN(&o, "db", "verify", "--db", "m.db");
+    CHECK(o.code == 1 && strstr(o.err, "1 damaged"), "code %d: %s", o.code, o.err);
+    write_text("letter", "Dear reader\n");
+    RUN(&o, "db", "import", "letter", "--db", "i.db");
+    CHECK(o.code == 1 && strstr(o.err, "not a tuning database"), "code %d: %s", o.code, o.err);
 }
 
 /* A network and a list against the peer; a first layer has no gradient of its data in either. */
@@ -593,6 +656,8 @@ int main(int argc, char **argv) {
     check_list_and_summary();
     check_shapes();
     check_tune_and_bench();
+    check_tune_options();
+    check_db_command();
     check_peer();
     check_training();
     check_no_place();

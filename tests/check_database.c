@@ -91,7 +91,7 @@ static void rewrite(const char *path, int field, const char *replacement) {
     char *rest = strchr(text, '\n') + 1;
     size_t used = 0;
     *strchr(rest, '\n') = '\0';
-    for (int i = 0; i < 13; i++) {
+    for (int i = 0; i < 15; i++) {
         const char *old = strsep(&rest, "\t");
         used += (size_t)snprintf(line + used, sizeof line - used, "%s\t", i == field ? replacement : old);
     }
@@ -150,7 +150,7 @@ static void check_round_trip(void) {
     wn_tune_db_close(db);
 }
 
-/* Without a record that fits, and without a database, the heuristic decides. */
+/* Without a database the default decides, without a record that fits the model. */
 static void check_pick_falls_back(void) {
     wn_tune_db *db = open_db(scratch("new/folders/tune.db"));
     wn_problem problem = problem_number(1000);
@@ -160,9 +160,10 @@ static void check_pick_falls_back(void) {
     CHECK(!wn_failed(status), "%s", status.message);
     for (int with_db = 0; with_db < 2; with_db++) {
         status = wn_tune_pick(with_db ? db : NULL, &problem, WN_ISA_PORTABLE, 2, 0, 0, &plan);
-        CHECK(!wn_failed(status) && plan.impl == expected.impl &&
-                  !memcmp(&plan.config, &expected.config, sizeof plan.config),
-              "not the default of direct");
+        CHECK(!wn_failed(status) && !plan.impl->judge && plan.phases > 0, "%s", status.message);
+        if (!with_db)
+            CHECK(plan.impl == expected.impl && !memcmp(&plan.config, &expected.config, sizeof plan.config),
+                  "not the default of direct");
     }
     problem = problem_number(7); /* recorded, but for two threads */
     status = wn_tune_pick(db, &problem, WN_ISA_PORTABLE, 3, 0, 0, &plan);
@@ -237,6 +238,7 @@ static void check_unknown_lines(void) {
         int records, skipped, foreign, stale;
     } cases[] = {
         {-1, "", 1, 0, 0, 0}, /* the rewriting itself is sound */
+        {0, "pick1", 0, 1, 0, 0},
         {0, "pick99", 0, 1, 0, 0},
         {1, "OtherVendor-1-2-3 portable", 0, 0, 1, 0},
         {2, "FWD_X", 0, 1, 0, 0},
@@ -251,7 +253,11 @@ static void check_unknown_lines(void) {
         {9, "0", 0, 1, 0, 0},
         {10, "-5", 0, 1, 0, 0},
         {11, "many", 0, 1, 0, 0},
-        {12, "kernels=0", 0, 0, 0, 1},
+        {12, "-1", 0, 1, 0, 0},
+        {12, "small", 0, 1, 0, 0},
+        {12, "-", 1, 0, 0, 0},
+        {13, "heroic", 0, 1, 0, 0},
+        {14, "kernels=0", 0, 0, 0, 1},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         size_t length, second;
@@ -259,6 +265,90 @@ static void check_unknown_lines(void) {
         rewrite(path, cases[i].field, cases[i].text);
         expect_counts(path, cases[i].records, cases[i].skipped, cases[i].foreign, cases[i].stale);
     }
+}
+
+/* Every part of the key, changed alone, makes a record somebody else's, and the message names the part. */
+static void check_every_key_field(void) {
+    const char *path = scratch("key.db");
+    static const struct {
+        int field;
+        const char *text, *named;
+    } cases[] = {
+        {1, "OtherVendor-1-2-3 portable L1d32K L2512K L332M cpus2 threads2", "CPU vendor"},
+        {1, "TestVendor-9-2-3 portable L1d32K L2512K L332M cpus2 threads2", "CPU family"},
+        {1, "TestVendor-1-9-3 portable L1d32K L2512K L332M cpus2 threads2", "CPU model"},
+        {1, "TestVendor-1-2-9 portable L1d32K L2512K L332M cpus2 threads2", "CPU stepping"},
+        {1, "TestVendor-1-2-3 avx2 L1d32K L2512K L332M cpus2 threads2", "ISA"},
+        {1, "TestVendor-1-2-3 portable L1d48K L2512K L332M cpus2 threads2", "L1d"},
+        {1, "TestVendor-1-2-3 portable L1d32K L21M L332M cpus2 threads2", "L2"},
+        {1, "TestVendor-1-2-3 portable L1d32K L2512K cpus2 threads2", "L3"},
+        {1, "TestVendor-1-2-3 portable L1d32K L2512K L332M cpus4 threads2", "cpus"},
+        {1, "TestVendor-1-2-3 portable L1d32K L2512K L332M cpus2 affinity1 threads2", "affinity"},
+        {1, "TestVendor-1-2-3 portable L1d32K L2512K L332M cpus2 quota1.5 threads2", "quota"},
+        {1, "TestVendor-1-2-3 portable L1d32K L2512K L332M cpus2 threads4", "threads"},
+        {14, "kernels=0", "version"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        size_t length, second;
+        free(two_records(path, &length, &second));
+        rewrite(path, cases[i].field, cases[i].text);
+        wn_tune_db *db = open_db(path);
+        CHECK(wn_tune_db_records(db) == 0, "%s differs, and the record is used", cases[i].named);
+        CHECK(strstr(wn_tune_db_reason(db), cases[i].named), "\"%s\" does not name %s", wn_tune_db_reason(db),
+              cases[i].named);
+        wn_tune_db_close(db);
+    }
+}
+
+/* A record of another machine, or a shipped one, is timed against the model's choice before it is used, and
+ * what was found is a record of this machine from then on. */
+static void check_nearest_machine(void) {
+    const char *path = scratch("near.db");
+    size_t length, second;
+    free(two_records(path, &length, &second));
+    rewrite(path, 1, "TestVendor-1-2-9 portable L1d32K L2512K L332M cpus2 threads2");
+    wn_problem problem = problem_number(1);
+    wn_conv_plan plan;
+    wn_pool *pool;
+    wn_status status = wn_pool_create(2, &pool);
+    CHECK(!wn_failed(status), "%s", status.message);
+    for (int learned = 0; learned < 2; learned++) {
+        const char *own = learned ? scratch("near-own.db") : path;
+        wn_tune_db *db = open_db(own);
+        if (learned)
+            CHECK(!wn_failed(wn_tune_db_learn(db, path)), "a shipped database was not read");
+        CHECK(wn_tune_db_find_near(db, &problem, WN_ISA_PORTABLE) != NULL, "the near machine is not found");
+        status = wn_tune_pick(db, &problem, WN_ISA_PORTABLE, 2, 0, 0, &plan);
+        CHECK(!wn_failed(status) && wn_tune_db_records(db) == 0, "trusted without a pool to verify it on");
+        wn_tune_db_use_pool(db, pool);
+        status = wn_tune_pick(db, &problem, WN_ISA_PORTABLE, 2, 0, 0, &plan);
+        CHECK(!wn_failed(status) && wn_tune_db_records(db) == 1, "%d records, expected that of the verdict",
+              wn_tune_db_records(db));
+        wn_tune_db_close(db);
+        expect_counts(own, 1, 0, learned ? 0 : 1, 0);
+    }
+    wn_pool_destroy(pool);
+}
+
+/* The short last batch runs with the picks of the full one. */
+static void check_other_batch(void) {
+    const char *path = scratch("batch.db");
+    wn_tune_db *db = open_db(path);
+    wn_candidate pick = pick_number(16, 1e-3);
+    wn_config configs[64];
+    int offered = pick.plan.impl->configs(&pick.plan.problem, WN_ISA_PORTABLE, 2, configs, 64);
+    pick.plan.config = configs[(offered < 64 ? offered : 64) - 1];
+    wn_status status = wn_tune_db_add(db, &pick);
+    CHECK(!wn_failed(status), "%s", status.message);
+    wn_problem near = problem_number(9), far = problem_number(1);
+    CHECK(wn_tune_db_find_batch(db, &near, WN_ISA_PORTABLE, 2) != NULL,
+          "9 images do not find the pick for 16");
+    CHECK(wn_tune_db_find_batch(db, &far, WN_ISA_PORTABLE, 2) == NULL, "one image finds the pick for 16");
+    CHECK(wn_tune_db_find_batch(db, &near, WN_ISA_PORTABLE, 3) == NULL, "other threads find the pick");
+    wn_conv_plan plan;
+    status = wn_tune_pick(db, &near, WN_ISA_PORTABLE, 2, 0, 0, &plan);
+    CHECK(!wn_failed(status) && plan.impl == pick.plan.impl, "%s", status.message);
+    wn_tune_db_close(db);
 }
 
 /* A config that reads well but that the implementation does not take falls back to the heuristic. */
@@ -331,7 +421,7 @@ static void check_full_disk(void) {
     wn_status status = wn_tune_db_add(db, &pick);
     CHECK(status.code == WN_ERROR_IO && strstr(status.message, path), "code %d: %s", status.code,
           status.message);
-    CHECK(wn_tune_db_records(db) == 2, "a pick that was not saved is kept");
+    CHECK(wn_tune_db_records(db) == 3, "a pick that could not be saved is lost for this run, too");
     wn_tune_db_close(db);
     setrlimit(RLIMIT_FSIZE, &old);
     char *found = read_file(path, &after);
@@ -378,11 +468,11 @@ static void write_forever(const char *path, int report, int first) {
     }
 }
 
-/* Three writers are killed at a random moment, again and again: whatever was reported as saved is there. */
+/* Sixteen writers are killed at a random moment, again and again: whatever was reported as saved is there. */
 static void check_killed_writers(uint64_t seed) {
-    enum { WRITERS = 3, PICKS = 10000 };
+    enum { WRITERS = 16, PICKS = 1000 };
     const char *path = scratch("killed.db");
-    int kills = check_full() ? 60 : 12, reported = 0;
+    int kills = check_full() ? 60 : 6, reported = 0;
     static bool saved[60 * WRITERS * PICKS + 1];
     for (int k = 0; k < kills; k++) {
         int ends[2];
@@ -392,7 +482,7 @@ static void check_killed_writers(uint64_t seed) {
             if ((children[w] = fork()) == 0)
                 write_forever(path, ends[1], 1 + (k * WRITERS + w) * PICKS);
         seed = seed * 6364136223846793005u + 1442695040888963407u;
-        usleep(5000 + (unsigned)(seed >> 40) % 20000);
+        usleep(5000 + (unsigned)(seed >> 40) % (check_full() ? 400000 : 40000));
         for (int w = 0; w < WRITERS; w++) {
             int how;
             kill(children[w], SIGKILL);
@@ -436,6 +526,9 @@ int main(void) {
     check_truncation();
     check_flipped_bits();
     check_unknown_lines();
+    check_every_key_field();
+    check_nearest_machine();
+    check_other_batch();
     check_record_that_no_longer_fits();
     check_other_files();
     check_system_refuses();

@@ -1,6 +1,7 @@
 /* The tuning database: a text file that any number of processes read and append to, and the records of one
  * machine found by problem. How a line looks is in record.c, what is done with a record in pick.c. */
 #include "database.h"
+#include "nearest.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -22,7 +23,12 @@ struct wn_tune_db {
     int count, room;
     int *slots; /* open addressing: index into records + 1, 0 = free; slot_count is a power of two */
     unsigned slot_count;
+    wn_record *near; /* of other machines with this ISA, and shipped ones */
+    double *distances;
+    int near_count, near_room;
     int skipped, foreign, stale;
+    char reason[96]; /* why the first record that was not used was not */
+    wn_pick_state pick_state;
     bool alien; /* the file holds something, but nothing of ours */
 };
 
@@ -105,7 +111,60 @@ const wn_record *wn_tune_db_find(const wn_tune_db *db, const wn_problem *problem
     return index ? &db->records[index - 1] : NULL;
 }
 
-static wn_status read_line(wn_tune_db *db, const char *line, size_t length) {
+/* Remembers a record of another machine, unless nothing can be learned from it. */
+static wn_status keep_near(wn_tune_db *db, const wn_record *record, double distance) {
+    if (isinf(distance) || strcmp(record->versions, db->versions) != 0)
+        return wn_ok();
+    if (db->near_count == db->near_room) {
+        int room = db->near_room ? db->near_room * 2 : 64;
+        wn_record *near = realloc(db->near, (size_t)room * sizeof *near);
+        db->near = near ? near : db->near;
+        double *distances = realloc(db->distances, (size_t)room * sizeof *distances);
+        db->distances = distances ? distances : db->distances;
+        if (!near || !distances)
+            return wn_error(WN_ERROR_MEMORY, "%s: no memory for %d tuning records", db->path, room);
+        db->near_room = room;
+    }
+    db->distances[db->near_count] = distance;
+    db->near[db->near_count++] = *record;
+    return wn_ok();
+}
+
+/* "kernels=1,onednn=2.6.3" and another: the first part that differs. */
+static void explain_versions(const char *mine, const char *other, char text[static 96]) {
+    while (*mine && *other) {
+        size_t a = strcspn(mine, ","), b = strcspn(other, ",");
+        if (a != b || memcmp(mine, other, a) != 0) {
+            snprintf(text, 96, "version: found %.*s, expected %.*s", (int)b, other, (int)a, mine);
+            return;
+        }
+        mine += a + (mine[a] == ',');
+        other += b + (other[b] == ',');
+    }
+    snprintf(text, 96, "versions: found %.24s, expected %.24s", *other ? other : "fewer",
+             *mine ? mine : "fewer");
+}
+
+/* A sound record: this machine's, or one to learn from, or none of both. */
+static wn_status sort_in(wn_tune_db *db, const wn_record *record, bool shipped) {
+    char field[96];
+    double distance = wn_machine_distance(db->fingerprint, record->machine, field);
+    bool foreign = strcmp(record->machine, db->fingerprint) != 0;
+    bool stale = strcmp(record->versions, db->versions) != 0;
+    if (!foreign && !stale && !shipped)
+        return keep(db, record);
+    if (!shipped) {
+        db->foreign += foreign;
+        db->stale += !foreign;
+        if (!foreign)
+            explain_versions(db->versions, record->versions, field);
+        if (!db->reason[0])
+            snprintf(db->reason, sizeof db->reason, "%s", field);
+    }
+    return keep_near(db, record, shipped ? distance + 0.5 : distance);
+}
+
+static wn_status read_line(wn_tune_db *db, const char *line, size_t length, bool shipped) {
     wn_record record;
     switch (wn_record_parse(line, length, &record)) {
     case WN_RECORD_COMMENT:
@@ -117,26 +176,20 @@ static wn_status read_line(wn_tune_db *db, const char *line, size_t length) {
         db->skipped++;
         break;
     case WN_RECORD_SOUND:
-        if (strcmp(record.machine, db->fingerprint) != 0)
-            db->foreign++;
-        else if (strcmp(record.versions, db->versions) != 0)
-            db->stale++;
-        else
-            WN_TRY(keep(db, &record));
+        WN_TRY(sort_in(db, &record, shipped));
         break;
     }
     db->alien = false;
     return wn_ok();
 }
 
-/* True when the text could be the beginning of a header, whole or cut off. */
-static bool begins_as_header(const char *line, size_t length) {
+bool wn_tune_db_is_header(const char *line, size_t length) {
     static const char title[] = "# winnow tuning database";
     size_t common = length < sizeof title - 1 ? length : sizeof title - 1;
     return memcmp(line, title, common) == 0;
 }
 
-static wn_status read_lines(wn_tune_db *db, FILE *file) {
+static wn_status read_lines(wn_tune_db *db, const char *path, FILE *file, bool shipped) {
     wn_status status = wn_ok();
     char *line = NULL;
     size_t room = 0;
@@ -144,12 +197,12 @@ static wn_status read_lines(wn_tune_db *db, FILE *file) {
     for (long number = 1; !wn_failed(status) && (length = getline(&line, &room, file)) >= 0; number++) {
         if (length > 0 && line[length - 1] == '\n')
             length--;
-        if (number == 1)
-            db->alien = !begins_as_header(line, (size_t)length);
-        status = read_line(db, line, (size_t)length);
+        if (number == 1 && !shipped)
+            db->alien = !wn_tune_db_is_header(line, (size_t)length);
+        status = read_line(db, line, (size_t)length, shipped);
     }
     if (!wn_failed(status) && ferror(file))
-        status = wn_error(WN_ERROR_IO, "%s: %s", db->path, strerror(errno));
+        status = wn_error(WN_ERROR_IO, "%s: %s", path, strerror(errno));
     free(line);
     return status;
 }
@@ -162,22 +215,22 @@ static bool lock(int fd, int operation) {
     return true;
 }
 
-static wn_status read_file(wn_tune_db *db) {
-    int fd = open(db->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+static wn_status read_file(wn_tune_db *db, const char *path, bool shipped) {
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0)
-        return errno == ENOENT ? wn_ok() : wn_error(WN_ERROR_IO, "%s: %s", db->path, strerror(errno));
+        return errno == ENOENT ? wn_ok() : wn_error(WN_ERROR_IO, "%s: %s", path, strerror(errno));
     struct stat facts;
     FILE *file = NULL;
     wn_status status = wn_ok();
     if (fstat(fd, &facts) != 0 || !S_ISREG(facts.st_mode))
-        status = wn_error(WN_ERROR_IO, "%s: not a regular file, expected a tuning database", db->path);
+        status = wn_error(WN_ERROR_IO, "%s: not a regular file, expected a tuning database", path);
     else if (facts.st_size > DATABASE_BYTES_CAP)
-        status = wn_error(WN_ERROR_FORMAT, "%s: %lld bytes, expected a tuning database of at most %d",
-                          db->path, (long long)facts.st_size, DATABASE_BYTES_CAP);
+        status = wn_error(WN_ERROR_FORMAT, "%s: %lld bytes, expected a tuning database of at most %d", path,
+                          (long long)facts.st_size, DATABASE_BYTES_CAP);
     else if (!lock(fd, LOCK_SH) || !(file = fdopen(fd, "r")))
-        status = wn_error(WN_ERROR_IO, "%s: %s", db->path, strerror(errno));
+        status = wn_error(WN_ERROR_IO, "%s: %s", path, strerror(errno));
     else
-        status = read_lines(db, file);
+        status = read_lines(db, path, file, shipped);
     if (file)
         fclose(file);
     else
@@ -196,7 +249,7 @@ wn_status wn_tune_db_open(const char *path, const char *fingerprint, wn_tune_db 
     strcpy(opened->path, path);
     strcpy(opened->fingerprint, fingerprint);
     wn_record_versions(opened->versions, sizeof opened->versions);
-    wn_status status = read_file(opened);
+    wn_status status = read_file(opened, path, false);
     if (wn_failed(status)) {
         wn_tune_db_close(opened);
         return status;
@@ -210,7 +263,71 @@ void wn_tune_db_close(wn_tune_db *db) {
         return;
     free(db->records);
     free(db->slots);
+    free(db->near);
+    free(db->distances);
     free(db);
+}
+
+wn_status wn_tune_db_learn(wn_tune_db *db, const char *path) {
+    int skipped = db->skipped;
+    wn_status status = read_file(db, path, true);
+    db->skipped = skipped;
+    return status;
+}
+
+static bool same_layer(const wn_problem *a, const wn_problem *b) {
+    wn_problem other = *b;
+    other.mb = a->mb;
+    return wn_problem_equal(a, &other);
+}
+
+const wn_record *wn_tune_db_find_near(const wn_tune_db *db, const wn_problem *problem, wn_isa isa) {
+    const wn_record *best = NULL;
+    double least = INFINITY;
+    for (int i = 0; i < db->near_count; i++)
+        if (db->distances[i] <= least && db->near[i].isa == isa &&
+            wn_problem_equal(&db->near[i].problem, problem)) {
+            least = db->distances[i];
+            best = &db->near[i];
+        }
+    return best;
+}
+
+const wn_record *wn_tune_db_find_batch(const wn_tune_db *db, const wn_problem *problem, wn_isa isa,
+                                       int threads) {
+    const wn_record *best = NULL;
+    double least = 4 + 1e-9;
+    for (int i = 0; i < db->count; i++) {
+        const wn_record *record = &db->records[i];
+        double times = (double)record->problem.mb / problem->mb;
+        times = times < 1 ? 1 / times : times;
+        if (times < least && record->isa == isa && record->threads == threads &&
+            same_layer(&record->problem, problem)) {
+            least = times;
+            best = record;
+        }
+    }
+    return best;
+}
+
+wn_pick_state *wn_tune_db_pick_state(wn_tune_db *db) {
+    return &db->pick_state;
+}
+
+void wn_tune_db_use_pool(wn_tune_db *db, wn_pool *pool) {
+    db->pick_state.pool = pool;
+}
+
+int wn_tune_db_misses(const wn_tune_db *db) {
+    return db->pick_state.misses;
+}
+
+const char *wn_tune_db_reason(const wn_tune_db *db) {
+    return db->reason;
+}
+
+const char *wn_tune_db_path(const wn_tune_db *db) {
+    return db->path;
 }
 
 int wn_tune_db_records(const wn_tune_db *db) {
@@ -246,6 +363,11 @@ wn_status wn_tune_db_default_path(char *path, size_t size) {
     return wn_ok();
 }
 
+const char *wn_tune_db_system_path(void) {
+    const char *path = getenv("WINNOW_SYSTEM_DB");
+    return path && path[0] ? path : WN_SYSTEM_DB;
+}
+
 /* Creates the folders that a file's path goes through. False with errno. */
 static bool make_folders(const char *path) {
     char folder[PATH_MAX];
@@ -258,8 +380,7 @@ static bool make_folders(const char *path) {
     return true;
 }
 
-/* Makes a new file's name as durable as its contents. */
-static bool sync_folder(const char *path) {
+bool wn_tune_db_sync_folder(const char *path) {
     char folder[PATH_MAX];
     strcpy(folder, path);
     char *slash = strrchr(folder, '/');
@@ -322,7 +443,7 @@ static bool append(int fd, const char *path, const char *line) {
         return false;
     size_t length = (size_t)snprintf(text, sizeof text, "%s%s", before, line);
     ssize_t written = write(fd, text, length);
-    if (written == (ssize_t)length && fsync(fd) == 0 && (facts.st_size > 0 || sync_folder(path)))
+    if (written == (ssize_t)length && fsync(fd) == 0 && (facts.st_size > 0 || wn_tune_db_sync_folder(path)))
         return true;
     int error = written >= 0 && written < (ssize_t)length ? ENOSPC : errno;
     if (ftruncate(fd, facts.st_size) != 0)
@@ -344,7 +465,9 @@ wn_status wn_tune_db_add(wn_tune_db *db, const wn_candidate *pick) {
                         .config = plan->config,
                         .min_ns = nanoseconds(pick->min_seconds),
                         .median_ns = nanoseconds(pick->median_seconds),
-                        .workspace_bytes = plan->workspace_bytes};
+                        .workspace_bytes = plan->workspace_bytes,
+                        .error = pick->rounds > 0 ? pick->error : (double)NAN,
+                        .effort = pick->effort};
     record.problem.name[0] = '\0';
     strcpy(record.machine, db->fingerprint);
     strcpy(record.versions, db->versions);
@@ -352,6 +475,7 @@ wn_status wn_tune_db_add(wn_tune_db *db, const wn_candidate *pick) {
     if (db->alien)
         return wn_error(WN_ERROR_FORMAT, "%s: not a tuning database, nothing is appended to it", db->path);
     WN_TRY(wn_record_format(&record, line, sizeof line));
+    WN_TRY(keep(db, &record));
     int fd = open_locked(db->path);
     if (fd < 0)
         return wn_error(WN_ERROR_IO, "%s: %s", db->path, strerror(errno));
@@ -360,5 +484,5 @@ wn_status wn_tune_db_add(wn_tune_db *db, const wn_candidate *pick) {
     close(fd); /* releases the lock */
     if (!appended)
         return wn_error(WN_ERROR_IO, "%s: %s", db->path, strerror(error));
-    return keep(db, &record);
+    return wn_ok();
 }

@@ -1,5 +1,6 @@
 /* Operands, workspaces and the clock of a timing run. What is done with the times is in tune.c and bench/. */
 #include "measure.h"
+#include "accuracy.h"
 #include "arena.h"
 #include "clock.h"
 #include "machine.h"
@@ -28,6 +29,8 @@ struct wn_measure {
     wn_arena operands, workspace, prepared;
     int64_t src, weights, bias, dst; /* floats of one set, each a multiple of 16 */
     bool alone;                      /* a peer's: the pool is no part of what is timed */
+    bool same_data, same_weights;    /* taken from the first set every time */
+    wn_accuracy *accuracy;           /* of the first set; made when it is first asked for */
     long sets, next;                 /* sets of operands, and the one to take next */
     measured_plan *entries;
     int count, room;
@@ -63,7 +66,8 @@ static wn_status fill(wn_arena *arena) {
     return wn_ok();
 }
 
-static wn_status create(wn_pool *pool, const wn_measure_peer *sizes, bool alone, wn_measure **measure) {
+static wn_status create(wn_pool *pool, const wn_measure_peer *sizes, bool alone, wn_cold cold,
+                        wn_measure **measure) {
     wn_measure *created = calloc(1, sizeof *created);
     if (!created)
         return wn_error(WN_ERROR_MEMORY, "tuning: no memory for a measurement");
@@ -74,7 +78,11 @@ static wn_status create(wn_pool *pool, const wn_measure_peer *sizes, bool alone,
     created->dst = sizes->dst;
     created->alone = alone;
     int64_t bytes = set_floats(created) * (int64_t)sizeof(float);
+    created->same_data = cold != WN_COLD_ALL;
+    created->same_weights = cold == WN_COLD_NONE;
     created->sets = 1 + CACHES_OVER * last_level_cache() / bytes;
+    if (cold == WN_COLD_NONE)
+        created->sets = 1;
     if (alone && created->sets > MAX_PEER_SETS)
         created->sets = MAX_PEER_SETS;
     wn_status status = wn_arena_map((size_t)(created->sets * bytes), &created->operands);
@@ -89,18 +97,23 @@ static wn_status create(wn_pool *pool, const wn_measure_peer *sizes, bool alone,
 }
 
 wn_status wn_measure_create(wn_pool *pool, const wn_problem *problem, wn_measure **measure) {
+    return wn_measure_create_cold(pool, problem, WN_COLD_ALL, measure);
+}
+
+wn_status wn_measure_create_cold(wn_pool *pool, const wn_problem *problem, wn_cold cold,
+                                 wn_measure **measure) {
     *measure = NULL;
     WN_TRY(wn_problem_check(problem));
     const wn_measure_peer sizes = {.src = whole_lines(wn_conv_src_floats(problem)),
                                    .weights = whole_lines(wn_conv_weights_floats(problem)),
                                    .bias = (int64_t)wn_blocks(problem->oc) * WN_BLOCK,
                                    .dst = whole_lines(wn_conv_dst_floats(problem))};
-    return create(pool, &sizes, false, measure);
+    return create(pool, &sizes, false, cold, measure);
 }
 
 wn_status wn_measure_create_peer(wn_pool *pool, const wn_measure_peer *peer, wn_measure **measure) {
     *measure = NULL;
-    return create(pool, peer, true, measure);
+    return create(pool, peer, true, WN_COLD_ALL, measure);
 }
 
 void wn_measure_destroy(wn_measure *measure) {
@@ -113,6 +126,7 @@ void wn_measure_destroy(wn_measure *measure) {
     wn_arena_unmap(&measure->workspace);
     wn_arena_unmap(&measure->prepared);
     free(measure->entries);
+    free(measure->accuracy);
     free(measure);
 }
 
@@ -151,12 +165,13 @@ wn_status wn_measure_add(wn_measure *measure, const wn_conv_plan *plan, int *ind
 }
 
 static wn_conv_args set_args(const wn_measure *measure, const wn_conv_plan *plan, long set) {
-    float *src = (float *)measure->operands.base + set * set_floats(measure);
-    float *weights = src + measure->src, *bias = weights + measure->weights;
+    float *base = measure->operands.base;
+    float *src = base + (measure->same_data ? 0 : set) * set_floats(measure);
+    float *weights = base + (measure->same_weights ? 0 : set) * set_floats(measure) + measure->src;
     wn_conv_args args = {.src = src,
                          .weights = weights,
-                         .bias = bias,
-                         .dst = bias + measure->bias,
+                         .bias = weights + measure->weights,
+                         .dst = src + measure->src + measure->weights + measure->bias,
                          .workspace = measure->workspace.base};
     if (plan->prepared_bytes) {
         size_t bytes = wn_align64(plan->prepared_bytes);
@@ -208,6 +223,62 @@ static void run_once(wn_pool *pool, const measured_plan *entry, const wn_conv_ar
     }
 }
 
+typedef struct checked_run {
+    wn_pool *pool;
+    const measured_plan *entry;
+    const wn_conv_args *args;
+    int64_t nanoseconds;
+} checked_run;
+
+static void prepare_external(void *context) {
+    const checked_run *run = context;
+    const wn_conv_plan *plan = &run->entry->plan;
+    plan->impl->prepare(plan, run->entry->state, run->args, 0, plan->threads);
+}
+
+/* As a tape for inference does it, with weights just set. */
+static void checked_task(void *context, int tid, int nthreads) {
+    checked_run *run = context;
+    const wn_conv_plan *plan = &run->entry->plan;
+    if (plan->prepared_bytes && plan->external) {
+        wn_pool_external(run->pool, tid, prepare_external, run);
+    } else if (plan->prepared_bytes) {
+        plan->impl->prepare(plan, run->entry->state, run->args, tid, nthreads);
+        wn_pool_barrier(run->pool, tid);
+    }
+    wn_pool_barrier(run->pool, tid);
+    int64_t begin = wn_nanoseconds();
+    run_once(run->pool, run->entry, run->args, tid, nthreads);
+    if (tid == 0)
+        run->nanoseconds = wn_nanoseconds() - begin;
+}
+
+/* How often a plan is run for one time, judged by how long it took. */
+static void decide_repeats(measured_plan *entry, int64_t nanoseconds) {
+    int64_t repeats = nanoseconds > 0 ? SHORT_NANOSECONDS / nanoseconds + 1 : MAX_REPEATS;
+    entry->repeats = repeats < MAX_REPEATS ? (int)repeats : MAX_REPEATS;
+}
+
+double wn_measure_error(wn_measure *measure, int index, double *seconds) {
+    measured_plan *entry = &measure->entries[index];
+    const wn_problem *problem = &entry->plan.problem;
+    wn_conv_args args = set_args(measure, &entry->plan, 0);
+    *seconds = 0;
+    if (!measure->accuracy) {
+        measure->accuracy = malloc(sizeof *measure->accuracy);
+        if (!measure->accuracy)
+            return (double)NAN;
+        wn_accuracy_clear_padding(problem, &args);
+        wn_accuracy_prepare(measure->accuracy, problem, &args);
+    }
+    wn_accuracy_before(measure->accuracy, problem, &args);
+    checked_run run = {measure->pool, entry, &args, 0};
+    wn_pool_run(measure->pool, checked_task, &run);
+    decide_repeats(entry, run.nanoseconds);
+    *seconds = (double)run.nanoseconds * 1e-9;
+    return wn_accuracy_error(measure->accuracy, problem, &args);
+}
+
 static void timed_alone(void *context) {
     timed_run *run = context;
     const wn_measure *measure = run->measure;
@@ -241,9 +312,7 @@ double wn_measure_run(wn_measure *measure, int index) {
     timed_run run = {measure, entry, entry->repeats ? entry->repeats : 1, 0};
     wn_pool_run(measure->pool, timed_task, &run);
     measure->next = (measure->next + run.repeats) % measure->sets;
-    if (!entry->repeats) {
-        int64_t repeats = run.nanoseconds > 0 ? SHORT_NANOSECONDS / run.nanoseconds + 1 : MAX_REPEATS;
-        entry->repeats = repeats < MAX_REPEATS ? (int)repeats : MAX_REPEATS;
-    }
+    if (!entry->repeats)
+        decide_repeats(entry, run.nanoseconds);
     return (double)run.nanoseconds * 1e-9 / run.repeats;
 }

@@ -11,6 +11,18 @@ typedef struct wn_measure wn_measure;
 /* Makes the operands of a problem. The pool and the problem must outlive it; it belongs to the pool's thread.
  * Errors: what wn_problem_check says, MEMORY. */
 wn_status wn_measure_create(wn_pool *pool, const wn_problem *problem, wn_measure **measure);
+
+/* What the caches do not hold when a run begins. */
+typedef enum wn_cold {
+    WN_COLD_ALL,     /* operands come from memory, as in a network too large for the caches */
+    WN_COLD_WEIGHTS, /* weights come from memory, activations are where the run before left them */
+    WN_COLD_NONE,    /* every run has the same operands */
+} wn_cold;
+
+/* The same under other conditions than WN_COLD_ALL. */
+wn_status wn_measure_create_cold(wn_pool *pool, const wn_problem *problem, wn_cold cold,
+                                 wn_measure **measure);
+
 /* Operands of a peer, whose layouts and sizes are its own. */
 typedef struct wn_measure_peer {
     int64_t src, weights, bias, dst; /* floats, each a multiple of 16 */
@@ -29,6 +41,10 @@ wn_status wn_measure_add(wn_measure *measure, const wn_conv_plan *plan, int *ind
 /* Calls visit, untimed, with every set of operands that runs of a plan will get. */
 void wn_measure_visit(wn_measure *measure, int index,
                       void (*visit)(const wn_conv_plan *plan, void *state, const wn_conv_args *args));
+
+/* Runs a plan of our layouts once to warm up and compares a sample of its results with sums in f64:
+ * wn_accuracy_error, NAN without memory for it. *seconds is what the run took. */
+double wn_measure_error(wn_measure *measure, int index, double *seconds);
 
 /* Seconds of one run of a plan, from barrier to barrier as within a tape. Short runs are repeated, each time
  * with other buffers, and averaged. The first call of a plan decides how often. */

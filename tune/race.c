@@ -12,11 +12,18 @@ static const double hopeless = 3.0;
 /* Dropped while there are too few rounds for confidence in small differences: slower by this much each time.
  */
 static const double clearly_slower = 1.25;
-enum { CONFIDENT_ROUNDS = 6 }; /* 2^-6 < 2 %: from here on the order-statistic bounds mean what they say */
+/* Runs once more although the budget is spent: at most this much slower when warming up. */
+static const double hopeful = 1.5;
+enum {
+    CONFIDENT_ROUNDS = 6, /* 2^-6 < 2 %: from here on the order-statistic bounds mean what they say */
+    HASTY_ROUNDS = 2,     /* with the budget spent */
+    NOISE_PAIRS = 3,
+};
 
 typedef struct race_state {
     const wn_race *race;
-    int rounds;
+    int rounds, thrown;
+    double lost;     /* seconds in rounds that were thrown out, which do not count */
     double *times;   /* [candidate][WN_RACE_MAX_ROUNDS], 0 where there is no valid sample */
     double *warm_up; /* [candidate] */
     bool *running;
@@ -52,10 +59,17 @@ double wn_paired_ratio(const double *a, const double *b, int count, double *scra
     return wn_median(scratch, paired_ratios(a, b, count, scratch));
 }
 
-/* One sample of everything that is still running. */
+static bool disturbed(const wn_race *race) {
+    return race->disturbed && race->disturbed(race->context);
+}
+
+/* One sample of everything that is still running. Where the machine is never left alone, a disturbed round is
+ * better than none: at most one more is thrown out than counts. */
 static void run_round(race_state *run) {
     const wn_race *race = run->race;
-    wn_race_shuffle(race->seed, run->rounds, run->order, race->candidates);
+    wn_race_shuffle(race->seed, run->rounds + run->thrown, run->order, race->candidates);
+    double begin = race->now(race->context);
+    disturbed(race);
     for (int i = 0; i < race->candidates; i++) {
         int candidate = run->order[i];
         if (!run->running[candidate])
@@ -63,7 +77,24 @@ static void run_round(race_state *run) {
         double seconds = race->sample(race->context, candidate);
         times_of(run, candidate)[run->rounds] = isfinite(seconds) && seconds > 0 ? seconds : 0;
     }
-    run->rounds++;
+    if (disturbed(race) && run->thrown <= run->rounds) {
+        run->thrown++;
+        run->lost += race->now(race->context) - begin;
+    } else {
+        run->rounds++;
+    }
+}
+
+/* The winner against itself, in turns as in the rounds. */
+static double noise_floor(const wn_race *race, int winner) {
+    double differences[NOISE_PAIRS];
+    int pairs = 0;
+    for (int i = 0; i < NOISE_PAIRS; i++) {
+        double a = race->sample(race->context, winner), b = race->sample(race->context, winner);
+        if (a > 0 && b > 0)
+            differences[pairs++] = fabs(a / b - 1);
+    }
+    return wn_median(differences, pairs);
 }
 
 /* The candidate with the lowest median time; -1 when none has a valid time. */
@@ -149,6 +180,16 @@ static bool drop_losers(race_state *run, bool spent) {
     return left <= 1 || ties;
 }
 
+/* With the budget spent before the first round, a second run is for those that the first says may win. */
+static void drop_after_warm_up(race_state *run) {
+    double best = INFINITY;
+    for (int i = 0; i < run->race->candidates && run->rounds + run->thrown == 0; i++)
+        if (run->warm_up[i] > 0 && run->warm_up[i] < best)
+            best = run->warm_up[i];
+    for (int i = 0; i < run->race->candidates && isfinite(best); i++)
+        run->running[i] &= run->warm_up[i] > 0 && run->warm_up[i] <= best * hopeful;
+}
+
 /* The leader, or whatever ties with it and needs less workspace or stands earlier in the registry. */
 static int choose(const race_state *run) {
     const wn_race *race = run->race;
@@ -170,17 +211,20 @@ static int choose(const race_state *run) {
 /* What became of a candidate. */
 static wn_race_result result_of(const race_state *run, int candidate, int winner) {
     double values[WN_RACE_MAX_ROUNDS];
-    wn_race_result result = {.finished = run->running[candidate]};
+    wn_race_result result = {.finished = run->running[candidate], .warm_up = run->warm_up[candidate]};
     for (int r = 0; r < run->rounds; r++)
         if (times_of(run, candidate)[r] > 0)
             values[result.rounds++] = times_of(run, candidate)[r];
     result.median = wn_median(values, result.rounds); /* sorts */
     result.min = result.rounds ? values[0] : (double)NAN;
-    result.ratio = wn_paired_ratio(times_of(run, candidate), times_of(run, winner), run->rounds, values);
+    int pairs = paired_ratios(times_of(run, candidate), times_of(run, winner), run->rounds, values);
+    result.ratio = wn_median(values, pairs); /* sorts */
+    result.low = wn_median_lower(values, pairs);
+    result.high = wn_median_upper(values, pairs);
     return result;
 }
 
-wn_status wn_race_run(const wn_race *race, wn_race_result *results, int *winner) {
+wn_status wn_race_run(const wn_race *race, wn_race_result *results, wn_race_report *report) {
     size_t candidates = (size_t)race->candidates;
     race_state run = {.race = race,
                       .times = calloc(candidates * WN_RACE_MAX_ROUNDS + 1, sizeof(double)),
@@ -188,7 +232,7 @@ wn_status wn_race_run(const wn_race *race, wn_race_result *results, int *winner)
                       .running = calloc(candidates + 1, sizeof(bool)),
                       .order = calloc(candidates + 1, sizeof(int))};
     wn_status status = wn_ok();
-    *winner = -1;
+    *report = (wn_race_report){.winner = -1, .noise = (double)NAN};
     if (!run.times || !run.warm_up || !run.running || !run.order) {
         status = wn_error(WN_ERROR_MEMORY, "race: no memory for %d candidates", race->candidates);
         goto done;
@@ -198,19 +242,27 @@ wn_status wn_race_run(const wn_race *race, wn_race_result *results, int *winner)
         run.running[i] = true;
         run.warm_up[i] = race->sample(race->context, i);
     }
-    bool decided = race->candidates == 0;
+    bool decided = race->candidates == 0, spent = false;
     while (!decided && run.rounds < WN_RACE_MAX_ROUNDS) {
+        if (spent || race->now(race->context) - begin >= race->budget)
+            drop_after_warm_up(&run);
         run_round(&run);
-        bool spent = race->now(race->context) - begin >= race->budget;
-        bool alone = drop_losers(&run, spent);
-        decided = run.rounds >= WN_RACE_MIN_ROUNDS && (alone || spent);
+        bool stopped = race->stop && *race->stop;
+        spent = stopped || race->now(race->context) - begin - run.lost >= race->budget;
+        bool alone = run.rounds > 0 && drop_losers(&run, spent);
+        int least = stopped ? 1 : spent ? HASTY_ROUNDS : WN_RACE_MIN_ROUNDS;
+        decided = run.rounds >= least && (alone || spent);
     }
-    *winner = choose(&run);
-    if (*winner < 0)
+    report->winner = choose(&run);
+    report->rounds = run.rounds;
+    report->thrown = run.thrown;
+    if (report->winner < 0)
         status = wn_error(WN_ERROR_UNSUPPORTED, "race: none of %d candidates showed a time above zero",
                           race->candidates);
-    for (int i = 0; i < race->candidates && *winner >= 0; i++)
-        results[i] = result_of(&run, i, *winner);
+    for (int i = 0; i < race->candidates && report->winner >= 0; i++)
+        results[i] = result_of(&run, i, report->winner);
+    if (report->winner >= 0 && !spent)
+        report->noise = noise_floor(race, report->winner);
 done:
     free(run.times);
     free(run.warm_up);

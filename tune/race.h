@@ -3,6 +3,8 @@
 #ifndef WN_TUNE_RACE_H
 #define WN_TUNE_RACE_H
 
+#include <signal.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <winnow/status.h>
@@ -15,26 +17,41 @@ enum { WN_RACE_MIN_ROUNDS = 3, WN_RACE_MAX_ROUNDS = 60 };
 
 typedef struct wn_race {
     int candidates;
-    const size_t *workspace_bytes; /* of each: less wins a tie, then the lower index */
-    double budget;                 /* seconds by now(); looked at after each round from the third on */
-    uint64_t seed;                 /* of the random order within rounds */
+    const size_t *workspace_bytes;                  /* of each: less wins a tie, then the lower index */
+    double budget;                                  /* seconds by now(); looked at after every round */
+    uint64_t seed;                                  /* of the random order within rounds */
     double (*sample)(void *context, int candidate); /* runs a candidate once; seconds */
     double (*now)(void *context);                   /* a monotonic clock in seconds */
+    /* Asked before and after every round, NULL: never: whether something else had the machine since it was
+     * last asked. Such rounds are thrown out for all candidates, as long as they are not the most, and their
+     * time does not count. */
+    bool (*disturbed)(void *context);
+    const volatile sig_atomic_t *stop; /* not zero: end after this round; NULL: never */
     void *context;
 } wn_race;
 
+typedef struct wn_race_report {
+    int winner;         /* -1 without one */
+    int rounds, thrown; /* that counted, and that were thrown out */
+    double noise; /* an A/A round: the winner against itself, median of |ratio - 1| over its pairs; NAN when
+                     the budget left no time for it */
+} wn_race_report;
+
 typedef struct wn_race_result {
     int rounds;         /* samples that counted; 0: never a time above zero */
+    double warm_up;     /* seconds of the sample that does not count */
     double min, median; /* seconds */
     double ratio;       /* to the winner: median of paired ratios; NAN without a common round */
+    double low, high;   /* its bounds at 98 %, see statistics.h */
     bool finished;      /* still in the race when it ended */
 } wn_race_result;
 
-/* Runs the race and writes one result for each candidate and the winner's index. Every candidate is warmed up
- * by one sample that does not count. Then, round after round, all that are left run once each in random
- * order; after the first round those three times behind are dropped, later those slower with confidence by
- * paired ratios. Errors: MEMORY; UNSUPPORTED when no candidate showed a time above zero. */
-wn_status wn_race_run(const wn_race *race, wn_race_result *results, int *winner);
+/* Runs the race and writes one result for each candidate. Every candidate is warmed up by one sample that
+ * does not count. Then, round after round, all that are left run once each in random order; after the first
+ * round those three times behind are dropped, later those slower with confidence by paired ratios. When the
+ * budget is spent, only what cannot be told apart yet goes on, up to the second round. Errors: MEMORY;
+ * UNSUPPORTED when no candidate showed a time above zero. */
+wn_status wn_race_run(const wn_race *race, wn_race_result *results, wn_race_report *report);
 
 /* A random order of 0 .. count-1 for a round. */
 void wn_race_shuffle(uint64_t seed, int round, int *order, int count);

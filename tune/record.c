@@ -2,6 +2,7 @@
 #include "record.h"
 #include <errno.h>
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,18 +21,19 @@ enum {
     FIELD_MIN,
     FIELD_MEDIAN,
     FIELD_WORKSPACE,
+    FIELD_ERROR,
+    FIELD_EFFORT,
     FIELD_VERSIONS,
     FIELD_CHECKSUM,
     FIELD_COUNT
 };
 
-static const char record_format[] = "pick1";
+static const char record_format[] = "pick2";
 
 const char wn_record_header[] =
     "# winnow tuning database: one pick a line, fields separated by tabs, the last of a problem counts: "
-    "format, "
-    "machine, direction, flags, problem, ISA, threads, implementation, config, min ns, median ns, workspace "
-    "bytes, versions, CRC-32 of all before it\n";
+    "format, machine, direction, flags, problem, ISA, threads, implementation, config, min ns, median ns, "
+    "workspace bytes, error, effort, versions, CRC-32 of all before it\n";
 
 void wn_record_versions(char *text, size_t size) {
     int used = snprintf(text, size, "kernels=%d", WN_KERNEL_SET);
@@ -79,7 +81,7 @@ static bool flags_parse(char *text, wn_problem *problem) {
 }
 
 wn_status wn_record_format(const wn_record *record, char *line, size_t size) {
-    char flags[64], problem[320], config[256];
+    char flags[64], problem[320], config[256], error[16] = "-";
     wn_problem unnamed = record->problem;
     unnamed.name[0] = '\0';
     flags_format(&unnamed, flags);
@@ -88,11 +90,14 @@ wn_status wn_record_format(const wn_record *record, char *line, size_t size) {
     if (strpbrk(record->machine, "\t\r\n") || strpbrk(record->versions, "\t\r\n"))
         return wn_error(WN_ERROR_INVALID, "tuning record: machine \"%s\" contains a tab or a newline",
                         record->machine);
+    if (isfinite(record->error))
+        snprintf(error, sizeof error, "%.1e", record->error);
     int used = snprintf(
-        line, size, "%s\t%s\t%s\t%s\t%s\t%s\t%d\t%s\t%s\t%" PRId64 "\t%" PRId64 "\t%" PRIu64 "\t%s\t",
+        line, size, "%s\t%s\t%s\t%s\t%s\t%s\t%d\t%s\t%s\t%" PRId64 "\t%" PRId64 "\t%" PRIu64 "\t%s\t%s\t%s\t",
         record_format, record->machine, wn_direction_name(unnamed.direction), flags, problem,
         wn_isa_name(record->isa), record->threads, record->impl->name, config[0] ? config : "-",
-        record->min_ns, record->median_ns, record->workspace_bytes, record->versions);
+        record->min_ns, record->median_ns, record->workspace_bytes, error, wn_effort_names[record->effort],
+        record->versions);
     if (used < 0 || (size_t)used + 10 > size)
         return wn_error(WN_ERROR_INVALID, "tuning record of %s: longer than %zu bytes", problem, size);
     uint32_t checksum = (uint32_t)crc32(0, (const Bytef *)line, (uInt)used);
@@ -128,6 +133,25 @@ static bool isa_parse(const char *text, wn_isa *isa) {
     return false;
 }
 
+static bool effort_parse(const char *text, wn_effort *effort) {
+    for (*effort = 0; *effort < WN_EFFORT_COUNT; (*effort)++)
+        if (strcmp(text, wn_effort_names[*effort]) == 0)
+            return true;
+    return false;
+}
+
+/* "-" or a finite number that is not negative. */
+static bool error_parse(const char *text, double *error) {
+    char *end;
+    *error = (double)NAN;
+    if (strcmp(text, "-") == 0)
+        return true;
+    if (text[0] < '0' || text[0] > '9')
+        return false;
+    *error = strtod(text, &end);
+    return *end == '\0' && isfinite(*error);
+}
+
 /* Everything that a build with other implementations or a later format may see differently. */
 static bool fields_parse(char *const field[FIELD_COUNT], wn_record *record) {
     int64_t threads, workspace;
@@ -145,7 +169,9 @@ static bool fields_parse(char *const field[FIELD_COUNT], wn_record *record) {
         threads > INT32_MAX || !(record->impl = wn_conv_find(field[FIELD_IMPL])) ||
         !number_parse(field[FIELD_MIN], 1, &record->min_ns) ||
         !number_parse(field[FIELD_MEDIAN], 1, &record->median_ns) ||
-        !number_parse(field[FIELD_WORKSPACE], 0, &workspace))
+        !number_parse(field[FIELD_WORKSPACE], 0, &workspace) ||
+        !error_parse(field[FIELD_ERROR], &record->error) ||
+        !effort_parse(field[FIELD_EFFORT], &record->effort))
         return false;
     problem->name[0] = '\0';
     record->threads = (int)threads;

@@ -2,7 +2,7 @@
 #ifndef WN_TUNE_RECORD_H
 #define WN_TUNE_RECORD_H
 
-#include "conv.h"
+#include "tune.h"
 
 enum { WN_RECORD_LINE = 1536, WN_RECORD_MACHINE = 384 };
 
@@ -15,6 +15,8 @@ typedef struct wn_record {
     wn_config config;
     int64_t min_ns, median_ns;
     uint64_t workspace_bytes;
+    double error; /* wn_accuracy_error; NAN: not measured */
+    wn_effort effort;
     char versions[128]; /* as wn_record_versions wrote it */
 } wn_record;
 

@@ -1,26 +1,66 @@
-/* Tuning one problem: the candidates, measured, raced, and put in order. */
+/* Tuning one problem: its candidates listed, filtered and ranked, raced, and put in order. */
 #include "tune.h"
 #include "clock.h"
-#include "measure.h"
+#include "disturbance.h"
 #include "race.h"
 #include "statistics.h"
 #include <math.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { FINAL_ROUNDS = 7 };
+enum {
+    FINAL_ROUNDS = 7,
+    LEAST_RUNNERS = 6,  /* whatever the budget says */
+    QUICK_RUNNERS = 14, /* at most, with EFFORT_QUICK */
+    RUNS_RECKONED = 4,  /* of each candidate: one to warm up, and three rounds */
+};
+/* Behind the model's best by more than this: only the first of an implementation runs. */
+static const double out_of_sight[WN_EFFORT_COUNT] = {[WN_EFFORT_QUICK] = 1.6, [WN_EFFORT_FULL] = 3};
+/* The same for the first of an implementation: the model is not wrong by more. */
+static const double impossible[WN_EFFORT_COUNT] = {[WN_EFFORT_QUICK] = 4, [WN_EFFORT_FULL] = 8};
+
+static const double same_estimate = 1.05;
+
+const char *const wn_effort_names[] = {"off", "heuristic", "quick", "full", NULL};
 
 /* The candidates that could be opened, as the race numbers them. */
 typedef struct race_field {
+    const wn_tune_options *options;
     wn_measure *measure;
-    int runners, standard; /* standard: the heuristic's choice, -1 when it is not among them */
+    wn_disturbance watch;
+    wn_candidate *candidates;
+    int runners, standard; /* standard: the default, -1 when it is not among them */
     int candidate[WN_TUNE_MAX_CANDIDATES];
     size_t workspace_bytes[WN_TUNE_MAX_CANDIDATES];
 } race_field;
 
+__attribute__((format(printf, 2, 3))) static void refuse(wn_candidate *candidate, const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(candidate->refusal, sizeof candidate->refusal, format, arguments);
+    va_end(arguments);
+}
+
+static double max_error(const wn_tune_options *options) {
+    return options->max_error > 0 ? options->max_error : WN_TUNE_MAX_ERROR;
+}
+
+/* The first run of a candidate shows whether its results are right; one whose are not never runs again. */
 static double sample(void *context, int runner) {
-    return wn_measure_run(((race_field *)context)->measure, runner);
+    race_field *field = context;
+    wn_candidate *candidate = &field->candidates[field->candidate[runner]];
+    double seconds, most = max_error(field->options);
+    if (candidate->refusal[0])
+        return 0;
+    if (!isnan(candidate->error))
+        return wn_measure_run(field->measure, runner);
+    candidate->error = wn_measure_error(field->measure, runner, &seconds);
+    if (candidate->error <= most)
+        return seconds;
+    refuse(candidate, "error %.1e, at most %.1e is wanted", candidate->error, most);
+    return 0;
 }
 
 static double now(void *context) {
@@ -28,34 +68,118 @@ static double now(void *context) {
     return wn_seconds();
 }
 
-/* Opens every candidate that was not refused; one that cannot be opened is refused with the reason. */
-static void open_candidates(race_field *field, wn_candidate *candidates, int count) {
-    wn_conv_plan heuristic = {.impl = NULL};
-    field->standard = -1;
+static bool disturbed(void *context) {
+    return wn_disturbance_seen(&((race_field *)context)->watch);
+}
+
+/* Whether a list of names joined by commas has this one. */
+static bool listed(const char *names, const char *name) {
+    size_t length = strlen(name);
+    for (const char *at = names; at; at = strchr(at, ',') ? strchr(at, ',') + 1 : NULL)
+        if (strncmp(at, name, length) == 0 && (at[length] == ',' || !at[length]))
+            return true;
+    return false;
+}
+
+/* Whether an implementation that is to be used alone can run the problem at all. */
+static bool can_force(const wn_tune_options *options, const wn_candidate *candidates, int count) {
+    for (int i = 0; i < count && options->force; i++)
+        if (!candidates[i].refusal[0] && strcmp(candidates[i].plan.impl->name, options->force) == 0)
+            return true;
+    return false;
+}
+
+/* Refuses what the options exclude; the others get the model's estimate. */
+static void filter(const wn_tune_options *options, wn_candidate *candidates, int count) {
+    bool forced = can_force(options, candidates, count);
+    wn_peaks typical = wn_peaks_typical(wn_pool_threads(options->pool));
     for (int i = 0; i < count; i++) {
         wn_candidate *candidate = &candidates[i];
+        const char *name = candidate->plan.impl->name;
+        candidate->estimate = candidate->error = (double)NAN;
+        candidate->effort = options->effort;
+        if (candidate->refusal[0])
+            continue;
+        if (candidate->plan.impl->yardstick)
+            refuse(candidate, "a yardstick, which bench times");
+        else if (options->skip && listed(options->skip, name))
+            refuse(candidate, "to be skipped");
+        else if (forced && strcmp(name, options->force) != 0)
+            refuse(candidate, "only %.40s is wanted", options->force);
+        else if (options->workspace_limit && candidate->plan.workspace_bytes > options->workspace_limit)
+            refuse(candidate, "workspace of %zu bytes, at most %zu are wanted",
+                   candidate->plan.workspace_bytes, options->workspace_limit);
+        else
+            candidate->estimate =
+                wn_model_estimate(options->peaks ? options->peaks : &typical, &candidate->plan);
+    }
+}
+
+/* By the model's estimate, refused ones last. Equal estimates keep the order that an implementation gave its
+ * configs in, the first of which is its own default. */
+static int by_estimate(const void *a, const void *b) {
+    const wn_candidate *x = a, *y = b;
+    double p = x->refusal[0] ? INFINITY : x->estimate, q = y->refusal[0] ? INFINITY : y->estimate;
+    return (p > q) - (p < q);
+}
+
+/* Configs to which the model gives the same time differ in what it knows nothing of: the first stands for
+ * all. */
+static bool first_of_its_kind(const wn_candidate *candidates, int index) {
+    const wn_candidate *mine = &candidates[index];
+    for (int i = 0; i < index; i++)
+        if (!candidates[i].refusal[0] && candidates[i].plan.impl == mine->plan.impl &&
+            candidates[i].estimate * same_estimate > mine->estimate)
+            return false;
+    return true;
+}
+
+/* Leaves in the race what the model puts in front and the first of every kind, as many as the budget has time
+ * for. The candidates are sorted by estimate. */
+static void shortlist(const wn_tune_options *options, wn_candidate *candidates, int count) {
+    double spent = 0;
+    int runners = 0;
+    bool out[WN_TUNE_MAX_CANDIDATES] = {false};
+    for (int i = 0; i < count && !candidates[i].refusal[0]; i++) {
+        double behind = candidates[i].estimate / candidates[0].estimate;
+        bool first = first_of_its_kind(candidates, i);
+        bool affordable =
+            runners < LEAST_RUNNERS ||
+            (spent < options->budget && (options->effort == WN_EFFORT_FULL || runners < QUICK_RUNNERS));
+        out[i] = behind > (first ? impossible : out_of_sight)[options->effort] || (!first && !affordable);
+        if (out[i])
+            continue;
+        runners++;
+        spent += RUNS_RECKONED * candidates[i].estimate;
+    }
+    for (int i = 0; i < count; i++)
+        if (out[i])
+            refuse(&candidates[i], "not raced: behind others by the model (%.2f times the first)",
+                   candidates[i].estimate / candidates[0].estimate);
+}
+
+/* Opens every candidate that was not refused; one that cannot be opened is refused with the reason. */
+static void open_candidates(race_field *field, int count) {
+    wn_conv_plan standard = {.impl = NULL};
+    field->standard = -1;
+    for (int i = 0; i < count; i++) {
+        wn_candidate *candidate = &field->candidates[i];
         int runner;
         if (candidate->refusal[0])
             continue;
-        if (candidate->plan.impl->yardstick) {
-            snprintf(candidate->refusal, sizeof candidate->refusal, "a yardstick, which bench times");
-            continue;
-        }
         wn_status status = wn_measure_add(field->measure, &candidate->plan, &runner);
         if (wn_failed(status)) {
-            snprintf(candidate->refusal, sizeof candidate->refusal, "%.*s",
-                     (int)sizeof candidate->refusal - 1, status.message);
+            refuse(candidate, "%.*s", (int)sizeof candidate->refusal - 1, status.message);
             continue;
         }
         field->candidate[runner] = i;
         field->workspace_bytes[runner] = candidate->plan.workspace_bytes;
         field->runners = runner + 1;
         const wn_conv_plan *plan = &candidate->plan;
-        if (!heuristic.impl &&
-            wn_failed(wn_tune_pick(NULL, &plan->problem, plan->isa, plan->threads, 0, 0, &heuristic)))
+        if (!standard.impl &&
+            wn_failed(wn_tune_pick(NULL, &plan->problem, plan->isa, plan->threads, 0, 0, &standard)))
             continue;
-        if (plan->impl == heuristic.impl &&
-            memcmp(&plan->config, &heuristic.config, sizeof plan->config) == 0)
+        if (plan->impl == standard.impl && memcmp(&plan->config, &standard.config, sizeof plan->config) == 0)
             field->standard = runner;
     }
 }
@@ -74,9 +198,9 @@ static int by_ratio(const void *a, const void *b) {
 static void meet_the_default(race_field *field, wn_race_result *results, int *winner) {
     double standard[FINAL_ROUNDS], best[FINAL_ROUNDS], scratch[FINAL_ROUNDS];
     int runner = field->standard;
-    if (runner < 0 || runner == *winner)
+    if (runner < 0 || runner == *winner || results[runner].ratio > 2)
         return;
-    if (results[runner].rounds < FINAL_ROUNDS) {
+    if (results[runner].rounds < FINAL_ROUNDS && !(results[runner].low > WN_RACE_TIE)) {
         for (int i = 0; i < FINAL_ROUNDS; i++) {
             standard[i] = sample(field, runner);
             best[i] = sample(field, *winner);
@@ -97,65 +221,121 @@ static void meet_the_default(race_field *field, wn_race_result *results, int *wi
     *winner = runner;
 }
 
-static wn_status race(race_field *field, uint64_t seed, double budget, wn_candidate *candidates, int count) {
+static void record_result(wn_candidate *candidate, const wn_race_result *result, double best_warm_up) {
+    candidate->min_seconds = result->min;
+    candidate->median_seconds = result->median;
+    candidate->ratio = result->ratio;
+    candidate->low = result->low;
+    candidate->high = result->high;
+    candidate->rounds = candidate->refusal[0] ? 0 : result->rounds;
+    if (candidate->rounds > 0 || candidate->refusal[0])
+        return;
+    if (result->warm_up > 0)
+        refuse(candidate, "not timed: %.2f times the fastest when warming up, and the budget was spent",
+               result->warm_up / best_warm_up);
+    else
+        refuse(candidate, "never took a time above zero");
+}
+
+static wn_status race(race_field *field, int count, wn_tune_report *report) {
     wn_race_result results[WN_TUNE_MAX_CANDIDATES];
-    int winner;
+    wn_race_report found;
     wn_race options = {.candidates = field->runners,
                        .workspace_bytes = field->workspace_bytes,
-                       .budget = budget,
-                       .seed = seed,
+                       .budget = field->options->budget,
                        .sample = sample,
                        .now = now,
+                       .disturbed = disturbed,
+                       .stop = field->options->stop,
                        .context = field};
-    WN_TRY(wn_race_run(&options, results, &winner));
-    meet_the_default(field, results, &winner);
-    for (int i = 0; i < field->runners; i++) {
-        wn_candidate *candidate = &candidates[field->candidate[i]];
-        candidate->min_seconds = results[i].min;
-        candidate->median_seconds = results[i].median;
-        candidate->ratio = results[i].ratio;
-        candidate->rounds = results[i].rounds;
-        if (candidate->rounds == 0)
-            snprintf(candidate->refusal, sizeof candidate->refusal, "never took a time above zero");
-    }
+    WN_TRY(wn_race_run(&options, results, &found));
+    *report = (wn_tune_report){field->runners, found.rounds, found.thrown, found.noise};
+    meet_the_default(field, results, &found.winner);
+    double best_warm_up = INFINITY;
+    for (int i = 0; i < field->runners; i++)
+        if (results[i].warm_up > 0)
+            best_warm_up = fmin(best_warm_up, results[i].warm_up);
+    for (int i = 0; i < field->runners; i++)
+        record_result(&field->candidates[field->candidate[i]], &results[i], best_warm_up);
     /* The winner goes in front before the others are sorted: when a tie was settled by the workspace, another
      * may be ahead of it by a hair. */
-    wn_candidate first = candidates[field->candidate[winner]];
-    candidates[field->candidate[winner]] = candidates[0];
-    candidates[0] = first;
-    qsort(candidates + 1, (size_t)count - 1, sizeof *candidates, by_ratio);
+    wn_candidate *all = field->candidates, first = all[field->candidate[found.winner]];
+    all[field->candidate[found.winner]] = all[0];
+    all[0] = first;
+    qsort(all + 1, (size_t)count - 1, sizeof *all, by_ratio);
     return wn_ok();
 }
 
-wn_status wn_tune_problem(wn_pool *pool, const wn_problem *problem, wn_isa isa, double budget,
-                          wn_candidate *candidates, int room, int *count) {
+static bool dominates(const wn_candidate *a, const wn_candidate *b) {
+    size_t mine = a->plan.workspace_bytes, others = b->plan.workspace_bytes;
+    return a->ratio <= b->ratio && a->error <= b->error && mine <= others &&
+           (a->ratio < b->ratio || a->error < b->error || mine < others);
+}
+
+static void mark_pareto_front(wn_candidate *candidates, int count) {
+    for (int i = 0; i < count; i++) {
+        candidates[i].pareto = candidates[i].rounds > 0;
+        for (int j = 0; j < count && candidates[i].pareto; j++)
+            candidates[i].pareto = candidates[j].rounds == 0 || !dominates(&candidates[j], &candidates[i]);
+    }
+}
+
+static wn_status measure_and_race(const wn_tune_options *options, const wn_problem *problem,
+                                  wn_candidate *candidates, int count, wn_tune_report *report) {
+    race_field *field = calloc(1, sizeof *field);
+    if (!field)
+        return wn_error(WN_ERROR_MEMORY, "tuning: no memory for a race");
+    field->options = options;
+    field->candidates = candidates;
+    wn_disturbance_open(&field->watch);
+    wn_status status = wn_measure_create_cold(options->pool, problem, options->cold, &field->measure);
+    if (!wn_failed(status))
+        open_candidates(field, count);
+    if (!wn_failed(status) && field->runners > 0)
+        status = race(field, count, report);
+    else if (!wn_failed(status))
+        status = wn_error(WN_ERROR_UNSUPPORTED, "tuning: no implementation runs this %s problem: %s",
+                          wn_direction_name(problem->direction), candidates[0].refusal);
+    mark_pareto_front(candidates, count);
+    wn_measure_destroy(field->measure);
+    wn_disturbance_close(&field->watch);
+    free(field);
+    return status;
+}
+
+/* The reason to give when nothing is left: one that could have run but for the options, else the first. */
+static const char *telling_refusal(const wn_candidate *candidates, int count) {
+    for (int i = 0; i < count; i++)
+        if (candidates[i].plan.phases > 0 && !candidates[i].plan.impl->yardstick)
+            return candidates[i].refusal;
+    return count ? candidates[0].refusal : "";
+}
+
+wn_status wn_tune_problem(const wn_tune_options *options, const wn_problem *problem, wn_candidate *candidates,
+                          int room, int *count, wn_tune_report *report) {
+    wn_tune_report own;
+    report = report ? report : &own;
+    *report = (wn_tune_report){.noise = (double)NAN};
     *count = 0;
     WN_TRY(wn_problem_check(problem));
     wn_candidate *all = calloc(WN_TUNE_MAX_CANDIDATES, sizeof *all);
-    race_field *field = calloc(1, sizeof *field);
+    if (!all)
+        return wn_error(WN_ERROR_MEMORY, "tuning: no memory for candidates");
+    int found = wn_tune_candidates(problem, options->isa, wn_pool_threads(options->pool), true, all,
+                                   WN_TUNE_MAX_CANDIDATES);
+    filter(options, all, found);
     wn_status status = wn_ok();
-    if (!all || !field) {
-        status = wn_error(WN_ERROR_MEMORY, "tuning: no memory for candidates");
-        goto done;
-    }
-    int found = wn_tune_candidates(problem, isa, wn_pool_threads(pool), true, all, WN_TUNE_MAX_CANDIDATES);
-    status = wn_measure_create(pool, problem, &field->measure);
-    if (wn_failed(status))
-        goto done;
-    open_candidates(field, all, found);
-    if (field->runners == 0)
+    qsort(all, (size_t)found, sizeof *all, by_estimate);
+    if (found == 0 || all[0].refusal[0]) {
         status =
             wn_error(WN_ERROR_UNSUPPORTED, "tuning: no implementation runs this %s problem%s%s",
-                     wn_direction_name(problem->direction), found ? ": " : "", found ? all[0].refusal : "");
-    else
-        status = race(field, 0, budget, all, found);
-    if (!wn_failed(status))
-        for (*count = 0; *count < found && *count < room; (*count)++)
-            candidates[*count] = all[*count];
-done:
-    if (field)
-        wn_measure_destroy(field->measure);
-    free(field);
+                     wn_direction_name(problem->direction), found ? ": " : "", telling_refusal(all, found));
+    } else if (options->effort >= WN_EFFORT_QUICK) {
+        shortlist(options, all, found);
+        status = measure_and_race(options, problem, all, found, report);
+    }
+    for (; !wn_failed(status) && *count < found && *count < room; (*count)++)
+        candidates[*count] = all[*count];
     free(all);
     return status;
 }

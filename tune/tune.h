@@ -5,20 +5,68 @@
 
 #include "conv.h"
 #include "machine.h"
+#include "measure.h"
+#include "model.h"
 #include "pool.h"
+#include <signal.h>
+#include <stdio.h>
 
 typedef struct wn_tune_db wn_tune_db;
 
 enum { WN_TUNE_MAX_CANDIDATES = 256 }; /* of one problem; room for all that a registry offers */
 
+/* How much work a pick has behind it. A better effort satisfies a lower request. */
+typedef enum wn_effort {
+    WN_EFFORT_OFF,       /* the default that runs without a database */
+    WN_EFFORT_HEURISTIC, /* the model's choice, nothing is measured */
+    WN_EFFORT_QUICK,     /* a race among those that the model puts in front */
+    WN_EFFORT_FULL,      /* a longer race among more, confirmed in the running network */
+    WN_EFFORT_COUNT
+} wn_effort;
+
+/* "off", "heuristic", "quick", "full", NULL. */
+extern const char *const wn_effort_names[];
+
 /* An implementation with a config, and what became of it in a race. */
 typedef struct wn_candidate {
     wn_conv_plan plan;                  /* complete, or only impl and config when refused */
+    double estimate;                    /* the model's seconds; NAN when refused */
     double min_seconds, median_seconds; /* over its rounds */
-    double ratio;      /* to the winner: median of the ratios of paired rounds; 1 = as fast */
-    int rounds;        /* 0: not timed */
+    double ratio;            /* to the winner: median of the ratios of paired rounds; 1 = as fast */
+    double low, high;        /* its bounds at 98 % */
+    double error;            /* wn_accuracy_error; NAN when it was not run */
+    double in_place_seconds; /* inside the running network, all steps that have the problem; 0: not timed
+                                there */
+    int rounds;              /* 0: not timed */
+    wn_effort effort;
+    bool pareto;       /* nothing else is at least as good in time, error and workspace, and better in one */
     char refusal[128]; /* not empty: why it was not timed */
 } wn_candidate;
+
+/* How a problem is to be tuned. */
+typedef struct wn_tune_options {
+    wn_pool *pool;
+    wn_isa isa;
+    wn_effort effort;
+    wn_cold cold;
+    double budget;          /* seconds for this problem; the least that a race takes is always spent */
+    double max_error;       /* candidates beyond it are refused; 0: WN_TUNE_MAX_ERROR */
+    size_t workspace_limit; /* bytes; 0: none */
+    const char *force;      /* name: only this implementation, where it supports the problem; NULL: all */
+    const char *skip;       /* names joined by commas: without these; NULL: none */
+    const wn_peaks *peaks;  /* what the model reckons with; NULL: typical ones */
+    const volatile sig_atomic_t *stop; /* not zero: end soon with what is known; NULL: never */
+} wn_tune_options;
+
+/* The default of max_error. Products in f32 are within 1e-5 of the exact sums, Winograd's F(4x4) within 1e-4;
+ * what is beyond this is a wrong result or too coarse to train with. */
+#define WN_TUNE_MAX_ERROR 1e-3
+
+/* What a tuning of one problem says beside its candidates. */
+typedef struct wn_tune_report {
+    int raced, rounds, thrown; /* candidates in the race, rounds that counted, and that were thrown out */
+    double noise;              /* of an A/A round; NAN without one */
+} wn_tune_report;
 
 /* $WINNOW_DB, else $XDG_CACHE_HOME/winnow/tune.db, else ~/.cache/winnow/tune.db. Errors: IO when none of the
  * three variables is set, INVALID when the path does not fit. */
@@ -39,13 +87,37 @@ int wn_tune_db_skipped(const wn_tune_db *db);
 int wn_tune_db_foreign(const wn_tune_db *db);
 int wn_tune_db_stale(const wn_tune_db *db);
 
-/* Appends a pick, one checksummed line under a file lock, made durable, and keeps it in memory. Creates the
- * file and its folders when missing. Errors: IO with the path; the file is then as it was before. */
+/* Why the first record that is not this machine's is not: "threads: found 4, expected 2"; empty without one.
+ */
+const char *wn_tune_db_reason(const wn_tune_db *db);
+const char *wn_tune_db_path(const wn_tune_db *db);
+
+/* $WINNOW_SYSTEM_DB, else the one that was installed with winnow. */
+const char *wn_tune_db_system_path(void);
+/* Reads another database, whose records count as those of other machines: none is trusted before it was
+ * verified. A missing file has none. Errors: IO, FORMAT. */
+wn_status wn_tune_db_learn(wn_tune_db *db, const char *path);
+
+/* Lets wn_tune_pick measure on the pool: records of other machines once against the default, and the peaks
+ * that the model reckons with. Without a pool there are no records of others, and typical peaks. */
+void wn_tune_db_use_pool(wn_tune_db *db, wn_pool *pool);
+/* Picks so far that no record of this machine answered. */
+int wn_tune_db_misses(const wn_tune_db *db);
+
+/* Whether the database holds a pick of at least this effort that the options' limits allow. */
+bool wn_tune_db_satisfies(const wn_tune_db *db, const wn_tune_options *options, const wn_problem *problem);
+
+/* Appends a pick, one checksummed line under a file lock, made durable, and keeps it in memory, there also
+ * when it cannot be saved. Creates the file and its folders when missing. Errors: IO with the path; the file
+ * is then as it was before. */
 wn_status wn_tune_db_add(wn_tune_db *db, const wn_candidate *pick);
 
-/* The stored plan for a problem, or the heuristic (the first of the registry that supports the problem, with
- * its default config: depthwise, else direct) when there is none or it no longer fits: the wn_pick of a tape;
- * context is the wn_tune_db (NULL: heuristic only). Errors: what wn_conv_plan_make says. */
+/* A plan for a problem: the wn_pick of a tape; context is the wn_tune_db. In this order: its record; the
+ * record of the same layer at another batch size (for the short last batch); the record of the nearest other
+ * machine or of the shipped database, if it proves no slower than the model's choice when both are timed (the
+ * better one is then saved as a record of this machine); the model's choice. Without a database (NULL):
+ * the default: the first of the registry that supports the problem, with its default config (depthwise, else
+ * direct), which does not depend on any machine. Errors: what wn_conv_plan_make says. */
 wn_status wn_tune_pick(void *db, const wn_problem *problem, wn_isa isa, int threads, int64_t src_stride,
                        int64_t dst_stride, wn_conv_plan *plan);
 
@@ -64,11 +136,16 @@ static inline bool wn_plan_effective(const wn_conv_plan *plan) {
     return plan->impl->approximate && plan->impl->approximate(plan);
 }
 
-/* Times all candidates of a problem, interleaved, until one is left, those left are within 2 %, or `budget`
- * seconds are spent (at least 3 rounds). Writes up to `room` candidates, the winner first, then by time,
- * refused ones last. Errors: what wn_problem_check says; UNSUPPORTED when no candidate could be timed;
- * MEMORY for the operands. */
-wn_status wn_tune_problem(wn_pool *pool, const wn_problem *problem, wn_isa isa, double budget,
-                          wn_candidate *candidates, int room, int *count);
+/* Finds the best candidate of a problem. The model ranks them; a race among as many as the budget allows, the
+ * best of every implementation first, decides. Writes up to `room` candidates: the winner first, then those
+ * timed, by time, then the others with the reason. `report` may be NULL. Errors: what wn_problem_check says;
+ * UNSUPPORTED when no candidate is left; MEMORY for the operands. */
+wn_status wn_tune_problem(const wn_tune_options *options, const wn_problem *problem, wn_candidate *candidates,
+                          int room, int *count, wn_tune_report *report);
+
+/* Prints for a tuned problem every candidate with its time, interval, GFLOP/s, share of `peak` (FLOP/s),
+ * workspace, error, and the reason where it was refused. */
+void wn_tune_explain(FILE *out, const wn_problem *problem, const wn_candidate *candidates, int count,
+                     const wn_tune_report *report, double peak);
 
 #endif

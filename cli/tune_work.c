@@ -1,0 +1,68 @@
+/* Collecting what is to be tuned. */
+#include "tune_work.h"
+#include <stdlib.h>
+
+static wn_status add(wn_work_list *list, const wn_problem *problem, const char *net, const char *label) {
+    wn_work *known = wn_work_find(list, problem);
+    if (known) {
+        known->times++;
+        return wn_ok();
+    }
+    if (list->count == list->room) {
+        int room = list->room ? list->room * 2 : 64;
+        wn_work *items = realloc(list->items, (size_t)room * sizeof *items);
+        if (!items)
+            return wn_error(WN_ERROR_MEMORY, "tune: no memory for %d problems", room);
+        list->items = items;
+        list->room = room;
+    }
+    wn_work *added = &list->items[list->count++];
+    *added = (wn_work){.problem = *problem, .times = 1};
+    snprintf(added->label, sizeof added->label, "%s%s%s", net, net[0] ? " " : "", label);
+    return wn_ok();
+}
+
+wn_work *wn_work_find(const wn_work_list *list, const wn_problem *problem) {
+    for (int i = 0; i < list->count; i++)
+        if (wn_problem_equal(&list->items[i].problem, problem))
+            return &list->items[i];
+    return NULL;
+}
+
+wn_status wn_work_add_network(wn_work_list *list, const wn_session *session, wn_network *network,
+                              wn_tapes tapes) {
+    wn_status status = wn_ok();
+    for (int training = 0; training < 2 && !wn_failed(status); training++) {
+        wn_tape *tape;
+        if (!wn_tapes_hold(tapes, training))
+            continue;
+        WN_TRY(wn_network_tape_with(network, session, NULL, NULL, training, true, &tape));
+        for (int i = 0; i < wn_tape_step_count(tape) && !wn_failed(status); i++) {
+            wn_step_info step = wn_tape_step(tape, i);
+            if (step.plan)
+                status = add(list, &step.plan->problem, network->net->name, step.label);
+        }
+        wn_tape_destroy(tape);
+    }
+    return status;
+}
+
+wn_status wn_work_add_problems(wn_work_list *list, char **words, int count, const wn_problem_flags *flags) {
+    wn_problem_flags all = *flags;
+    wn_problem_list parsed;
+    if (!all.directions)
+        all.directions = "FWD_B,BWD_D,BWD_WB";
+    WN_TRY(wn_problem_list_create(&parsed));
+    wn_status status = wn_words_read_problems(words, count, &all, &parsed);
+    for (int i = 0; i < parsed.count && !wn_failed(status); i++) {
+        const wn_problem *problem = &parsed.problems[i];
+        status = add(list, problem, problem->name, wn_direction_name(problem->direction));
+    }
+    wn_problem_list_free(&parsed);
+    return status;
+}
+
+void wn_work_free(wn_work_list *list) {
+    free(list->items);
+    *list = (wn_work_list){.items = NULL};
+}

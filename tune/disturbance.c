@@ -1,0 +1,68 @@
+/* Watching for disturbances by what the kernel counts and by a loop whose time is known. */
+#include "disturbance.h"
+#include "clock.h"
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+enum { CALIBRATION_STEPS = 20000 };
+static const double switches_a_second = 20;  /* an idle system's own threads cause about as many */
+static const double share_stolen = 0.02;     /* of one CPU */
+static const double ticks_a_second = 100;    /* USER_HZ */
+static const double calibration_band = 1.25; /* clocks drift by less within a race */
+
+/* Ticks stolen from all CPUs; 0 where the kernel does not count them. */
+static uint64_t stolen(int stat) {
+    char text[512];
+    unsigned long long steal = 0;
+    ssize_t length = stat >= 0 ? pread(stat, text, sizeof text - 1, 0) : -1;
+    if (length <= 0)
+        return 0;
+    text[length] = '\0';
+    if (sscanf(text, "cpu %*u %*u %*u %*u %*u %*u %*u %llu", &steal) != 1)
+        return 0;
+    return steal;
+}
+
+static long involuntary_switches(void) {
+    struct rusage usage;
+    return getrusage(RUSAGE_SELF, &usage) == 0 ? usage.ru_nivcsw : 0;
+}
+
+/* A chain of multiplications, which takes the same number of cycles each time. */
+static double calibration_seconds(void) {
+    int64_t begin = wn_nanoseconds();
+    uint64_t x = 1;
+    for (int i = 0; i < CALIBRATION_STEPS; i++) {
+        x = x * 6364136223846793005u + 1442695040888963407u;
+        __asm__ volatile("" : "+r"(x));
+    }
+    return (double)(wn_nanoseconds() - begin) * 1e-9;
+}
+
+void wn_disturbance_open(wn_disturbance *watch) {
+    *watch = (wn_disturbance){.stat = open("/proc/stat", O_RDONLY | O_CLOEXEC)};
+    watch->calibration = calibration_seconds();
+    wn_disturbance_seen(watch);
+}
+
+void wn_disturbance_close(wn_disturbance *watch) {
+    if (watch->stat >= 0)
+        close(watch->stat);
+    watch->stat = -1;
+}
+
+bool wn_disturbance_seen(wn_disturbance *watch) {
+    wn_disturbance before = *watch;
+    watch->switches = involuntary_switches();
+    watch->steal = stolen(watch->stat);
+    double calibration = calibration_seconds();
+    if (calibration < watch->calibration)
+        watch->calibration = calibration;
+    watch->nanoseconds = wn_nanoseconds();
+    double seconds = (double)(watch->nanoseconds - before.nanoseconds) * 1e-9;
+    return (double)(watch->switches - before.switches) > switches_a_second * seconds ||
+           (double)(watch->steal - before.steal) > share_stolen * seconds * ticks_a_second ||
+           calibration > watch->calibration * calibration_band;
+}

@@ -1,0 +1,119 @@
+/* A roofline with one constant per implementation. The shares of the peak are those that the implementations
+ * reach on layers that suit them (docs/kernels.md); they are the same for every machine. */
+#include "model.h"
+#include "machine.h"
+#include <math.h>
+#include <string.h>
+
+enum { FLOAT = sizeof(float), UNKNOWN_CACHE = 32 << 20 };
+
+static const double external_seconds = 20e-6; /* parking the pool, waking OpenMP's threads */
+static const double barrier_seconds = 1e-6;   /* of each phase */
+
+/* One implementation, as far as its time is concerned. */
+typedef struct traits {
+    const char *name;
+    double forward, data, weights; /* shares of the FMA peak in the three directions */
+    double plain;                  /* the same of a first layer */
+    double gathered;               /* times the taps' values are written and read back from the cache */
+} traits;
+
+static const traits all_traits[] = {
+    {"direct", 0.85, 0.83, 0.82, 0.17, 0},    {"1x1", 0.87, 0.85, 0.85, 0.17, 0},
+    {"im2col", 0.80, 0.80, 0.80, 0.17, 1},    {"winograd", 0.70, 0.70, 0.62, 0.17, 0},
+    {"depthwise", 0.40, 0.40, 0.30, 0.17, 0}, {"onednn", 0.84, 0.76, 0.62, 0.62, 0},
+};
+
+wn_peaks wn_peaks_typical(int threads) {
+    return (wn_peaks){.flops = 1e11 * threads, .bandwidth = 2e10 * sqrt(threads), .cache = UNKNOWN_CACHE};
+}
+
+static double coarse(double value) {
+    return value > 0 ? exp2(round(2 * log2(value)) / 2) : value;
+}
+
+wn_peaks wn_peaks_measure(wn_pool *pool, wn_isa isa) {
+    wn_peaks typical = wn_peaks_typical(wn_pool_threads(pool));
+    wn_machine machine;
+    wn_machine_read(&machine);
+    double flops = wn_peak_flops(pool, isa, 0.01), bandwidth = wn_peak_bandwidth(pool, isa, 0.03);
+    long cache = machine.l3 > machine.l2 ? machine.l3 : machine.l2;
+    return (wn_peaks){.flops = coarse(flops > 0 ? flops : typical.flops),
+                      .bandwidth = coarse(bandwidth > 0 ? bandwidth : typical.bandwidth),
+                      .cache = cache > 0 ? cache : typical.cache};
+}
+
+static const traits *traits_of(const wn_conv_impl *impl) {
+    for (size_t i = 1; i < sizeof all_traits / sizeof all_traits[0]; i++)
+        if (strcmp(all_traits[i].name, impl->name) == 0)
+            return &all_traits[i];
+    return &all_traits[0];
+}
+
+static int knob(const wn_conv_plan *plan, const char *name, int otherwise) {
+    for (int i = 0; plan->impl->knobs && plan->impl->knobs[i]; i++)
+        if (strcmp(plan->impl->knobs[i], name) == 0)
+            return plan->config.knob[i];
+    return otherwise;
+}
+
+/* Output pixels along one side of a Winograd tile; 0: the plan does plain sums of products. */
+static int winograd_tile(const wn_conv_plan *plan) {
+    if (!plan->impl->approximate || !plan->impl->approximate(plan))
+        return 0;
+    int tile = knob(plan, "tile", 4);
+    return tile > 0 ? tile : 4;
+}
+
+static int rounded_up(int value, int step) {
+    return (value + step - 1) / step * step;
+}
+
+/* What Winograd's transforms and products cost in operations of the direct method: products shrink, tiles
+ * hang over the edges, and every transformed value goes through a small matrix on either side. Larger kernels
+ * are taken apart into pieces of three taps. */
+static double winograd_flops(const wn_conv_plan *plan, int tile, double *traffic) {
+    const wn_problem *p = &plan->problem;
+    const int taps = 3, points = tile + taps - 1;
+    bool data = p->direction == WN_BWD_D;
+    int height = data ? p->ih : p->oh, width = data ? p->iw : p->ow;
+    double tiles = (double)p->mb * (rounded_up(height, tile) / tile) * (rounded_up(width, tile) / tile);
+    double pieces = ((p->kh + taps - 1) / taps) * ((p->kw + taps - 1) / taps);
+    double ic = rounded_up(p->ic, WN_BLOCK), oc = rounded_up(p->oc, WN_BLOCK), square = points * points;
+    double values = tiles * square * (ic * pieces + oc);
+    double weights = p->constant_weights ? 0 : ic * oc * square * pieces;
+    *traffic = FLOAT * (2 * values + 2 * weights);
+    return 2 * tiles * square * pieces * ic * oc / p->g + 4.0 * points * (values + weights);
+}
+
+/* Bytes of the operands, each once. */
+static double operand_bytes(const wn_problem *p) {
+    return FLOAT * ((double)wn_conv_src_floats(p) + (double)wn_conv_dst_floats(p) +
+                    (double)wn_conv_weights_floats(p));
+}
+
+static double share_of_peak(const traits *of, const wn_problem *p) {
+    if (p->plain_src)
+        return of->plain;
+    return p->direction == WN_FWD_B ? of->forward : p->direction == WN_BWD_D ? of->data : of->weights;
+}
+
+double wn_model_estimate(const wn_peaks *peaks, const wn_conv_plan *plan) {
+    const wn_problem *p = &plan->problem;
+    const traits *of = traits_of(plan->impl);
+    const double cache_bandwidth = 4 * peaks->bandwidth;
+    double flops = wn_problem_flops(p), traffic = 0;
+    int tile = winograd_tile(plan);
+    if (tile)
+        flops = winograd_flops(plan, tile, &traffic);
+    else if (of->gathered > 0 && p->kh * p->kw > 1)
+        traffic = of->gathered * 2 * FLOAT * (double)p->mb * p->oh * p->ow * p->ic * p->kh * p->kw;
+    double arithmetic = flops / (peaks->flops * share_of_peak(of, p));
+    double memory = operand_bytes(p) / peaks->bandwidth + traffic / cache_bandwidth;
+    double workspace = (double)plan->workspace_bytes;
+    if (workspace > (double)peaks->cache / 2) /* written and read where the cache does not reach */
+        memory += 2 * workspace / peaks->bandwidth;
+    /* Loads overlap with arithmetic, though never quite. */
+    double both = fmax(arithmetic, memory) + 0.25 * fmin(arithmetic, memory);
+    return both + barrier_seconds * plan->phases + (plan->external ? external_seconds : 0);
+}
