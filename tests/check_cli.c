@@ -1,6 +1,7 @@
 /* The program as people meet it: right and wrong command lines, exit codes, one clear line for each mistake,
  * and what it writes. Takes the program's path as its argument. */
 #include "bench.h"
+#include "bypass.h"
 #include "check.h"
 #include "peer.h"
 #include "trainer.h"
@@ -247,6 +248,7 @@ static void check_other_mistakes(void) {
         {1, {"/dev/full"}, {"train", "lenet", "--data", "sound", "--batch-size", "4", "--csv", "/dev/full"}},
         {1, {"no-folder/x.csv"}, {"bench", "lenet", "--batch-size", "1", "--csv", "no-folder/x.csv"}},
         {1, {"/dev/full"}, {"bench", "ic16ih8oc16kh3", "--csv", "/dev/full"}},
+        {1, {"/dev/full"}, {"bypass", "lenet", "--csv", "/dev/full"}},
         {1, {"empty"}, {"train", "lenet", "--data", "sound", "--db", "empty"}},
         {1, {"list.txt:2", "--colour"}, {"bench", "--batch", "list.txt"}},
         {1, {"inner.txt:1", "\"x\""}, {"bench", "--batch=outer.txt"}},
@@ -342,7 +344,7 @@ static void check_output_that_nobody_gets(void) {
 
 static void check_help(void) {
     static const char *const commands[] = {"train", "eval",    "export", "lr-find", "tune", "db",
-                                           "bench", "summary", "shapes", "list",    "info"};
+                                           "bench", "summary", "shapes", "list",    "info", "bypass"};
     const int count = sizeof commands / sizeof *commands;
     static outcome o;
     RUN(&o, "--version");
@@ -531,6 +533,22 @@ static void check_db_command(void) {
     CHECK(o.code == 1 && strstr(o.err, "not a tuning database"), "code %d: %s", o.code, o.err);
 }
 
+/* Every item of the price list has its rows, run or refused with a reason. */
+static void check_bypass(void) {
+    static outcome o;
+    static char text[OUTPUT];
+    RUN(&o, "bypass", "lenet", "--batch-size", "2", "--rounds", "1", "--threads", "2", "--csv", "bypass.csv");
+    CHECK(o.code == 0 && o.err[0] == '\0', "code %d: %s", o.code, o.err);
+    int rows = csv_rows("bypass.csv", WN_BYPASS_HEADER);
+    CHECK(rows > 30, "%d rows", rows);
+    read_whole("bypass.csv", text);
+    static const char *const items[] = {
+        "clock",   "counter",  "hand-off",           "barrier", "touch", "walking", "tensor", "feeding",
+        "meeting", "denormal", "whole training step"};
+    for (int i = 0; i < (int)(sizeof items / sizeof *items); i++)
+        CHECK(strstr(o.out, items[i]) && strstr(text, items[i]), "no item \"%s\"", items[i]);
+}
+
 /* A network and a list against the peer; a first layer has no gradient of its data in either. */
 static void check_peer(void) {
     static outcome o;
@@ -658,6 +676,7 @@ int main(int argc, char **argv) {
     check_tune_and_bench();
     check_tune_options();
     check_db_command();
+    check_bypass();
     check_peer();
     check_training();
     check_no_place();

@@ -1,0 +1,118 @@
+/* Threads held together by pthread barriers. */
+#include "naive_team.h"
+#include <immintrin.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct member {
+    wn_naive_team *team;
+    pthread_t thread;
+    int tid;
+    int refusal; /* errno of what could not be set */
+} member;
+
+struct wn_naive_team {
+    int threads;
+    wn_naive_placement placement;
+    cpu_set_t mask;
+    pthread_barrier_t gate, inner; /* with the caller, and without */
+    wn_task task;                  /* NULL ends the threads */
+    void *context;
+    member members[];
+};
+
+/* The tid-th CPU of the mask, or all of it. */
+static cpu_set_t place_of(const wn_naive_team *team, int tid) {
+    cpu_set_t one;
+    if (team->placement == WN_NAIVE_ANYWHERE)
+        return team->mask;
+    int wanted = tid % CPU_COUNT(&team->mask);
+    CPU_ZERO(&one);
+    for (int cpu = 0; cpu < CPU_SETSIZE; cpu++)
+        if (CPU_ISSET(cpu, &team->mask) && wanted-- == 0)
+            CPU_SET(cpu, &one);
+    return one;
+}
+
+static void *live(void *argument) {
+    member *self = argument;
+    wn_naive_team *team = self->team;
+    cpu_set_t place = place_of(team, self->tid);
+    self->refusal = pthread_setaffinity_np(pthread_self(), sizeof place, &place);
+    if (team->placement == WN_NAIVE_REALTIME && !self->refusal)
+        self->refusal = pthread_setschedparam(pthread_self(), SCHED_FIFO, &(struct sched_param){1});
+    _mm_setcsr(_mm_getcsr() |
+               0x8040); /* the same arithmetic as in the pool: denormals are an item of their own */
+    for (;;) {
+        pthread_barrier_wait(&team->gate);
+        if (!team->task)
+            return NULL;
+        team->task(team->context, self->tid, team->threads);
+        pthread_barrier_wait(&team->gate);
+    }
+}
+
+static void do_nothing(void *context, int tid, int nthreads) {
+    (void)context, (void)tid, (void)nthreads;
+}
+
+static void end_threads(wn_naive_team *team) {
+    team->task = NULL;
+    pthread_barrier_wait(&team->gate);
+    for (int i = 0; i < team->threads; i++)
+        pthread_join(team->members[i].thread, NULL);
+}
+
+wn_status wn_naive_team_create(int threads, const cpu_set_t *mask, wn_naive_placement placement,
+                               wn_naive_team **result) {
+    *result = NULL;
+    wn_naive_team *team = calloc(1, sizeof *team + (size_t)threads * sizeof *team->members);
+    if (!team)
+        return wn_error(WN_ERROR_MEMORY, "no memory for a team of %d threads", threads);
+    team->threads = threads;
+    team->placement = placement;
+    team->mask = *mask;
+    pthread_barrier_init(&team->gate, NULL, (unsigned)threads + 1);
+    pthread_barrier_init(&team->inner, NULL, (unsigned)threads);
+    for (int i = 0; i < threads; i++) {
+        team->members[i] = (member){.team = team, .tid = i};
+        int error = pthread_create(&team->members[i].thread, NULL, live, &team->members[i]);
+        if (error) { /* those that exist wait at a gate that never opens: too rare to be undone */
+            return wn_error(WN_ERROR_UNSUPPORTED, "cannot start a thread: %s", strerror(error));
+        }
+    }
+    wn_naive_team_run(team, do_nothing, NULL);
+    int refusal = 0;
+    for (int i = 0; i < threads; i++)
+        refusal = refusal ? refusal : team->members[i].refusal;
+    if (refusal) {
+        wn_naive_team_destroy(team);
+        return wn_error(WN_ERROR_UNSUPPORTED, "%s: %s",
+                        placement == WN_NAIVE_REALTIME ? "SCHED_FIFO (needs CAP_SYS_NICE or ulimit -r)"
+                                                       : "affinity",
+                        strerror(refusal));
+    }
+    *result = team;
+    return wn_ok();
+}
+
+void wn_naive_team_destroy(wn_naive_team *team) {
+    if (!team)
+        return;
+    end_threads(team);
+    pthread_barrier_destroy(&team->gate);
+    pthread_barrier_destroy(&team->inner);
+    free(team);
+}
+
+void wn_naive_team_run(wn_naive_team *team, wn_task task, void *context) {
+    team->task = task;
+    team->context = context;
+    pthread_barrier_wait(&team->gate);
+    pthread_barrier_wait(&team->gate);
+}
+
+void wn_naive_team_barrier(wn_naive_team *team) {
+    pthread_barrier_wait(&team->inner);
+}

@@ -1,0 +1,147 @@
+/* The price list: that ways are timed and compared as they say, that the naive step computes what the
+ * executor computes, and what of it no machine at hand could run. */
+#include "bypass.h"
+#include "bypass_threads.h"
+#include "check.h"
+#include "nets.h"
+#include <math.h>
+#include <string.h>
+
+/* Ways whose duration is known: each run says what it took. */
+static int runs[3], order[64], order_count;
+
+static double run_known(int way, double seconds, long events) {
+    runs[way]++;
+    if (order_count < 64)
+        order[order_count++] = way;
+    return seconds * (double)events;
+}
+
+static double run_slow(const wn_bypass *bypass, void *state, long events) {
+    (void)bypass, (void)state;
+    return run_known(0, runs[0] % 2 ? 4e-6 : 2e-6, events);
+}
+
+static double run_fast(const wn_bypass *bypass, void *state, long events) {
+    (void)bypass, (void)state;
+    return run_known(1, 1e-6, events);
+}
+
+static wn_status refuse(const wn_bypass *bypass, void **state) {
+    (void)bypass, (void)state;
+    return wn_error(WN_ERROR_UNSUPPORTED, "because of the weather");
+}
+
+static void check_turns(void) {
+    const wn_bypass_item item = {.name = "x",
+                                 .event = "y",
+                                 .events = 10,
+                                 .ways = {{.name = "refused", .open = refuse, .run = run_fast},
+                                          {.name = "slow", .kernel = true, .run = run_slow},
+                                          {.name = "fast", .run = run_fast}}};
+    wn_bypass bypass = {.rounds = 20};
+    wn_bypass_result results[WN_BYPASS_WAYS];
+    wn_status status = wn_bypass_measure(&bypass, &item, results);
+    CHECK(!wn_failed(status), "%s", status.message);
+    CHECK(results[0].rounds == 0 && strcmp(results[0].refusal, "because of the weather") == 0,
+          "%d rounds, \"%s\"", results[0].rounds, results[0].refusal);
+    CHECK(runs[0] == 21 && runs[1] == 21, "%d and %d runs, expected 20 and one that warms up", runs[0],
+          runs[1]);
+    CHECK(results[1].events == 10 && results[1].rounds == 20, "%ld events, %d rounds", results[1].events,
+          results[1].rounds);
+    CHECK(fabs(results[1].min - 2e-6) < 1e-12 && fabs(results[1].median - 3e-6) < 1e-12,
+          "least %g, median %g, expected 2e-6 and 3e-6", results[1].min, results[1].median);
+    CHECK(results[1].ratio == 1 && results[1].ratio_low == 1 && results[1].ratio_high == 1,
+          "the first way is %g times as fast as itself", results[1].ratio);
+    CHECK(fabs(results[2].ratio - 3) < 1e-9 && fabs(results[2].ratio_low - 2) < 1e-9 &&
+              fabs(results[2].ratio_high - 4) < 1e-9,
+          "ratio %g from %g to %g, expected 3 from 2 to 4", results[2].ratio, results[2].ratio_low,
+          results[2].ratio_high);
+    int first[2] = {0, 0};
+    for (int i = 2; i < order_count; i += 2) {
+        CHECK(order[i] != order[i + 1], "way %d ran twice in a round", order[i]);
+        first[order[i]]++;
+    }
+    CHECK(first[0] == first[1], "the ways began %d and %d rounds", first[0], first[1]);
+}
+
+/* umonitor is F3 0F AE /6, umwait F2 0F AE /6, both on registers (Intel's manual, volume 2). */
+static void check_umwait(void) {
+    const unsigned char *code = (const unsigned char *)(uintptr_t)wn_bypass_await_umwait;
+    bool monitor = false, wait = false;
+    for (int i = 0; i < 400 && !(monitor && wait); i++) {
+        if (code[i + 1] != 0x0F && code[i + 2] != 0x0F) /* a REX prefix may stand between */
+            continue;
+        int at = code[i + 1] == 0x0F ? i + 1 : i + 2;
+        if (code[at + 1] != 0xAE || (code[at + 2] & 0xF8) != 0xF0)
+            continue;
+        monitor |= code[i] == 0xF3;
+        wait |= code[i] == 0xF2;
+    }
+    CHECK(monitor && wait, "umonitor found: %d, umwait found: %d", monitor, wait);
+}
+
+/* What a step on the same batch gives after other steps, some of them naive. */
+static double loss_after(wn_pool *pool, wn_isa isa, int naive_steps) {
+    enum { BATCH = 4, SIZE = 28, STEPS = 5 };
+    wn_graph *graph = wn_graph_create();
+    wn_model *model = NULL;
+    wn_tape *tape = NULL;
+    wn_bypass bypass = {.pool = pool, .isa = isa, .rounds = 1};
+    void *state = NULL;
+    double loss = (double)NAN;
+    sched_getaffinity(0, sizeof bypass.allowed, &bypass.allowed);
+    wn_net_find("mnist-cnn", NULL)
+        ->build(graph, &(wn_net_options){.channels = 1, .height = SIZE, .width = SIZE, .classes = 10});
+    wn_status status = wn_model_create(graph, &model);
+    if (!wn_failed(status))
+        status = wn_tape_compile(
+            model, &(wn_tape_options){.batch = BATCH, .training = true, .isa = isa, .pool = pool}, &tape);
+    if (!CHECK(!wn_failed(status), "%s", status.message))
+        goto done;
+    wn_model_initialise(model, WN_INIT_XAVIER_UNIFORM, 1);
+    for (int i = 0; i < BATCH * SIZE * SIZE; i++)
+        wn_tape_input(tape)[i] = (float)(i % 251) / 251;
+    for (int i = 0; i < BATCH; i++)
+        wn_tape_labels(tape)[i] = i;
+    wn_bypass_count_step(&bypass.step, "mnist-cnn", SIZE, BATCH, 1, tape);
+    CHECK(bypass.step.batch_bytes == BATCH * SIZE * SIZE * 4.0 && bypass.step.barriers >= bypass.step.steps,
+          "%g bytes of a batch, %d barriers in %d steps", bypass.step.batch_bytes, bypass.step.barriers,
+          bypass.step.steps);
+    for (int i = 0; i < STEPS - naive_steps; i++)
+        wn_tape_run(tape);
+    const wn_bypass_way *way = &wn_bypass_whole_step.ways[0];
+    status = way->open(&bypass, &state);
+    if (CHECK(!wn_failed(status), "%s", status.message)) {
+        way->run(&bypass, state, naive_steps);
+        way->close(state);
+    }
+    wn_tape_run(tape);
+    loss = wn_tape_loss(tape);
+done:
+    wn_tape_destroy(tape);
+    wn_model_destroy(model);
+    wn_graph_destroy(graph);
+    return loss;
+}
+
+static void check_naive_step(void) {
+    wn_pool *pool;
+    wn_isa isa;
+    wn_status status = wn_isa_select(NULL, &isa);
+    CHECK(!wn_failed(status), "%s", status.message);
+    status = wn_pool_create(2, &pool);
+    if (!CHECK(!wn_failed(status), "%s", status.message))
+        return;
+    double ours = loss_after(pool, isa, 0), mixed = loss_after(pool, isa, 3);
+    CHECK(isfinite(ours) && ours == mixed,
+          "loss %.17g after five steps of the executor, %.17g with three naive", ours, mixed);
+    wn_pool_destroy(pool);
+}
+
+int main(void) {
+    check_turns();
+    check_umwait();
+    check_naive_step();
+    return check_finish("check_bypass");
+}
