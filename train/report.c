@@ -1,12 +1,11 @@
-/* The CSV rows, the progress line, and the closing lines of a training run. Decides how things are shown,
+/* The CSV rows and the closing lines of a training run. Decides how things are shown,
  * never what they are. */
 #include "report.h"
-#include "clock.h"
+#include "display.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -104,52 +103,21 @@ wn_status wn_train_csv_close(wn_train_csv *csv) {
     return wn_ok();
 }
 
-static int terminal_columns(FILE *log) {
-    struct winsize window;
-    if (ioctl(fileno(log), TIOCGWINSZ, &window) == 0 && window.ws_col > 0)
-        return window.ws_col;
-    return 80;
-}
-
-/* "3:07" or "1:02:33". */
-static void format_duration(double seconds, char text[32]) {
-    long long whole = seconds < 0 ? 0 : seconds < 3.6e8 ? (long long)(seconds + .5) : 360000000;
-    if (whole >= 3600)
-        snprintf(text, 32, "%lld:%02lld:%02lld", whole / 3600, whole / 60 % 60, whole % 60);
-    else
-        snprintf(text, 32, "%lld:%02lld", whole / 60, whole % 60);
-}
-
 void wn_train_progress_step(wn_train_progress *progress, const wn_train_row *row, double rate,
                             double remaining) {
     if (!progress->log)
         return;
-    double now = wn_seconds();
-    if (now - progress->last_shown < (progress->terminal ? 0.1 : 5))
-        return;
-    progress->last_shown = now;
-    char left[32], line[160];
-    format_duration(remaining, left);
-    snprintf(line, sizeof line,
-             "epoch %d/%d, step %lld/%lld: loss %.3f, train acc %.3f, %.1f examples/sec, %s left", row->epoch,
-             progress->epochs, (long long)(row->step - (int64_t)(row->epoch - 1) * progress->steps_per_epoch),
-             (long long)progress->steps_per_epoch, row->loss, row->train_accuracy, rate, left);
-    if (progress->terminal) {
-        /* A line that fills the last column would wrap, and the next rewrite would leave it behind. */
-        fprintf(progress->log, "\r%.*s\033[K", terminal_columns(progress->log) - 1, line);
-        progress->line_open = true;
-    } else {
-        fprintf(progress->log, "%s\n", line);
+    if (!progress->display && !progress->refused) {
+        progress->display =
+            wn_display_start(progress->log, progress->terminal, progress->epochs, progress->steps_per_epoch);
+        progress->refused = !progress->display;
     }
-    fflush(progress->log);
+    wn_display_publish(progress->display, &(wn_display_state){*row, rate, remaining});
 }
 
 void wn_train_progress_clear(wn_train_progress *progress) {
-    if (!progress->line_open)
-        return;
-    fputs("\r\033[K", progress->log);
-    fflush(progress->log);
-    progress->line_open = false;
+    wn_display_stop(progress->display);
+    progress->display = NULL;
 }
 
 void wn_train_report_epoch(wn_train_progress *progress, const wn_train_row *row, double rate) {

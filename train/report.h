@@ -35,14 +35,14 @@ wn_status wn_train_csv_close(wn_train_csv *csv);
 typedef struct wn_train_progress {
     FILE *log; /* NULL: silent */
     bool terminal;
-    bool line_open; /* the terminal's line holds text to be overwritten */
     int epochs;
     int64_t steps_per_epoch;
-    double last_shown; /* wn_seconds() */
+    struct wn_display *display; /* shows the line; started by the first step, ended by a clear */
+    bool refused;               /* no thread for it could be had */
 } wn_train_progress;
 
-/* Shows where the run stands, if it is time to: ten times a second on a terminal, every five seconds
- * elsewhere. `rate` in images per second, `remaining` in seconds. */
+/* Says where the run stands, for the progress line. `rate` in images per second, `remaining` in seconds. But
+ * for the first step after a clear it makes no system call. */
 void wn_train_progress_step(wn_train_progress *progress, const wn_train_row *row, double rate,
                             double remaining);
 /* Removes the progress line from a terminal, so that ordinary lines can follow. */

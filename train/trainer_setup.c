@@ -164,7 +164,6 @@ wn_status wn_trainer_set_up(wn_trainer *t) {
         .terminal = t->options.terminal,
         .epochs = t->options.recipe.epochs,
         .steps_per_epoch = (t->dataset.train.count + t->options.recipe.batch - 1) / t->options.recipe.batch,
-        .last_shown = wn_seconds(),
     };
     if (t->options.checkpoints)
         wn_trainer_state_facts(t);
