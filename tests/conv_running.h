@@ -47,7 +47,7 @@ static inline void run_task(void *context, int tid, int nthreads) {
 
 /* What a run is given. */
 typedef struct fenced {
-    fence operand[OPERANDS], workspace, prepared;
+    fence operand[OPERANDS], workspace, prepared, mask;
     float *core[OPERANDS]; /* of an operand: everything but the canaries of conv_operands.h */
     wn_conv_args args;
 } fenced;
@@ -56,9 +56,18 @@ static inline size_t core_bytes(const operand *of) {
     return (size_t)(of->floats - 2 * GUARD) * sizeof(float);
 }
 
-/* Copies what operands hold into buffers at an edge. Prepared weights stay where they are. */
+/* Copies the mask, which is laid out as src and its memory are, to an edge, too. */
+static inline void fenced_fill_mask(fenced *f, const operand *src, const float *mask, fence_edge edge) {
+    const ptrdiff_t data = src->data - src->memory - GUARD;
+    float *core = fence_place(&f->mask, core_bytes(src), edge);
+    memcpy(core, mask - data, core_bytes(src));
+    f->args.mask = core + data;
+}
+
+/* Copies what operands hold into buffers at an edge, with the mask of `masked`, if it has one. Prepared
+ * weights stay where they are. */
 static inline void fenced_fill(fenced *f, const wn_conv_plan *plan, const operand_set *before,
-                               fence_edge edge) {
+                               const operand_set *masked, fence_edge edge) {
     float *data[OPERANDS];
     for (int i = 0; i < OPERANDS; i++) {
         const operand *from = &before->all[i];
@@ -70,6 +79,9 @@ static inline void fenced_fill(fenced *f, const wn_conv_plan *plan, const operan
     f->args.weights = data[WEIGHTS];
     f->args.bias = before->with_bias ? data[BIAS] : NULL;
     f->args.dst = data[DST];
+    f->args.mask = NULL;
+    if (masked->mask)
+        fenced_fill_mask(f, &before->all[SRC], masked->mask, edge);
     f->args.workspace = fence_place(&f->workspace, plan->workspace_bytes, edge);
     memset(f->args.workspace, 0xff, plan->workspace_bytes);
 }
@@ -104,10 +116,10 @@ static inline void run_once(wn_pool *pool, const wn_conv_plan *plan, void *state
     wn_pool_run(pool, run_task, &call);
 }
 
-/* Runs a plan on what `before` holds, with a pool of plan->threads. Buffers touch the page behind them for
- * odd numbers of threads, the page before them for even ones. A state, and prepared weights, must serve many
- * runs: with one of them the plan runs at both edges and the second result counts. Errors: what open says;
- * INVALID when something was written beside a buffer. */
+/* Runs a plan on what `before` holds, under the mask of `result`, with a pool of plan->threads. Buffers touch
+ * the page behind them for odd numbers of threads, the page before them for even ones. A state, and prepared
+ * weights, must serve many runs: with one of them the plan runs at both edges and the second result counts.
+ * Errors: what open says; INVALID when something was written beside a buffer. */
 static inline wn_status run_plan(wn_pool *pool, const wn_conv_plan *plan, const operand_set *before,
                                  operand_set *result) {
     static fenced f;
@@ -115,13 +127,13 @@ static inline wn_status run_plan(wn_pool *pool, const wn_conv_plan *plan, const 
     void *state = NULL;
     if (plan->impl->open)
         WN_TRY(plan->impl->open(plan, &state));
-    fenced_fill(&f, plan, before, edge);
+    fenced_fill(&f, plan, before, result, edge);
     if (plan->prepared_bytes)
         prepare_once(pool, plan, state, &f, edge);
     run_once(pool, plan, state, &f);
     bool whole = fenced_is_whole(&f, plan, before);
     if (plan->impl->open || plan->prepared_bytes) {
-        fenced_fill(&f, plan, before, edge == FENCE_END ? FENCE_START : FENCE_END);
+        fenced_fill(&f, plan, before, result, edge == FENCE_END ? FENCE_START : FENCE_END);
         run_once(pool, plan, state, &f);
         whole = whole && fenced_is_whole(&f, plan, before);
     }
