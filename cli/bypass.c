@@ -2,6 +2,7 @@
 #include "bypass.h"
 #include "cli.h"
 #include "random.h"
+#include <stdbool.h>
 #include <stdlib.h>
 
 static const char details[] =
@@ -51,6 +52,27 @@ static void fill_batch(const wn_network *network, wn_bypass_step *step) {
                                              (uint32_t)network->net->default_classes);
 }
 
+static bool has_threads_of_its_own(const wn_tape *tape) {
+    for (int s = 0; s < wn_tape_step_count(tape); s++) {
+        const wn_conv_plan *plan = wn_tape_step(tape, s).plan;
+        if (plan && plan->external)
+            return true;
+    }
+    return false;
+}
+
+/* With the picks of the database; when one of them is a library with threads of its own, which the naive way
+ * could not run, with the default of tapes. */
+static wn_status compile(wn_network *network, const wn_session *session, wn_tune_db *db, wn_tape **tape) {
+    WN_TRY(wn_network_tape(network, session, db, true, false, tape));
+    if (!has_threads_of_its_own(*tape))
+        return wn_ok();
+    wn_tape_destroy(*tape);
+    *tape = NULL;
+    printf("some picks bring threads of their own: all layers with the default kernels instead\n");
+    return wn_network_tape_with(network, session, NULL, NULL, true, false, tape);
+}
+
 static wn_status run(const flags *f, const wn_session *session, const cpu_set_t *allowed, wn_network *network,
                      wn_csv *csv) {
     const char *folder = getenv("TMPDIR");
@@ -63,7 +85,7 @@ static wn_status run(const flags *f, const wn_session *session, const cpu_set_t 
     wn_tune_db *db;
     wn_tape *tape = NULL;
     WN_TRY(wn_session_database(session, f->db, false, &db));
-    wn_status status = wn_network_tape(network, session, db, true, false, &tape);
+    wn_status status = compile(network, session, db, &tape);
     if (!wn_failed(status)) {
         wn_model_initialise(network->model, WN_INIT_XAVIER_UNIFORM, 1);
         wn_bypass_count_step(&bypass.step, network->net->name, network->size, network->batch,

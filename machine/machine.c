@@ -3,6 +3,7 @@
 #include "machine.h"
 #include "cgroup.h"
 #include "cpus.h"
+#include "system_files.h"
 #include <cpuid.h>
 #include <ctype.h>
 #include <math.h>
@@ -54,18 +55,6 @@ static void read_family(wn_machine *machine) {
         machine->family += eax >> 20 & 255;
 }
 
-/* First line of a file without its newline; false when it cannot be read. */
-static bool read_line(const char *path, char *line, int size) {
-    FILE *file = fopen(path, "re");
-    if (!file)
-        return false;
-    bool read = fgets(line, size, file) != NULL;
-    fclose(file);
-    if (read)
-        line[strcspn(line, "\n")] = 0;
-    return read;
-}
-
 /* "512K" in bytes. */
 static long parse_size(const char *text) {
     long size = 0;
@@ -81,13 +70,13 @@ static void read_caches(wn_machine *machine, int cpu) {
         char path[96], level[16], type[32], size[32];
         int length = snprintf(path, sizeof path, "/sys/devices/system/cpu/cpu%d/cache/index%d/", cpu, index);
         strcpy(path + length, "level");
-        if (!read_line(path, level, sizeof level))
+        if (!wn_system_line("", path, level, sizeof level))
             break;
         strcpy(path + length, "type");
-        if (!read_line(path, type, sizeof type) || strcmp(type, "Instruction") == 0)
+        if (!wn_system_line("", path, type, sizeof type) || strcmp(type, "Instruction") == 0)
             continue;
         strcpy(path + length, "size");
-        if (!read_line(path, size, sizeof size))
+        if (!wn_system_line("", path, size, sizeof size))
             continue;
         long *caches[] = {&machine->l1d, &machine->l2, &machine->l3};
         if (level[0] >= '1' && level[0] <= '3')
@@ -124,7 +113,7 @@ void wn_machine_read(wn_machine *machine) {
     machine->quota = wn_cgroup_quota("");
     machine->isa = wn_isa_detect();
     char huge_pages[64];
-    if (read_line("/sys/kernel/mm/transparent_hugepage/enabled", huge_pages, sizeof huge_pages))
+    if (wn_system_line("", "/sys/kernel/mm/transparent_hugepage/enabled", huge_pages, sizeof huge_pages))
         machine->huge_pages = strstr(huge_pages, "[always]") || strstr(huge_pages, "[madvise]");
 }
 
