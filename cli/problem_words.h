@@ -14,6 +14,23 @@ typedef struct wn_problem_flags {
     const char *file;                 /* --batch */
 } wn_problem_flags;
 
+/* Rows of option tables for all of a wn_problem_flags. */
+#define WN_OPTIONS_PROBLEMS(flags, directions_help)                                                          \
+    {.name = "--batch",                                                                                      \
+     .kind = WN_OPTION_TEXT,                                                                                 \
+     .value = &(flags)->file,                                                                                \
+     .argument = "FILE",                                                                                     \
+     .help = "a batch file of problems"},                                                                    \
+        {.name = "--dir",                                                                                    \
+         .kind = WN_OPTION_TEXT,                                                                             \
+         .value = &(flags)->directions,                                                                      \
+         .argument = "LIST",                                                                                 \
+         .help = directions_help},                                                                           \
+    {                                                                                                        \
+        .name = "--mb", .kind = WN_OPTION_TEXT, .value = &(flags)->batches, .argument = "LIST",              \
+        .help = "of problems: images, in place of their own (0: their own)"                                  \
+    }
+
 /* Reads descriptors and the flags' batch file into a list (wn_problem_list_create). Errors: those of
  * wn_problem_list_add; FORMAT for a batch file without a problem. */
 wn_status wn_words_read_problems(char **words, int count, const wn_problem_flags *flags,

@@ -10,45 +10,18 @@ int main(void) {
 #else
 #include "nets.h"
 #include "pool.h"
-#include <errno.h>
 #include <stdatomic.h>
 #include <winnow/model.h>
 
 static atomic_bool counting;
 static atomic_long allocations;
 
-/* glibc's own entry points, so that these replacements can pass everything on. */
-void *__libc_malloc(size_t bytes);
-void *__libc_calloc(size_t count, size_t bytes);
-void *__libc_realloc(void *memory, size_t bytes);
-void *__libc_memalign(size_t alignment, size_t bytes);
-
 static void count(void) {
     if (atomic_load(&counting))
         atomic_fetch_add(&allocations, 1);
 }
 
-void *malloc(size_t bytes) {
-    count();
-    return __libc_malloc(bytes);
-}
-void *calloc(size_t number, size_t bytes) {
-    count();
-    return __libc_calloc(number, bytes);
-}
-void *realloc(void *memory, size_t bytes) {
-    count();
-    return __libc_realloc(memory, bytes);
-}
-void *aligned_alloc(size_t alignment, size_t bytes) {
-    count();
-    return __libc_memalign(alignment, bytes);
-}
-int posix_memalign(void **memory, size_t alignment, size_t bytes) {
-    count();
-    *memory = __libc_memalign(alignment, bytes);
-    return *memory ? 0 : ENOMEM;
-}
+#include "counted_malloc.h"
 
 /* The ISA of WINNOW_ISA, else the best. */
 static wn_isa selected_isa(void) {

@@ -1,19 +1,12 @@
 /* Loaded into a program (LD_PRELOAD): counts the allocations of each of its threads in a file that others can
  * map, named by WINNOW_COUNT_FILE. */
 #include "count_allocations.h"
-#include <errno.h>
 #include <fcntl.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
-
-/* glibc's own entry points, so that these replacements can pass everything on. */
-void *__libc_malloc(size_t bytes);
-void *__libc_calloc(size_t count, size_t bytes);
-void *__libc_realloc(void *memory, size_t bytes);
-void *__libc_memalign(size_t alignment, size_t bytes);
 
 static allocation_counts *counts;
 static __thread int place __attribute__((tls_model("initial-exec"))); /* from 1; 0: none yet */
@@ -41,24 +34,4 @@ static void count(void) {
         atomic_fetch_add_explicit(&counts->thread[place - 1].count, 1, memory_order_relaxed);
 }
 
-void *malloc(size_t bytes) {
-    count();
-    return __libc_malloc(bytes);
-}
-void *calloc(size_t number, size_t bytes) {
-    count();
-    return __libc_calloc(number, bytes);
-}
-void *realloc(void *memory, size_t bytes) {
-    count();
-    return __libc_realloc(memory, bytes);
-}
-void *aligned_alloc(size_t alignment, size_t bytes) {
-    count();
-    return __libc_memalign(alignment, bytes);
-}
-int posix_memalign(void **memory, size_t alignment, size_t bytes) {
-    count();
-    *memory = __libc_memalign(alignment, bytes);
-    return *memory ? 0 : ENOMEM;
-}
+#include "counted_malloc.h"
