@@ -232,6 +232,18 @@ static wn_model *model_of(const char *net, int classes, wn_graph **graph) {
     return model;
 }
 
+/* What is no file is left as it is: moving one there would replace a device. */
+static void check_no_file(void) {
+    char pipe[sizeof path];
+    struct stat found;
+    path_of("pipe", pipe);
+    CHECK(mkfifo(pipe, 0600) == 0, "%s", strerror(errno));
+    wn_status status = wn_safetensors_write(pipe, &(wn_safetensors_source){.tensor_count = 0});
+    CHECK(status.code == WN_ERROR_IO && strstr(status.message, "no file"), "%s", status.message);
+    CHECK(stat(pipe, &found) == 0 && S_ISFIFO(found.st_mode), "the pipe was replaced");
+    unlink(pipe);
+}
+
 /* Saves one network's weights and expects them to be refused by another, and to come back in the same. */
 static void check_models(void) {
     wn_graph *graph, *other_graph;
@@ -292,6 +304,7 @@ int main(void) {
         check_damage(seed);
         check_headers();
         check_full_disk();
+        check_no_file();
         check_models();
     }
     unlink(path);

@@ -38,7 +38,8 @@ typedef struct wn_safetensors_source {
 
 /* Writes the file under a name of its own, FILE.tmp, forces it to the disk, and gives it its name: whatever
  * happens, there is the old file or the new one. Adds the pair "winnow.crc32", a check sum over the whole
- * file. On failure FILE.tmp is removed. Errors: IO (with what the system said), MEMORY. */
+ * file. On failure FILE.tmp is removed. Errors: IO (with what the system said; a device, pipe or folder of
+ * that name), MEMORY. */
 wn_status wn_safetensors_write(const char *path, const wn_safetensors_source *source);
 
 typedef struct wn_safetensors wn_safetensors;

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <zlib.h>
 
@@ -158,6 +159,9 @@ static wn_status write_and_rename(const char *path, const char *temporary,
 }
 
 wn_status wn_safetensors_write(const char *path, const wn_safetensors_source *source) {
+    struct stat found;
+    if (stat(path, &found) == 0 && !S_ISREG(found.st_mode)) /* moving a file there would replace a device */
+        return wn_error(WN_ERROR_IO, "%s: found something that is no file, expected a file or nothing", path);
     size_t size = 0;
     int64_t largest = 1;
     for (int i = 0; i < source->tensor_count; i++)
