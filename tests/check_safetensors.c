@@ -5,6 +5,7 @@
 #include "nets.h"
 #include "random.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
