@@ -1,21 +1,24 @@
 /* Writing CSV (RFC 4180, lines end with a newline alone). Which columns there are is said by the benchmarks.
  */
 #include "csv.h"
+#include "output.h"
 #include <errno.h>
 #include <math.h>
 #include <string.h>
 
 wn_status wn_csv_open(const char *path, const char *header, wn_csv *csv) {
-    *csv = (wn_csv){.file = fopen(path, "we"), .path = path};
+    const bool standard = wn_output_is_standard(path);
+    *csv = (wn_csv){.file = standard ? wn_output_take_standard() : fopen(path, "we"),
+                    .path = standard ? "standard output" : path};
     if (!csv->file)
-        return wn_error(WN_ERROR_IO, "%s: %s", path, strerror(errno));
+        return wn_error(WN_ERROR_IO, "%s: %s", csv->path, strerror(errno));
     fprintf(csv->file, "%s\n", header);
     if (fflush(csv->file) == 0) /* a full disk shows before the work */
         return wn_ok();
     int error = errno;
     fclose(csv->file);
     csv->file = NULL;
-    return wn_error(WN_ERROR_IO, "%s: %s", path, strerror(error));
+    return wn_error(WN_ERROR_IO, "%s: %s", csv->path, strerror(error));
 }
 
 static void separate(wn_csv *csv) {

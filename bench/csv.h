@@ -11,7 +11,8 @@ typedef struct wn_csv {
     bool begun; /* the current row has a field */
 } wn_csv;
 
-/* Creates the file and writes the header line. path must live until the close. Errors: IO with the path. */
+/* Creates the file and writes the header line. "-" is standard output: from then on what is printed goes to
+ * standard error (output.h). path must live until the close. Errors: IO with the path. */
 wn_status wn_csv_open(const char *path, const char *header, wn_csv *csv);
 
 /* The fields of a row, in order; a number that is not finite is left empty. */

@@ -80,7 +80,7 @@ enum { WN_COUNT_MAX = 1000000000, WN_SIZE_MAX = 1000000, WN_THREADS_MAX = 1024 }
 #define WN_OPTION_CSV(variable)                                                                              \
     {                                                                                                        \
         .name = "--csv", .kind = WN_OPTION_TEXT, .value = (variable), .argument = "FILE",                    \
-        .help = "also write the figures as CSV"                                                              \
+        .help = "also write the figures as CSV; -: to standard output, the rest to standard error"                                                              \
     }
 
 /* Where a command runs: made from --isa and --threads. */

@@ -36,22 +36,19 @@ static void print(const wn_comparison *c, FILE *out) {
         fprintf(out, "not compared: %d only in A, %d only in B\n", c->only_a, c->only_b);
 }
 
-static wn_status write_csv(const wn_comparison *c, const char *path) {
-    wn_csv csv;
-    WN_TRY(wn_csv_open(path, HEADER, &csv));
+static void write_csv(const wn_comparison *c, wn_csv *csv) {
     for (int i = 0; i < c->count; i++) {
         const wn_compared *row = &c->rows[i];
-        wn_csv_text(&csv, row->name);
-        wn_csv_number(&csv, row->count_a);
-        wn_csv_number(&csv, row->count_b);
-        wn_csv_number(&csv, row->median_a);
-        wn_csv_number(&csv, row->median_b);
-        wn_csv_number(&csv, row->ratio);
-        wn_csv_number(&csv, row->p);
-        wn_csv_text(&csv, wn_verdict_name(row->verdict));
-        wn_csv_end_row(&csv);
+        wn_csv_text(csv, row->name);
+        wn_csv_number(csv, row->count_a);
+        wn_csv_number(csv, row->count_b);
+        wn_csv_number(csv, row->median_a);
+        wn_csv_number(csv, row->median_b);
+        wn_csv_number(csv, row->ratio);
+        wn_csv_number(csv, row->p);
+        wn_csv_text(csv, wn_verdict_name(row->verdict));
+        wn_csv_end_row(csv);
     }
-    return wn_csv_close(&csv);
 }
 
 /* "5%" or "5" as 0.05. */
@@ -73,24 +70,29 @@ static wn_status judge(const wn_comparison *c, double limit) {
                     100 * limit);
 }
 
-static wn_status compare_files(const char *a_path, const char *b_path, const char *csv, const double *limit) {
+static wn_status compare_files(const char *a_path, const char *b_path, const char *csv_path,
+                               const double *limit) {
     wn_timings a, b = {.timing = NULL};
     wn_comparison comparison;
+    wn_csv csv = {.file = NULL};
     WN_TRY(wn_timings_read(a_path, &a));
     wn_status status = wn_timings_read(b_path, &b);
+    if (!wn_failed(status) && csv_path)
+        status = wn_csv_open(csv_path, HEADER, &csv);
     if (!wn_failed(status))
         status = wn_compare(&a, &b, &comparison);
     if (!wn_failed(status)) {
         print(&comparison, stdout);
-        if (csv)
-            status = write_csv(&comparison, csv);
+        if (csv_path)
+            write_csv(&comparison, &csv);
         if (!wn_failed(status) && limit)
             status = judge(&comparison, *limit);
         wn_comparison_free(&comparison);
     }
+    wn_status closed = wn_csv_close(&csv);
     wn_timings_free(&a);
     wn_timings_free(&b);
-    return status;
+    return wn_failed(status) ? status : closed;
 }
 
 static wn_status compare(const wn_command *command, int argc, char **argv) {

@@ -1,6 +1,9 @@
 /* winnow eval: what saved weights are worth. */
+#include "csv.h"
 #include "evaluate.h"
 #include "recipe_flags.h"
+
+#define HEADER "truth,predicted,images"
 
 enum { LARGEST_MATRIX = 20 }; /* classes of a confusion matrix that fits a terminal */
 
@@ -10,7 +13,7 @@ static const char eval_details[] =
     "the\n"
     "accuracy of every class, and how often each class was taken for which. The CSV file has a row for "
     "every\n"
-    "pair of classes that occurs: truth,predicted,images";
+    "pair of classes that occurs: " HEADER;
 
 static void print_classes(const wn_evaluation *e) {
     printf("%-24s %8s %8s  %s\n", "class", "images", "right", "most often taken for");
@@ -40,30 +43,27 @@ static void print_matrix(const wn_evaluation *e) {
     }
 }
 
-static wn_status write_csv(const char *path, const wn_evaluation *e) {
-    FILE *file = fopen(path, "w");
-    bool written = file && fputs("truth,predicted,images\n", file) >= 0;
-    for (int i = 0; written && i < e->classes * e->classes; i++)
-        if (e->confusion[i])
-            written = fprintf(file, "%s,%s,%lld\n", e->class_names[i / e->classes],
-                              e->class_names[i % e->classes], (long long)e->confusion[i]) > 0;
-    bool closed = file && fclose(file) == 0;
-    return written && closed ? wn_ok() : wn_error(WN_ERROR_IO, "%s: cannot write the CSV file", path);
+static void write_csv(const wn_evaluation *e, wn_csv *csv) {
+    for (int i = 0; i < e->classes * e->classes; i++) {
+        if (!e->confusion[i])
+            continue;
+        wn_csv_text(csv, e->class_names[i / e->classes]);
+        wn_csv_text(csv, e->class_names[i % e->classes]);
+        wn_csv_number(csv, (double)e->confusion[i]);
+        wn_csv_end_row(csv);
+    }
 }
 
-static wn_status report(const wn_evaluation *e, const char *csv) {
-    if (csv)
-        WN_TRY(write_csv(csv, e));
+static void print(const wn_evaluation *e) {
     printf("%s on %s: %lld test images, loss %.4f, accuracy %.4f\n", e->net, e->data, (long long)e->images,
            e->loss, (double)e->correct / (double)e->images);
     print_classes(e);
     if (e->classes <= LARGEST_MATRIX)
         print_matrix(e);
-    return wn_ok();
 }
 
 static wn_status eval(const wn_command *command, int argc, char **argv) {
-    const char *net = NULL, *data = NULL, *normalise = NULL, *isa = NULL, *path = NULL, *csv = NULL;
+    const char *net = NULL, *data = NULL, *normalise = NULL, *isa = NULL, *path = NULL, *csv_path = NULL;
     wn_network_flags network = {0};
     int64_t channels = 0, limit = 0, threads = 0;
     const wn_option options[] = {
@@ -79,7 +79,7 @@ static wn_status eval(const wn_command *command, int argc, char **argv) {
         WN_OPTION_THREADS(&threads),
         WN_OPTION_ISA(&isa),
         WN_OPTION_DB(&path),
-        WN_OPTION_CSV(&csv),
+        WN_OPTION_CSV(&csv_path),
     };
     int words;
     bool help;
@@ -94,9 +94,12 @@ static wn_status eval(const wn_command *command, int argc, char **argv) {
         WN_TRY(wn_normalisation_parse(normalise, &normalisation));
     wn_session session;
     wn_tune_db *db = NULL;
+    wn_csv csv = {.file = NULL};
     wn_evaluation evaluation = {.classes = 0};
     WN_TRY(wn_session_open(isa, threads, &session));
-    wn_status status = wn_session_database(&session, path, false, &db);
+    wn_status status = csv_path ? wn_csv_open(csv_path, HEADER, &csv) : wn_ok();
+    if (!wn_failed(status))
+        status = wn_session_database(&session, path, false, &db);
     if (!wn_failed(status))
         status = wn_evaluate(&(wn_evaluation_options){.weights = argv[0],
                                                       .net = net,
@@ -114,12 +117,16 @@ static wn_status eval(const wn_command *command, int argc, char **argv) {
                                                       .pick = wn_tune_pick,
                                                       .pick_context = db},
                              &evaluation);
-    if (!wn_failed(status))
-        status = report(&evaluation, csv);
+    if (!wn_failed(status)) {
+        print(&evaluation);
+        if (csv_path)
+            write_csv(&evaluation, &csv);
+    }
+    wn_status closed = wn_csv_close(&csv);
     wn_evaluation_free(&evaluation);
     wn_tune_db_close(db);
     wn_session_close(&session);
-    return status;
+    return wn_failed(status) ? status : closed;
 }
 
 const wn_command wn_command_eval = {"eval", "FILE [options]", "accuracy of saved weights, class by class",

@@ -1,15 +1,18 @@
 /* winnow lr-find: a short run with growing learning rates, its losses and what they suggest. */
 #include "lr_find.h"
+#include "csv.h"
 #include "recipe_flags.h"
 #include <math.h>
 #include <string.h>
+
+#define HEADER "lr,loss"
 
 static const char details[] =
     "Trains NET for 100 steps with a learning rate that grows from --from to --to, and prints the smoothed "
     "loss\n"
     "over it; ends early when that exceeds four times its best. Suggests the rate in the middle of the "
     "longest\n"
-    "fall. Other flags change the recipe as in winnow train. The CSV file has a row for every step: lr,loss";
+    "fall. Other flags change the recipe as in winnow train. The CSV file has a row for every step: " HEADER;
 
 typedef struct flags {
     const char *data, *isa, *csv, *db;
@@ -53,21 +56,32 @@ static void print_plot(const wn_lr_find_result *r) {
     }
 }
 
-static wn_status write_csv(const char *path, const wn_lr_find_result *r) {
-    FILE *file = fopen(path, "w");
-    bool written = file && fputs("lr,loss\n", file) >= 0;
-    for (int i = 0; written && i < r->steps; i++)
-        written = fprintf(file, "%.9g,%.9g\n", r->lr[i], r->loss[i]) > 0;
-    bool closed = file && fclose(file) == 0;
-    return written && closed ? wn_ok() : wn_error(WN_ERROR_IO, "%s: cannot write the CSV file", path);
+static void write_csv(const wn_lr_find_result *r, wn_csv *csv) {
+    for (int i = 0; i < r->steps; i++) {
+        wn_csv_number(csv, r->lr[i]);
+        wn_csv_number(csv, r->loss[i]);
+        wn_csv_end_row(csv);
+    }
+}
+
+static void print(const wn_lr_find_result *r) {
+    printf("%10s %8s\n", "lr", "loss");
+    print_plot(r);
+    if (r->valley > 0)
+        printf("suggestion: %.3g (valley, after %d steps)\n", r->valley, r->steps);
+    else
+        printf("no suggestion: the loss never falls\n");
 }
 
 static wn_status find(const flags *f, const wn_net *net, const wn_recipe *recipe) {
     wn_session session;
     wn_tune_db *db = NULL;
+    wn_csv csv = {.file = NULL};
     wn_lr_find_result result;
     WN_TRY(wn_session_open(f->isa, f->threads, &session));
-    wn_status status = wn_session_database(&session, f->db, false, &db);
+    wn_status status = f->csv ? wn_csv_open(f->csv, HEADER, &csv) : wn_ok();
+    if (!wn_failed(status))
+        status = wn_session_database(&session, f->db, false, &db);
     if (!wn_failed(status))
         status = wn_lr_find(&(wn_train_options){.net = net->name,
                                                 .variant = net->variant,
@@ -85,17 +99,14 @@ static wn_status find(const flags *f, const wn_net *net, const wn_recipe *recipe
                                                 .pick_context = db},
                             f->low, f->high, &result);
     if (!wn_failed(status)) {
-        printf("%10s %8s\n", "lr", "loss");
-        print_plot(&result);
-        if (result.valley > 0)
-            printf("suggestion: %.3g (valley, after %d steps)\n", result.valley, result.steps);
-        else
-            printf("no suggestion: the loss never falls\n");
-        status = f->csv ? write_csv(f->csv, &result) : wn_ok();
+        print(&result);
+        if (f->csv)
+            write_csv(&result, &csv);
     }
+    wn_status closed = wn_csv_close(&csv);
     wn_tune_db_close(db);
     wn_session_close(&session);
-    return status;
+    return wn_failed(status) ? status : closed;
 }
 
 static wn_status lr_find(const wn_command *command, int argc, char **argv) {

@@ -2,6 +2,7 @@
  * never what they are. */
 #include "report.h"
 #include "display.h"
+#include "output.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,6 +14,12 @@ wn_status wn_train_csv_open(const char *path, wn_train_csv *csv) {
     *csv = (wn_train_csv){.path = path};
     if (!path)
         return wn_ok();
+    csv->standard = wn_output_is_standard(path);
+    if (csv->standard) {
+        csv->path = "standard output";
+        csv->file = wn_output_take_standard();
+        return csv->file ? wn_ok() : wn_error(WN_ERROR_IO, "%s: %s", csv->path, strerror(errno));
+    }
     int descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     csv->created = descriptor >= 0;
     if (!csv->created)
@@ -62,14 +69,14 @@ wn_status wn_train_csv_begin(wn_train_csv *csv, int64_t step) {
         return wn_ok();
     struct stat facts;
     bool continued = false;
-    if (step > 0)
+    const bool own = !csv->standard && fstat(fileno(csv->file), &facts) == 0 && S_ISREG(facts.st_mode);
+    if (step > 0 && !csv->standard)
         WN_TRY(continue_rows(csv, step, &continued));
     if (continued) {
         csv->begun = true;
         return wn_ok();
     }
-    const bool regular = fstat(fileno(csv->file), &facts) == 0 && S_ISREG(facts.st_mode);
-    if ((regular && ftruncate(fileno(csv->file), 0) != 0) || fputs(WN_TRAIN_CSV_HEADER "\n", csv->file) < 0 ||
+    if ((own && ftruncate(fileno(csv->file), 0) != 0) || fputs(WN_TRAIN_CSV_HEADER "\n", csv->file) < 0 ||
         fflush(csv->file) != 0)
         return wn_error(WN_ERROR_IO, "%s: cannot write the CSV file: %s", csv->path, strerror(errno));
     csv->begun = true;

@@ -18,13 +18,16 @@ typedef struct wn_train_csv {
     FILE *file; /* NULL: no CSV asked for, every call below does nothing */
     const char *path;
     bool created, begun; /* there was no such file before; the header is written */
+    bool standard;       /* standard output: others may have written there before us */
 } wn_train_csv;
 
 /* Makes sure the file can be written, and leaves what it holds alone: a run that fails before its first step
- * must not cost the figures of the last one. path NULL is fine. Errors: IO, naming the file. */
+ * must not cost the figures of the last one. path NULL is fine, "-" is standard output (output.h). Errors:
+ * IO, naming the file. */
 wn_status wn_train_csv_open(const char *path, wn_train_csv *csv);
 /* Empties the file and writes the header; with step > 0 keeps the rows up to that step instead, so that a run
- * that is resumed there goes on with the next. Errors: IO; FORMAT (rows of something else). */
+ * that is resumed there goes on with the next. Standard output just gets the header. Errors: IO; FORMAT (rows
+ * of something else). */
 wn_status wn_train_csv_begin(wn_train_csv *csv, int64_t step);
 /* Writes one row through to the system. Errors: IO. */
 wn_status wn_train_csv_row(wn_train_csv *csv, const char *kind, const wn_train_row *row);

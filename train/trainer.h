@@ -35,7 +35,7 @@ typedef struct wn_train_options {
     int64_t save_every;      /* steps between two saves; 0: after every epoch only */
     const volatile sig_atomic_t
         *stop;       /* becoming not zero ends the run after the step, saved; NULL: nothing */
-    const char *csv; /* file to write rows to as they happen; NULL: none */
+    const char *csv; /* file to write rows to as they happen, "-": standard output; NULL: none */
     FILE *log;       /* progress, one line per epoch, the closing lines; NULL: silent */
     bool terminal;   /* log is a terminal: the progress line rewrites itself */
     double started;  /* wn_seconds() when the process started; 0: when wn_train was called */

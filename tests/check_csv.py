@@ -1,0 +1,86 @@
+#!/usr/bin/env python3
+"""--csv - of every command: a CSV on standard output and nothing else there, what is printed otherwise on standard
+error. Takes the program's path; prints `check_csv: N passed, N failed, N skipped`."""
+import csv
+import io
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+counts = {"passed": 0, "failed": 0, "skipped": 0}
+PROBLEM = "mb1ic16ih8oc16kh3ph1"
+DATA = ["--data", "synthetic", "--limit", "64", "--batch-size", "16"]
+BEFORE = "net,label,median_seconds\nx,one,0.1\nx,two,0.2\n"
+# arguments, a column, the least number of rows, what is printed beside it
+COMMANDS = (
+    (["info", "--seconds=0.01"], "fact", 8, "CPU"),
+    (["doctor", "--quick"], "verdict", 20, "worth: "),
+    (["bench", "lenet", "--batch-size=1", "--repetitions=1"], "step", 20, "training step"),
+    (["bench", PROBLEM, "--impl=direct", "--repetitions=1"], "impl", 1, "median ms"),
+    (["bench", PROBLEM, "--peer=onednn", "--budget=0.01"], "peer_impl", 1, "median of pairs"),
+    (["tune", PROBLEM, "--effort=heuristic", "--db=tune.db"], "impl", 1, "speed-up"),
+    (["train", "lenet", *DATA, "--epochs=1", "--checkpoints=kept"], "loss", 4, "epoch 1/1"),
+    (["train", "lenet", *DATA, "--epochs=1", "--checkpoints=kept", "--resume"], "loss", 0, "continues"),
+    (["eval", "kept/last.safetensors", *DATA[:2], "--test-limit=20"], "truth", 1, "accuracy"),
+    (["lr-find", "mnist-bn", *DATA], "lr", 8, "suggestion"),
+    (["bypass", "lenet", "--batch-size=1", "--rounds=1"], "event", 20, "1 rounds"),
+    (["compare", "before.csv", "before.csv"], "ratio", 2, "geometric mean"),
+)
+
+
+def check(condition, what):
+    counts["passed" if condition else "failed"] += 1
+    if not condition:
+        print(f"check_csv: {what}", file=sys.stderr)
+
+
+def run(folder, arguments, **kept):
+    threads = [] if arguments[0] in ("compare", "doctor") else ["--threads=1"]
+    return subprocess.run([pathlib.Path(sys.argv[1]).resolve(), *arguments, *threads, "--csv=-"], cwd=folder,
+                          env=dict(os.environ, WINNOW_DB=str(folder / "default.db")), text=True, check=False,
+                          **(kept or {"capture_output": True}))
+
+
+def check_command(folder, arguments, column, least, printed):
+    ran = run(folder, arguments)
+    if "this build is without" in ran.stderr:
+        counts["skipped"] += 1
+        return
+    # doctor's verdict on the machine is its exit status
+    check(ran.returncode == 0 or arguments[0] == "doctor", f"{arguments}: exit {ran.returncode}: {ran.stderr}")
+    rows = list(csv.reader(io.StringIO(ran.stdout)))
+    check(rows and column in rows[0], f"{arguments}: the first line has no {column}: {ran.stdout[:200]}")
+    check(len(rows) > least, f"{arguments}: {len(rows)} lines")
+    check(all(len(row) == len(rows[0]) for row in rows), f"{arguments}: rows of several lengths")
+    check(printed in ran.stderr and printed not in ran.stdout, f"{arguments}: no {printed} in {ran.stderr[:200]}")
+
+
+def check_trouble(folder):
+    bench = ["bench", PROBLEM, "--impl=direct", "--repetitions=1"]
+    with open("/dev/full", "wb") as full:
+        ran = run(folder, bench, stdout=full, stderr=subprocess.PIPE)
+    check(ran.returncode == 1 and "standard output: No space" in ran.stderr, f"exit {ran.returncode}: {ran.stderr}")
+    # what stands in the file already, of others, stays
+    kept = folder / "kept.csv"
+    kept.write_text("above\n", encoding="utf-8")
+    for command in (bench, COMMANDS[6][0][:-1]):
+        with open(kept, "a", encoding="utf-8") as file:
+            ran = run(folder, command, stdout=file, stderr=subprocess.DEVNULL)
+        check(ran.returncode == 0 and kept.read_text(encoding="utf-8").startswith("above\n"), f"{command}: appending")
+
+
+def main():
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        (folder / "before.csv").write_text(BEFORE, encoding="utf-8")
+        for command in COMMANDS:
+            check_command(folder, *command)
+        check_trouble(folder)
+    print(f"check_csv: {counts['passed']} passed, {counts['failed']} failed, {counts['skipped']} skipped")
+    sys.exit(1 if counts["failed"] else 0)
+
+
+if __name__ == "__main__":
+    main()
