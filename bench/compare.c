@@ -6,7 +6,7 @@
 
 static const double significance = 0.01;
 
-const char *wn_verdict_name(wn_verdict verdict) {
+const char *wn_change_name(wn_change verdict) {
     static const char *const names[] = {"same", "faster", "slower", ""};
     return names[verdict];
 }

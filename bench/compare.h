@@ -4,14 +4,14 @@
 
 #include "timings.h"
 
-typedef enum wn_verdict {
+typedef enum wn_change {
     WN_SAME,   /* no difference that the times could tell from noise */
     WN_FASTER, /* the second run */
     WN_SLOWER,
     WN_UNSURE, /* too few repetitions to say anything */
-} wn_verdict;
+} wn_change;
 
-const char *wn_verdict_name(wn_verdict verdict);
+const char *wn_change_name(wn_change verdict);
 
 /* One name that both runs have. */
 typedef struct wn_compared {
@@ -20,7 +20,7 @@ typedef struct wn_compared {
     double median_a, median_b; /* seconds */
     double ratio;              /* b / a: above 1 the second is slower */
     double p;                  /* Mann-Whitney, two-sided; NAN with too few repetitions to reach 1 % */
-    wn_verdict verdict;        /* at 1 % */
+    wn_change verdict;         /* at 1 % */
 } wn_compared;
 
 typedef struct wn_comparison {

@@ -16,6 +16,8 @@ struct wn_naive_team {
     int threads;
     wn_naive_placement placement;
     cpu_set_t mask;
+    pthread_mutex_t birth; /* held until all threads exist, or it is known that they never will */
+    bool stillborn;
     pthread_barrier_t gate, inner; /* with the caller, and without */
     wn_task task;                  /* NULL ends the threads */
     void *context;
@@ -38,6 +40,11 @@ static cpu_set_t place_of(const wn_naive_team *team, int tid) {
 static void *live(void *argument) {
     member *self = argument;
     wn_naive_team *team = self->team;
+    pthread_mutex_lock(&team->birth);
+    bool stillborn = team->stillborn;
+    pthread_mutex_unlock(&team->birth);
+    if (stillborn)
+        return NULL;
     cpu_set_t place = place_of(team, self->tid);
     self->refusal = pthread_setaffinity_np(pthread_self(), sizeof place, &place);
     if (team->placement == WN_NAIVE_REALTIME && !self->refusal)
@@ -57,11 +64,26 @@ static void do_nothing(void *context, int tid, int nthreads) {
     (void)context, (void)tid, (void)nthreads;
 }
 
-static void end_threads(wn_naive_team *team) {
-    team->task = NULL;
-    pthread_barrier_wait(&team->gate);
-    for (int i = 0; i < team->threads; i++)
+static void destroy(wn_naive_team *team, int threads) {
+    for (int i = 0; i < threads; i++)
         pthread_join(team->members[i].thread, NULL);
+    pthread_mutex_destroy(&team->birth);
+    pthread_barrier_destroy(&team->gate);
+    pthread_barrier_destroy(&team->inner);
+    free(team);
+}
+
+/* Starts the threads; how many there are then. */
+static int start_threads(wn_naive_team *team, int *error) {
+    int started = 0;
+    pthread_mutex_lock(&team->birth);
+    for (; started < team->threads && !*error; started += !*error) {
+        team->members[started] = (member){.team = team, .tid = started};
+        *error = pthread_create(&team->members[started].thread, NULL, live, &team->members[started]);
+    }
+    team->stillborn = *error != 0;
+    pthread_mutex_unlock(&team->birth);
+    return started;
 }
 
 wn_status wn_naive_team_create(int threads, const cpu_set_t *mask, wn_naive_placement placement,
@@ -73,14 +95,14 @@ wn_status wn_naive_team_create(int threads, const cpu_set_t *mask, wn_naive_plac
     team->threads = threads;
     team->placement = placement;
     team->mask = *mask;
+    pthread_mutex_init(&team->birth, NULL);
     pthread_barrier_init(&team->gate, NULL, (unsigned)threads + 1);
     pthread_barrier_init(&team->inner, NULL, (unsigned)threads);
-    for (int i = 0; i < threads; i++) {
-        team->members[i] = (member){.team = team, .tid = i};
-        int error = pthread_create(&team->members[i].thread, NULL, live, &team->members[i]);
-        if (error) { /* those that exist wait at a gate that never opens: too rare to be undone */
-            return wn_error(WN_ERROR_UNSUPPORTED, "cannot start a thread: %s", strerror(error));
-        }
+    int error = 0, started = start_threads(team, &error);
+    if (error) {
+        destroy(team, started);
+        return wn_error(WN_ERROR_UNSUPPORTED, "cannot start thread %d of %d: %s", started + 1, threads,
+                        strerror(error));
     }
     wn_naive_team_run(team, do_nothing, NULL);
     int refusal = 0;
@@ -100,10 +122,9 @@ wn_status wn_naive_team_create(int threads, const cpu_set_t *mask, wn_naive_plac
 void wn_naive_team_destroy(wn_naive_team *team) {
     if (!team)
         return;
-    end_threads(team);
-    pthread_barrier_destroy(&team->gate);
-    pthread_barrier_destroy(&team->inner);
-    free(team);
+    team->task = NULL;
+    pthread_barrier_wait(&team->gate);
+    destroy(team, team->threads);
 }
 
 void wn_naive_team_run(wn_naive_team *team, wn_task task, void *context) {

@@ -179,11 +179,11 @@ static wn_status bench_with_peer(const flags *f, char **words, int count, bool n
     if (!wn_failed(status) && !networks)
         status = wn_peer_list(&list, &wanted);
     if (!wn_failed(status))
-        status = wn_session_open(f->isa, f->threads, &session);
+        status = wn_session_open_for(f->csv, f->isa, f->threads, &session);
     if (!wn_failed(status))
         status = wn_onednn_limit(session.isa);
     if (!wn_failed(status) && f->csv)
-        status = wn_csv_open(f->csv, WN_BENCH_PEER_HEADER, &csv);
+        status = wn_session_csv(&session, f->csv, WN_BENCH_PEER_HEADER, &csv);
     if (!wn_failed(status))
         status = compare_problems(f, peer, &session, &wanted, f->csv ? &csv : NULL);
     wn_status closed = wn_csv_close(&csv);
@@ -204,9 +204,10 @@ static wn_status bench_alone(const flags *f, char **argv, int words, int network
     WN_TRY(wn_problem_list_create(&list));
     wn_status status = networks ? wn_ok() : read_problems(f, argv, words, &list);
     if (!wn_failed(status))
-        status = wn_session_open(f->isa, f->threads, &session);
+        status = wn_session_open_for(f->csv, f->isa, f->threads, &session);
     if (!wn_failed(status) && f->csv)
-        status = wn_csv_open(f->csv, networks ? WN_BENCH_NET_HEADER : WN_BENCH_PROBLEM_HEADER, &csv);
+        status =
+            wn_session_csv(&session, f->csv, networks ? WN_BENCH_NET_HEADER : WN_BENCH_PROBLEM_HEADER, &csv);
     if (!wn_failed(status))
         status = networks ? bench_networks(f, &session, argv, networks, f->csv ? &csv : NULL)
                           : bench_problems(f, &session, &list, f->csv ? &csv : NULL);

@@ -120,9 +120,9 @@ static wn_status bypass(const wn_command *command, int argc, char **argv) {
     wn_csv csv = {.file = NULL};
     wn_status status = wn_network_open(words ? argv[0] : "resnet18", &f.network, &network);
     if (!wn_failed(status))
-        status = wn_session_open(f.isa, f.threads, &session);
+        status = wn_session_open_for(f.csv, f.isa, f.threads, &session);
     if (!wn_failed(status) && f.csv)
-        status = wn_csv_open(f.csv, WN_BYPASS_HEADER, &csv);
+        status = wn_session_csv(&session, f.csv, WN_BYPASS_HEADER, &csv);
     if (!wn_failed(status))
         status = run(&f, &session, &allowed, &network, f.csv ? &csv : NULL);
     wn_status closed = wn_csv_close(&csv);

@@ -2,6 +2,7 @@
 #ifndef WN_CLI_H
 #define WN_CLI_H
 
+#include "machine_file.h"
 #include "nets.h"
 #include "options.h"
 #include "picks.h"
@@ -89,10 +90,18 @@ typedef struct wn_session {
     wn_pool *pool;
     wn_machine machine;
     char fingerprint[256];
+    wn_finding findings[WN_FINDINGS]; /* the doctor's, of a session that was opened for figures */
+    int finding_count;
 } wn_session;
 
 /* isa NULL and threads 0 take the defaults. Errors: those of wn_isa_select and wn_pool_create. */
 wn_status wn_session_open(const char *isa, int64_t threads, wn_session *session);
+/* The same; before, when csv is not NULL, the doctor looks at the machine for a moment. */
+wn_status wn_session_open_for(const char *csv, const char *isa, int64_t threads, wn_session *session);
+/* What such a session knows of its machine; points into the session. */
+wn_machine_facts wn_session_facts(const wn_session *session);
+/* Creates the file of figures, and its machine file beside it (machine_file.h). Errors: IO. */
+wn_status wn_session_csv(const wn_session *session, const char *path, const char *header, wn_csv *csv);
 void wn_session_close(wn_session *session);
 
 /* Opens the database at path (NULL: the default one) and says on stderr what in it could not be used. Where

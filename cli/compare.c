@@ -28,7 +28,7 @@ static void print(const wn_comparison *c, FILE *out) {
         if (isfinite(row->p))
             snprintf(p, sizeof p, "%.4f", row->p);
         fprintf(out, "%12.4f %12.4f %7.3f %8s  %-7s %s\n", row->median_a * 1e3, row->median_b * 1e3,
-                row->ratio, p, wn_verdict_name(row->verdict), row->name);
+                row->ratio, p, wn_change_name(row->verdict), row->name);
     }
     fprintf(out, "\n%d compared: geometric mean of B / A %.3f, median within %.3f and %.3f (98 %%)\n",
             c->count, c->mean, c->low, c->high);
@@ -46,7 +46,7 @@ static void write_csv(const wn_comparison *c, wn_csv *csv) {
         wn_csv_number(csv, row->median_b);
         wn_csv_number(csv, row->ratio);
         wn_csv_number(csv, row->p);
-        wn_csv_text(csv, wn_verdict_name(row->verdict));
+        wn_csv_text(csv, wn_change_name(row->verdict));
         wn_csv_end_row(csv);
     }
 }

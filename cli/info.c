@@ -16,36 +16,7 @@ static void print_machine(const wn_machine *m) {
     printf("huge pages %s\n", m->huge_pages ? "yes" : "no");
 }
 
-/* The columns of the CSV file, one row per fact. */
-#define HEADER "fact,value,unit"
-
-static const char details[] = "Columns of the CSV file:\n  " HEADER;
-
-static void write_fact(wn_csv *csv, const char *fact, double value, const char *unit) {
-    wn_csv_text(csv, fact);
-    wn_csv_number(csv, value);
-    wn_csv_text(csv, unit);
-    wn_csv_end_row(csv);
-}
-
-static void write_words(wn_csv *csv, const char *fact, const char *words) {
-    wn_csv_text(csv, fact);
-    wn_csv_text(csv, words);
-    wn_csv_text(csv, "");
-    wn_csv_end_row(csv);
-}
-
-static void write_machine(const wn_session *session, wn_csv *csv) {
-    const wn_machine *m = &session->machine;
-    write_words(csv, "cpu", m->model_name);
-    write_words(csv, "fingerprint", session->fingerprint);
-    write_fact(csv, "cpus", m->cpus, "");
-    write_fact(csv, "usable cpus", m->affinity, "");
-    write_fact(csv, "L1d", (double)m->l1d, "bytes");
-    write_fact(csv, "L2", (double)m->l2, "bytes");
-    write_fact(csv, "L3", (double)m->l3, "bytes");
-    write_fact(csv, "threads", wn_pool_threads(session->pool), "");
-}
+static const char details[] = "Columns of the CSV file:\n  " WN_MACHINE_FILE_HEADER;
 
 /* Measures peak and bandwidth, prints them, and writes them to the file where there is one. */
 static void measure(const wn_session *session, double seconds, wn_csv *csv) {
@@ -57,7 +28,7 @@ static void measure(const wn_session *session, double seconds, wn_csv *csv) {
         printf("peak       %7.1f GFLOP/s %s\n", peak, wn_isa_name((wn_isa)i));
         snprintf(fact, sizeof fact, "peak %s", wn_isa_name((wn_isa)i));
         if (csv)
-            write_fact(csv, fact, peak, "GFLOP/s");
+            wn_machine_file_number(csv, fact, peak, "GFLOP/s");
     }
     double bandwidth = wn_peak_bandwidth(session->pool, session->isa, seconds) * 1e-9;
     if (bandwidth > 0)
@@ -65,19 +36,21 @@ static void measure(const wn_session *session, double seconds, wn_csv *csv) {
     else
         printf("bandwidth  not measured: no memory for the arrays\n");
     if (csv)
-        write_fact(csv, "bandwidth", bandwidth > 0 ? bandwidth : (double)NAN, "GB/s");
+        wn_machine_file_number(csv, "bandwidth", bandwidth > 0 ? bandwidth : (double)NAN, "GB/s");
 }
 
 static wn_status show(const char *isa, int64_t threads, double seconds, const char *path) {
     wn_session session;
     wn_csv csv = {.file = NULL};
-    WN_TRY(wn_session_open(isa, threads, &session));
-    wn_status status = path ? wn_csv_open(path, HEADER, &csv) : wn_ok();
+    WN_TRY(wn_session_open_for(path, isa, threads, &session));
+    wn_status status = path ? wn_csv_open(path, WN_MACHINE_FILE_HEADER, &csv) : wn_ok();
     if (!wn_failed(status)) {
         print_machine(&session.machine);
         printf("ISA        %s\nthreads    %d\n", wn_isa_name(session.isa), wn_pool_threads(session.pool));
-        if (path)
-            write_machine(&session, &csv);
+        if (path) {
+            wn_machine_facts facts = wn_session_facts(&session);
+            wn_machine_file_rows(&facts, &csv);
+        }
         measure(&session, seconds, path ? &csv : NULL);
         printf("database   records belong to \"%s\"\n", session.fingerprint);
         status = wn_csv_close(&csv);

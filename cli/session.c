@@ -13,6 +13,34 @@ wn_status wn_session_open(const char *isa, int64_t threads, wn_session *session)
     return wn_pool_create(used, &session->pool);
 }
 
+wn_status wn_session_open_for(const char *csv, const char *isa, int64_t threads, wn_session *session) {
+    static const double glance = 0.2; /* seconds between two looks at the time that others take */
+    wn_finding findings[WN_FINDINGS];
+    int count = csv ? wn_doctor_examine("", glance, findings) : 0;
+    WN_TRY(wn_session_open(isa, threads, session));
+    memcpy(session->findings, findings, (size_t)count * sizeof *findings);
+    session->finding_count = count;
+    return wn_ok();
+}
+
+wn_machine_facts wn_session_facts(const wn_session *session) {
+    return (wn_machine_facts){.machine = &session->machine,
+                              .fingerprint = session->fingerprint,
+                              .isa = session->isa,
+                              .threads = wn_pool_threads(session->pool),
+                              .findings = session->findings,
+                              .finding_count = session->finding_count};
+}
+
+wn_status wn_session_csv(const wn_session *session, const char *path, const char *header, wn_csv *csv) {
+    WN_TRY(wn_csv_open(path, header, csv));
+    wn_machine_facts facts = wn_session_facts(session);
+    wn_status status = wn_machine_file_beside(path, &facts);
+    if (wn_failed(status))
+        (void)wn_csv_close(csv);
+    return status;
+}
+
 void wn_session_close(wn_session *session) {
     wn_pool_destroy(session->pool);
     session->pool = NULL;

@@ -339,10 +339,10 @@ static wn_status check_names(const flags *f) {
 
 static wn_status open_job(tune_job *job) {
     const flags *f = job->flags;
-    WN_TRY(wn_session_open(f->isa, f->threads, &job->session));
+    WN_TRY(wn_session_open_for(f->csv, f->isa, f->threads, &job->session));
     WN_TRY(wn_session_database(&job->session, f->db, true, &job->db));
     if (f->csv) {
-        WN_TRY(wn_csv_open(f->csv, WN_TUNE_HEADER, &job->csv_file));
+        WN_TRY(wn_session_csv(&job->session, f->csv, WN_TUNE_HEADER, &job->csv_file));
         job->csv = &job->csv_file;
     }
     static const wn_cold colds[] = {WN_COLD_ALL, WN_COLD_WEIGHTS, WN_COLD_NONE};

@@ -178,6 +178,11 @@ static void describe(void) {
     snprintf(text, sizeof text, "reading it takes %.0f ns, it moves in steps of %.0f ns",
              cost.read_nanoseconds, cost.step_nanoseconds);
     wn_google_context("clock", text);
+    wn_finding findings[WN_FINDINGS];
+    int count = wn_doctor_examine("", 0.2, findings);
+    char verdict[1024];
+    wn_doctor_verdict(findings, count, verdict, sizeof verdict);
+    wn_google_context("doctor", verdict);
 }
 
 /* Google Benchmark would answer --help with its own page alone. */

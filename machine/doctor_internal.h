@@ -14,6 +14,7 @@ typedef struct wn_cpu_time {
 typedef struct wn_examination {
     const char *root;
     wn_cpu_time before, after;
+    double running; /* tasks that run or could, mean of all looks; negative: not known */
 } wn_examination;
 
 typedef void wn_check(const wn_examination *examination, wn_finding *finding);

@@ -107,20 +107,22 @@ void wn_check_steal(const wn_examination *e, wn_finding *f) {
             "%.1f %% now, %.2f %% since the start of the system", now, ever);
 }
 
+/* Judged by the tasks that compete for the CPUs now. The load average only adds a note: it looks back, and
+ * also counts tasks that sleep on a disk or are frozen. */
 void wn_check_load(const wn_examination *e, wn_finding *f) {
-    char line[128], *end = line;
+    char line[128], *end = line, average[64] = "";
     int cpus = count_cpus(e->root);
     double load = wn_system_line(e->root, "/proc/loadavg", line, sizeof line) ? strtod(line, &end) : 0;
-    if (end == line) {
-        wn_find(f, WN_VERDICT_UNKNOWN, "not shown");
+    if (end != line)
+        snprintf(average, sizeof average, "; load average of the last minute %.2f", load);
+    if (e->running < 0) {
+        wn_find(f, WN_VERDICT_UNKNOWN, "not shown%s", average);
         return;
     }
-    /* whoever reads the file runs itself; the lower of two looks leaves passing work out */
-    long running = e->before.running < e->after.running ? e->before.running : e->after.running;
-    long others = running > 0 ? running - 1 : 0;
-    wn_verdict verdict = others > 0 && others >= cpus ? WN_VERDICT_SERIOUS
-                         : others > 0 || load > 0.5   ? WN_VERDICT_POOR
-                                                      : WN_VERDICT_GOOD;
-    wn_find(f, verdict, "%.2f over the last minute on %d CPUs, %ld other tasks running now", load, cpus,
-            others);
+    double others = e->running > 1 ? e->running - 1 : 0; /* whoever reads the file runs itself */
+    wn_verdict verdict = others >= 1 && others >= cpus ? WN_VERDICT_SERIOUS
+                         : others > 0.2                ? WN_VERDICT_POOR
+                         : load > 0.5                  ? WN_VERDICT_NOTE
+                                                       : WN_VERDICT_GOOD;
+    wn_find(f, verdict, "%.2g other tasks want one of %d CPUs now%s", others, cpus, average);
 }

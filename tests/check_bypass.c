@@ -3,9 +3,12 @@
 #include "bypass.h"
 #include "bypass_threads.h"
 #include "check.h"
+#include "naive_team.h"
 #include "nets.h"
 #include <math.h>
+#include <sched.h>
 #include <string.h>
+#include <sys/resource.h>
 
 /* Ways whose duration is known: each run says what it took. */
 static int runs[3], order[64], order_count;
@@ -139,8 +142,50 @@ static void check_naive_step(void) {
     wn_pool_destroy(pool);
 }
 
+static int count_threads(void) {
+    char name[32];
+    int count = 0;
+    FILE *file = fopen("/proc/self/status", "re");
+    for (char line[128]; file && fgets(line, sizeof line, file);)
+        if (sscanf(line, "%31[^:]: %d", name, &count) == 2 && strcmp(name, "Threads") == 0)
+            break;
+    if (file)
+        fclose(file);
+    return count;
+}
+
+/* A team whose last thread the system refuses, for want of address space for its stack, leaves none behind.
+ */
+static void check_refused_team(void) {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+    check_skipped++; /* the sanitizers need all the address space there is */
+#else
+    enum { THREADS = 64 };
+    int before = count_threads();
+    long pages = 0;
+    cpu_set_t allowed;
+    wn_naive_team *team;
+    struct rlimit all, few;
+    sched_getaffinity(0, sizeof allowed, &allowed);
+    FILE *file = fopen("/proc/self/statm", "re");
+    CHECK(file && fscanf(file, "%ld", &pages) == 1, "no /proc/self/statm");
+    if (file)
+        fclose(file);
+    getrlimit(RLIMIT_AS, &all);
+    few =
+        (struct rlimit){(rlim_t)pages * 4096 + (200 << 20), all.rlim_max}; /* some of the stacks, of 8 MiB */
+    setrlimit(RLIMIT_AS, &few);
+    wn_status status = wn_naive_team_create(THREADS, &allowed, WN_NAIVE_ANYWHERE, &team);
+    setrlimit(RLIMIT_AS, &all);
+    CHECK(status.code == WN_ERROR_UNSUPPORTED && !team && strstr(status.message, "of 64"), "code %d: %s",
+          status.code, status.message);
+    CHECK(count_threads() == before, "%d threads are left, expected %d", count_threads(), before);
+#endif
+}
+
 int main(void) {
     check_turns();
+    check_refused_team();
     check_umwait();
     check_naive_step();
     return check_finish("check_bypass");

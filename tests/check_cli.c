@@ -4,6 +4,7 @@
 #include "bypass.h"
 #include "check.h"
 #include "doctor_report.h"
+#include "machine_file.h"
 #include "peer.h"
 #include "trainer.h"
 #include "tune_report.h"
@@ -470,6 +471,10 @@ static void check_tune_and_bench(void) {
     CHECK(csv_rows("net.csv", WN_BENCH_NET_HEADER) > 12, "too few rows for a training step and an inference");
     read_whole("t.db", after);
     CHECK(strcmp(before, after) == 0, "winnow bench changed the database");
+    CHECK(csv_rows("net.machine.csv", WN_MACHINE_FILE_HEADER) > 30, "too few facts of the machine");
+    read_whole("net.machine.csv", after);
+    CHECK(strstr(after, "\nfingerprint,") && strstr(after, "\ndoctor,") && strstr(after, "\ndoctor: load,"),
+          "no verdict of the doctor: %s", after);
     RUN(&o, "tune", "mnist-cnn", "--batch-size", "2", "--threads", "1", "--db", "t.db");
     CHECK(o.code == 0 && count_lines(o.out) == 1, "what is known was tuned again: %s", o.out);
     /* another number of threads: nothing of the database fits, which is said and is no error */

@@ -63,7 +63,8 @@ def main():
     if len(sys.argv) != 2:
         sys.exit("usage: report.py FOLDER")
     folder = pathlib.Path(sys.argv[1])
-    networks = [summarise(folder, path) for path in sorted(folder.glob("bench-*.csv"))]
+    networks = [summarise(folder, path) for path in sorted(folder.glob("bench-*.csv"))
+                if not path.name.endswith(".machine.csv")]
     if not networks:
         sys.exit(f"report.py: no bench-NET.csv in {folder}; run `winnow bench NET --csv` first")
     first = networks[0][0]

@@ -69,7 +69,7 @@ void wn_report_comparison(const wn_report *report, wn_page *page) {
         if (isfinite(row->p))
             snprintf(p, sizeof p, "%.4f", row->p);
         wn_page_row(page,
-                    (const char *const[]){row->name, a, b, ratio, p, wn_verdict_name(row->verdict), NULL});
+                    (const char *const[]){row->name, a, b, ratio, p, wn_change_name(row->verdict), NULL});
     }
     wn_page_table_end(page);
 }

@@ -1,0 +1,63 @@
+/* Facts of the machine as rows of CSV. What they are is found out in machine/. */
+#include "machine_file.h"
+#include <limits.h>
+#include <string.h>
+#include <sys/stat.h>
+
+void wn_machine_file_number(wn_csv *csv, const char *fact, double value, const char *unit) {
+    wn_csv_text(csv, fact);
+    wn_csv_number(csv, value);
+    wn_csv_text(csv, unit);
+    wn_csv_end_row(csv);
+}
+
+void wn_machine_file_text(wn_csv *csv, const char *fact, const char *text) {
+    wn_csv_text(csv, fact);
+    wn_csv_text(csv, text);
+    wn_csv_text(csv, "");
+    wn_csv_end_row(csv);
+}
+
+static void write_findings(const wn_machine_facts *facts, wn_csv *csv) {
+    char text[1024], name[64];
+    wn_doctor_verdict(facts->findings, facts->finding_count, text, sizeof text);
+    wn_machine_file_text(csv, "doctor", text);
+    for (int i = 0; i < facts->finding_count; i++) {
+        const wn_finding *f = &facts->findings[i];
+        snprintf(name, sizeof name, "doctor: %s", f->name);
+        snprintf(text, sizeof text, "%s: %s", wn_verdict_names[f->verdict], f->found);
+        wn_machine_file_text(csv, name, text);
+    }
+}
+
+void wn_machine_file_rows(const wn_machine_facts *facts, wn_csv *csv) {
+    const wn_machine *m = facts->machine;
+    wn_machine_file_text(csv, "cpu", m->model_name);
+    wn_machine_file_text(csv, "fingerprint", facts->fingerprint);
+    wn_machine_file_text(csv, "isa", wn_isa_name(facts->isa));
+    wn_machine_file_number(csv, "cpus", m->cpus, "");
+    wn_machine_file_number(csv, "usable cpus", m->affinity, "");
+    if (m->quota > 0)
+        wn_machine_file_number(csv, "quota", m->quota, "cpus");
+    wn_machine_file_number(csv, "L1d", (double)m->l1d, "bytes");
+    wn_machine_file_number(csv, "L2", (double)m->l2, "bytes");
+    wn_machine_file_number(csv, "L3", (double)m->l3, "bytes");
+    wn_machine_file_number(csv, "threads", facts->threads, "");
+    write_findings(facts, csv);
+}
+
+wn_status wn_machine_file_beside(const char *csv_path, const wn_machine_facts *facts) {
+    char path[PATH_MAX];
+    struct stat kind;
+    if (strcmp(csv_path, "-") == 0 || stat(csv_path, &kind) != 0 || !S_ISREG(kind.st_mode))
+        return wn_ok();
+    size_t length = strlen(csv_path);
+    if (length > 4 && strcmp(csv_path + length - 4, ".csv") == 0)
+        length -= 4;
+    if ((size_t)snprintf(path, sizeof path, "%.*s.machine.csv", (int)length, csv_path) >= sizeof path)
+        return wn_error(WN_ERROR_IO, "%.200s: too long a path for the machine file beside it", csv_path);
+    wn_csv csv;
+    WN_TRY(wn_csv_open(path, WN_MACHINE_FILE_HEADER, &csv));
+    wn_machine_file_rows(facts, &csv);
+    return wn_csv_close(&csv);
+}
