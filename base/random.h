@@ -15,6 +15,7 @@ enum {
     WN_STREAM_BENCH = 6,
     WN_STREAM_TUNE = 7,
     WN_STREAM_AUGMENT = 8, /* + epoch << 8; index = number of the image */
+    WN_STREAM_SPLIT = 9,   /* + list << 8: which images of a folder are for tests, and their order */
 };
 
 /* Four independent 32-bit words. */

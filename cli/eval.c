@@ -57,6 +57,8 @@ static void write_csv(const wn_evaluation *e, wn_csv *csv) {
 static void print(const wn_evaluation *e) {
     printf("%s on %s: %lld test images, loss %.4f, accuracy %.4f\n", e->net, e->data, (long long)e->images,
            e->loss, (double)e->correct / (double)e->images);
+    if (e->skipped)
+        printf("%lld damaged images left out, the first: %s\n", (long long)e->skipped, e->first_skipped);
     print_classes(e);
     if (e->classes <= LARGEST_MATRIX)
         print_matrix(e);
@@ -65,9 +67,11 @@ static void print(const wn_evaluation *e) {
 static wn_status eval(const wn_command *command, int argc, char **argv) {
     const char *net = NULL, *data = NULL, *normalise = NULL, *isa = NULL, *path = NULL, *csv_path = NULL;
     wn_network_flags network = {0};
+    wn_image_flags images = {0};
     int64_t channels = 0, limit = 0, threads = 0;
     const wn_option options[] = {
         WN_OPTION_DATA(&data),
+        WN_OPTIONS_IMAGES(&images),
         {"--net", WN_OPTION_TEXT, &net, "NET", 0, 0, NULL,
          "what the weights are of (default: as the file says)"},
         WN_OPTIONS_NETWORK(&network),
@@ -111,6 +115,9 @@ static wn_status eval(const wn_command *command, int argc, char **argv) {
                                                       .channels = (int)channels,
                                                       .normalisation = normalise ? &normalisation : NULL,
                                                       .data = data,
+                                                      .image_side = (int)images.side,
+                                                      .strict = images.strict,
+                                                      .split_seed = (uint64_t)images.split_seed,
                                                       .limit = limit,
                                                       .pool = session.pool,
                                                       .isa = session.isa,

@@ -16,6 +16,7 @@ static const char details[] =
 
 typedef struct flags {
     const char *data, *isa, *csv, *db;
+    wn_image_flags images;
     wn_network_flags network;
     wn_recipe_flags recipe;
     int64_t channels, seed, threads, limit;
@@ -26,6 +27,7 @@ static wn_status read_flags(const wn_command *command, int argc, char **argv, fl
                             bool *help) {
     const wn_option own[] = {
         WN_OPTION_DATA(&f->data),
+        WN_OPTIONS_IMAGES(&f->images),
         WN_OPTIONS_NETWORK(&f->network),
         WN_OPTION_CHANNELS(&f->channels),
         {"--from", WN_OPTION_REAL, &f->low, "L", 1e-12, 1e6, NULL, "first learning rate (default: 1e-7)"},
@@ -88,6 +90,9 @@ static wn_status find(const flags *f, const wn_net *net, const wn_recipe *recipe
                                                 .shortcut = (wn_shortcut)f->network.shortcut,
                                                 .width_divisor = (int)f->network.width_divisor,
                                                 .data = f->data,
+                                                .image_side = (int)f->images.side,
+                                                .strict = f->images.strict,
+                                                .split_seed = (uint64_t)f->images.split_seed,
                                                 .limit = f->limit,
                                                 .size = (int)f->network.size,
                                                 .channels = (int)f->channels,

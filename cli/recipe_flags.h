@@ -14,6 +14,12 @@ typedef struct wn_recipe_flags {
     const char *milestones, *normalise;
 } wn_recipe_flags;
 
+/* How folders of images are read, as in wn_dataset_options. */
+typedef struct wn_image_flags {
+    int64_t side, split_seed;
+    bool strict;
+} wn_image_flags;
+
 #define WN_RECIPE_FLAGS_NONE                                                                                 \
     {                                                                                                        \
         .pad = -1, .lr = -1, .momentum = -1, .beta2 = -1, .weight_decay = -1, .warmup = -1, .gamma = -1,     \
@@ -27,6 +33,23 @@ enum { WN_RECIPE_OPTIONS = 16 };
     {                                                                                                        \
         .name = "--data", .kind = WN_OPTION_TEXT, .value = (variable), .argument = "DIR|synthetic",          \
         .help = "training and test images (default: synthetic)"                                              \
+    }
+/* Of folders of images: a wn_image_flags. */
+#define WN_OPTIONS_IMAGES(flags)                                                                             \
+    {.name = "--image-side",                                                                                 \
+     .kind = WN_OPTION_WHOLE,                                                                                \
+     .value = &(flags)->side,                                                                                \
+     .argument = "S",                                                                                        \
+     .low = 1,                                                                                               \
+     .high = 16384,                                                                                          \
+     .help = "images of different sizes are kept as SxS (default: the network's input)"},                    \
+        {.name = "--strict",                                                                                 \
+         .kind = WN_OPTION_SWITCH,                                                                           \
+         .value = &(flags)->strict,                                                                          \
+         .help = "a damaged image file is an error (default: it is left out and counted)"},                  \
+    {                                                                                                        \
+        .name = "--split-seed", .kind = WN_OPTION_WHOLE, .value = &(flags)->split_seed, .argument = "S",     \
+        .high = 9e15, .help = "of the test images of a folder without splits (default: 0)"                   \
     }
 #define WN_OPTION_CHANNELS(variable)                                                                         \
     {                                                                                                        \

@@ -8,8 +8,9 @@
 
 static const char details[] =
     "Trains NET on a folder with the IDX files of MNIST or Fashion-MNIST, or with CIFAR-10 or CIFAR-100 in\n"
-    "their binary versions (raw or .gz), or on the "
-    "embedded synthetic digits. Without further flags the network's published recipe is followed, and "
+    "their binary versions (raw or .gz), on folders of JPEG and PNG images\n(DIR/train/CLASS/FILE beside "
+    "DIR/val or DIR/test, or DIR/CLASS/FILE), or on the embedded synthetic digits. Without further flags the "
+    "network's published recipe is followed, and "
     "printed;\nflags change it. Convolutions run with the tuning database's picks (see winnow tune) where "
     "it\n"
     "has one. The CSV file has a row for every step and every epoch:\n  " WN_TRAIN_CSV_HEADER;
@@ -17,6 +18,7 @@ static const char details[] =
 typedef struct flags {
     const char *data, *isa, *csv, *db, *checkpoints;
     bool resume;
+    wn_image_flags images;
     wn_network_flags network;
     wn_recipe_flags recipe;
     double time_to;
@@ -27,6 +29,7 @@ static wn_status read_flags(const wn_command *command, int argc, char **argv, fl
                             bool *help) {
     const wn_option own[] = {
         WN_OPTION_DATA(&f->data),
+        WN_OPTIONS_IMAGES(&f->images),
         WN_OPTIONS_NETWORK(&f->network),
         WN_OPTION_CHANNELS(&f->channels),
         WN_OPTION_SEED(&f->seed),
@@ -128,6 +131,9 @@ static wn_status train(const wn_command *command, int argc, char **argv) {
                                 .shortcut = (wn_shortcut)f.network.shortcut,
                                 .width_divisor = (int)f.network.width_divisor,
                                 .data = f.data,
+                                .image_side = (int)f.images.side,
+                                .strict = f.images.strict,
+                                .split_seed = (uint64_t)f.images.split_seed,
                                 .limit = f.limit,
                                 .test_limit = f.test_limit,
                                 .size = (int)f.network.size,

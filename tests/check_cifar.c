@@ -54,7 +54,7 @@ static void check_good(void) {
     write_good();
     const char names[] = "one\ntwo\n\nthree\r\nfour\nfive\nsix\nseven\neight\nnine\nten cats\n\n";
     write_bytes("batches.meta.txt", (const uint8_t *)names, sizeof names - 1);
-    wn_status status = wn_dataset_open(folder, 0, &data);
+    wn_status status = wn_dataset_open(&(wn_dataset_options){.name = folder}, &data);
     if (!CHECK(!wn_failed(status), "%s", status.message))
         return;
     CHECK(data.train.count == 10 && data.test.count == 2 && data.channels == 3 && data.height == 32 &&
@@ -76,7 +76,7 @@ static void check_good(void) {
     wn_dataset_free(&data);
 
     write_bytes("batches.meta.txt", (const uint8_t *)"one\ntwo\n", 8); /* too few: no names at all */
-    status = wn_dataset_open(folder, 3, &data);
+    status = wn_dataset_open(&(wn_dataset_options){.name = folder, .limit = 3}, &data);
     if (CHECK(!wn_failed(status), "%s", status.message))
         CHECK(data.train.count == 3 && data.test.count == 2 && !strcmp(wn_dataset_class(&data, 2, text), "2"),
               "limit 3: %lld images, class %s", (long long)data.train.count,
@@ -89,7 +89,7 @@ static void check_hundred(void) {
     remove_all();
     write_file("train.bin.gz", 0, 2, 4, 99, 0);
     write_file("test.bin", 1, 2, 3, 42, 0);
-    wn_status status = wn_dataset_open(folder, 0, &data);
+    wn_status status = wn_dataset_open(&(wn_dataset_options){.name = folder}, &data);
     if (!CHECK(!wn_failed(status), "%s", status.message))
         return;
     CHECK(data.classes == 100 && data.train.count == 4 && data.test.count == 3 &&
@@ -102,7 +102,7 @@ static void check_hundred(void) {
 
 static void expect_error(const char *what, wn_code code, const char *part) {
     wn_dataset data;
-    wn_status status = wn_dataset_open(folder, 0, &data);
+    wn_status status = wn_dataset_open(&(wn_dataset_options){.name = folder}, &data);
     CHECK(status.code == code && strstr(status.message, part) && !data.train.images && !data.test.labels,
           "%s: '%s' (code %d) lacks '%s'", what, status.message, status.code, part);
     wn_dataset_free(&data);
@@ -148,7 +148,7 @@ static void check_real(void) {
         return;
     }
     wn_dataset data;
-    wn_status status = wn_dataset_open(path, 0, &data);
+    wn_status status = wn_dataset_open(&(wn_dataset_options){.name = path}, &data);
     if (!CHECK(!wn_failed(status), "%s", status.message))
         return;
     int per_class[10] = {0};

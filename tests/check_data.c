@@ -158,12 +158,12 @@ static void check_synthetic(uint64_t seed) {
 
 static void check_opening(void) {
     wn_dataset data;
-    wn_status status = wn_dataset_open(NULL, 0, &data);
+    wn_status status = wn_dataset_open(&(wn_dataset_options){.name = NULL}, &data);
     CHECK(
         !wn_failed(status) && data.train.count == WN_SYNTHETIC_TRAIN && data.test.count == WN_SYNTHETIC_TEST,
         "default: %s, %lld + %lld", status.message, (long long)data.train.count, (long long)data.test.count);
     wn_dataset_free(&data);
-    status = wn_dataset_open("synthetic", 50, &data);
+    status = wn_dataset_open(&(wn_dataset_options){.name = "synthetic", .limit = 50}, &data);
     CHECK(!wn_failed(status) && data.train.count == 50 && data.test.count == WN_SYNTHETIC_TEST,
           "limit 50: %s, %lld", status.message, (long long)data.train.count);
     wn_dataset_free(&data);
@@ -197,7 +197,7 @@ static void check_real_data(void) {
             continue;
         }
         wn_dataset data;
-        wn_status status = wn_dataset_open(folder, 0, &data);
+        wn_status status = wn_dataset_open(&(wn_dataset_options){.name = folder}, &data);
         if (!CHECK(!wn_failed(status), "%s", status.message))
             continue;
         CHECK(data.train.count == 60000 && data.test.count == 10000 && data.height == 28 && data.width == 28,

@@ -84,7 +84,7 @@ static void expect_good(const char *what, int64_t limit, int64_t train) {
 /* The folder as it stands must be refused with a message that holds all of `parts`. */
 static void expect_refused(const char *what, wn_code code, const char *const parts[4]) {
     wn_dataset data;
-    wn_status status = wn_dataset_open(folder, 0, &data);
+    wn_status status = wn_dataset_open(&(wn_dataset_options){.name = folder}, &data);
     CHECK(status.code == code, "%s: code %d, expected %d: %s", what, status.code, code, status.message);
     for (int i = 0; i < 4 && parts[i]; i++)
         CHECK(strstr(status.message, parts[i]), "%s: '%s' lacks '%s'", what, status.message, parts[i]);
@@ -118,13 +118,13 @@ static void check_good_folders(void) {
 
 static void check_missing(void) {
     wn_dataset data;
-    wn_status status = wn_dataset_open("/nowhere/at/all", 0, &data);
+    wn_status status = wn_dataset_open(&(wn_dataset_options){.name = "/nowhere/at/all"}, &data);
     CHECK(status.code == WN_ERROR_IO && strstr(status.message, "/nowhere/at/all: No such file"), "%s",
           status.message);
-    status = wn_dataset_open("/dev/null", 0, &data);
+    status = wn_dataset_open(&(wn_dataset_options){.name = "/dev/null"}, &data);
     CHECK(status.code == WN_ERROR_IO && strstr(status.message, "/dev/null: not a folder"), "%s",
           status.message);
-    status = wn_dataset_open(folder, -1, &data);
+    status = wn_dataset_open(&(wn_dataset_options){.name = folder, .limit = -1}, &data);
     CHECK(status.code == WN_ERROR_INVALID && strstr(status.message, "limit is -1"), "%s", status.message);
 
     char path[256];

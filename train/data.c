@@ -20,27 +20,32 @@ wn_status wn_dataset_check_folder(const char *folder) {
 }
 
 /* Finds out by its files what a folder holds. */
-static wn_status read_folder(const char *folder, int64_t limit, wn_dataset *dataset) {
+static wn_status read_folder(const wn_dataset_options *options, wn_dataset *dataset) {
+    const char *folder = options->name;
     bool is;
     WN_TRY(wn_dataset_check_folder(folder));
     WN_TRY(wn_dataset_is_idx(folder, &is));
     if (is)
-        return wn_dataset_read_idx(folder, limit, dataset);
+        return wn_dataset_read_idx(folder, options->limit, dataset);
     WN_TRY(wn_dataset_is_cifar(folder, &is));
     if (is)
-        return wn_dataset_read_cifar(folder, limit, dataset);
+        return wn_dataset_read_cifar(folder, options->limit, dataset);
+    WN_TRY(wn_dataset_is_images(folder, &is));
+    if (is)
+        return wn_dataset_read_images(folder, options, dataset);
     return wn_error(WN_ERROR_IO,
                     "%s: found no data set, expected train-images-idx3-ubyte (MNIST), data_batch_1.bin "
-                    "(CIFAR-10) or train.bin (CIFAR-100), raw or .gz",
+                    "(CIFAR-10) or train.bin (CIFAR-100), raw or .gz, or folders of images",
                     folder);
 }
 
-wn_status wn_dataset_open(const char *name, int64_t limit, wn_dataset *dataset) {
+wn_status wn_dataset_open(const wn_dataset_options *options, wn_dataset *dataset) {
+    int64_t limit = options->limit;
     *dataset = (wn_dataset){0};
     if (limit < 0)
         return wn_error(WN_ERROR_INVALID, "limit is %lld, expected 0 (everything) or more", (long long)limit);
-    if (name && strcmp(name, "synthetic") != 0)
-        return read_folder(name, limit, dataset);
+    if (options->name && strcmp(options->name, "synthetic") != 0)
+        return read_folder(options, dataset);
     int64_t train = limit > 0 && limit < WN_SYNTHETIC_TRAIN ? limit : WN_SYNTHETIC_TRAIN;
     return wn_dataset_synthetic(0, train, WN_SYNTHETIC_TEST, dataset);
 }

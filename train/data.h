@@ -2,9 +2,10 @@
 #ifndef WN_DATA_H
 #define WN_DATA_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <winnow/status.h>
+#include <winnow/pool.h>
 
 enum { WN_CHANNELS_MAX = 3 };
 
@@ -25,6 +26,8 @@ typedef struct wn_dataset {
     int channels, height, width, classes;
     char (*class_names)[WN_CLASS_NAME]; /* [classes], owned; NULL: numbers */
     wn_split_data train, test;
+    int64_t skipped;         /* damaged image files that were left out */
+    char first_skipped[512]; /* the first of them and why */
 } wn_dataset;
 
 /* What wn_dataset_open makes of "synthetic". */
@@ -50,10 +53,34 @@ wn_status wn_dataset_synthetic(uint64_t seed, int64_t train, int64_t test, wn_da
 /* Draws one image of the embedded set, bytes [28][28]. Thread-safe. */
 void wn_synthetic_draw(uint64_t seed, uint64_t index, uint8_t image[28 * 28]);
 
-/* "synthetic" or NULL: the embedded set (seed 0, WN_SYNTHETIC_TRAIN or `limit` images to train, never more);
- * otherwise a folder, whose files say which of the readers is meant. limit 0 keeps everything. Errors:
- * INVALID (limit < 0) and what the two above say. */
-wn_status wn_dataset_open(const char *name, int64_t limit, wn_dataset *dataset);
+/* What to open and how. All zero: the embedded set. */
+typedef struct wn_dataset_options {
+    const char *name; /* "synthetic" or NULL: the embedded set (seed 0, WN_SYNTHETIC_TRAIN or `limit` images
+                         to train, never more); otherwise a folder, whose files say which reader is meant */
+    int64_t limit;    /* of training images; 0: everything */
+    /* Folders of images alone: */
+    int side;    /* height and width that images of different sizes are brought to; 0: 224 */
+    bool strict; /* a damaged image is an error; otherwise it is left out and counted */
+    bool
+        test_preferred; /* of `test` and `val`, where both are there, the former stands for the test images */
+    uint64_t split_seed; /* of the split, where the folder has none, and of the order of the images */
+    wn_pool *pool;       /* decodes; NULL: the calling thread does */
+} wn_dataset_options;
+
+/* Errors: INVALID (limit < 0) and what the readers say. On failure *dataset is empty. */
+wn_status wn_dataset_open(const wn_dataset_options *options, wn_dataset *dataset);
+
+/* Reads a folder of images: FOLDER/train/CLASS/FILE and FOLDER/test/CLASS/FILE, also spelt training, and
+ * testing, val, valid or validation; or FOLDER/CLASS/FILE, of which a fifth of every class, drawn by the
+ * split's seed, is for tests. Files end in .jpg, .jpeg or .png, others are ignored; classes are the names of
+ * their folders, sorted by bytes. The images come in an order drawn by the same seed. They are decoded once
+ * and kept as bytes, grey where all of them are, otherwise in colours. Images that all have one size, up to
+ * twice `side`, keep it; others are cut to the square in their middle and brought to `side` by a triangle
+ * filter. All of it has to fit half of this machine's memory.
+ * Errors: IO (the system's; no classes, no images), FORMAT (one class only, folders of different classes, a
+ * damaged image when strict, none that is whole), MEMORY (too many for the memory, with the sizes),
+ * UNSUPPORTED (more than 256 classes; a build without the library for a file). */
+wn_status wn_dataset_read_images(const char *folder, const wn_dataset_options *options, wn_dataset *dataset);
 
 /* Releases and empties; an empty data set (all zero) is fine. */
 void wn_dataset_free(wn_dataset *dataset);

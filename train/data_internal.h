@@ -3,12 +3,14 @@
 #define WN_DATA_INTERNAL_H
 
 #include "data.h"
+#include <stdbool.h>
 
 /* Errors: IO, when there is none or it is no folder. */
 wn_status wn_dataset_check_folder(const char *folder);
 /* Is this a folder of that kind? Errors: IO. */
 wn_status wn_dataset_is_idx(const char *folder, bool *is);
 wn_status wn_dataset_is_cifar(const char *folder, bool *is);
+wn_status wn_dataset_is_images(const char *folder, bool *is);
 
 /* Calls the data set after the folder's last component. */
 void wn_dataset_name_after(const char *folder, wn_dataset *dataset);

@@ -75,7 +75,13 @@ static wn_status settle(work *w) {
 
 static wn_status load_data(work *w) {
     wn_evaluation_options *o = &w->options;
-    WN_TRY(wn_dataset_open(o->data, 0, &w->dataset));
+    WN_TRY(wn_dataset_open(&(wn_dataset_options){.name = o->data,
+                                                 .side = o->image_side ? o->image_side : o->size,
+                                                 .strict = o->strict,
+                                                 .test_preferred = true,
+                                                 .split_seed = o->split_seed,
+                                                 .pool = o->pool},
+                           &w->dataset));
     if (o->limit > 0 && o->limit < w->dataset.test.count)
         w->dataset.test.count = o->limit;
     if (o->batch > w->dataset.test.count)
@@ -159,6 +165,8 @@ static wn_status evaluate(work *w, wn_evaluation *result) {
     result->images = w->dataset.test.count;
     snprintf(result->net, sizeof result->net, "%s", w->net->name);
     snprintf(result->data, sizeof result->data, "%s", w->dataset.name);
+    result->skipped = w->dataset.skipped;
+    memcpy(result->first_skipped, w->dataset.first_skipped, sizeof result->first_skipped);
     result->confusion = calloc((size_t)classes * (size_t)classes, sizeof *result->confusion);
     result->class_names = calloc((size_t)classes, sizeof *result->class_names);
     if (!result->confusion || !result->class_names)

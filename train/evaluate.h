@@ -14,9 +14,12 @@ typedef struct wn_evaluation_options {
     wn_shortcut shortcut;
     int width_divisor, size, channels;     /* 0: by the file, else by the network */
     const wn_normalisation *normalisation; /* NULL: by the file, else the network's recipe */
-    const char *data;                      /* as in wn_dataset_open */
-    int64_t limit;                         /* of test images; 0: all */
-    int batch;                             /* 0: the network's */
+    const char *data;                      /* as in wn_dataset_options, like the next three */
+    int image_side;                        /* 0: the network's input */
+    bool strict;
+    uint64_t split_seed;
+    int64_t limit; /* of test images; 0: all */
+    int batch;     /* 0: the network's */
     wn_pool *pool;
     wn_isa isa;
     wn_pick *pick; /* as in wn_tape_options */
@@ -26,6 +29,8 @@ typedef struct wn_evaluation_options {
 /* What came out. Owns its memory. */
 typedef struct wn_evaluation {
     char net[64], data[128];
+    int64_t skipped; /* as in wn_dataset, like the next */
+    char first_skipped[512];
     int classes;
     char (*class_names)[WN_CLASS_NAME]; /* [classes] */
     int64_t images, correct;

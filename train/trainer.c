@@ -243,6 +243,9 @@ static void report_start(const wn_trainer *t) {
             data->height, data->width, o->channels, o->size, o->size, o->recipe.batch, o->recipe.epochs,
             (unsigned long long)o->seed, wn_isa_name(o->isa), wn_pool_threads(o->pool),
             wn_pool_threads(o->pool) == 1 ? "" : "s", recipe);
+    if (data->skipped)
+        fprintf(o->log, "%lld damaged images left out, the first: %s\n", (long long)data->skipped,
+                data->first_skipped);
     if (o->resume)
         fprintf(o->log, "continues after step %lld, %d epochs finished\n", (long long)t->result.steps,
                 t->result.epochs);

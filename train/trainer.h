@@ -13,20 +13,23 @@ typedef struct wn_train_options {
     const char *variant;  /* of that network; NULL: the first */
     wn_shortcut shortcut; /* of residual networks; 0: the network's own */
     int width_divisor;    /* divides the channels of convolutions; 0: 1 */
-    const char *data;     /* "synthetic" or NULL: the embedded set; otherwise a folder of IDX files */
-    int64_t limit;        /* of training images; 0: all */
-    int64_t test_limit;   /* of test images; 0: all */
-    int size;             /* images are resized to size x size; 0: the net's default */
-    int channels;         /* 1 or 3 of the network's input; 0: 3 for a network that is defined for them, else
-                             what the data set has */
-    wn_recipe recipe;     /* complete: start from wn_recipe_of */
-    int eval_batch;       /* 0: as the recipe's batch */
-    uint64_t seed;        /* weights, order of the images, augmentation, dropout */
-    wn_pool *pool;        /* threads to run on; not NULL */
+    const char *data;     /* as in wn_dataset_options, like the next three */
+    int image_side;       /* 0: the network's input */
+    bool strict;
+    uint64_t split_seed;
+    int64_t limit;      /* of training images; 0: all */
+    int64_t test_limit; /* of test images; 0: all */
+    int size;           /* images are resized to size x size; 0: the net's default */
+    int channels;       /* 1 or 3 of the network's input; 0: 3 for a network that is defined for them, else
+                           what the data set has */
+    wn_recipe recipe;   /* complete: start from wn_recipe_of */
+    int eval_batch;     /* 0: as the recipe's batch */
+    uint64_t seed;      /* weights, order of the images, augmentation, dropout */
+    wn_pool *pool;      /* threads to run on; not NULL */
     wn_isa isa;
     wn_pick *pick; /* chooses convolution plans; NULL: the default heuristic */
     void *pick_context;
-    bool no_fuse; /* as wn_tape_options */
+    bool no_fuse;            /* as wn_tape_options */
     const char *checkpoints; /* folder for last.safetensors and best.safetensors, made when it is not there;
                                 NULL: none are written */
     bool resume;             /* continue from its last.safetensors, made by the same run; the CSV file too */

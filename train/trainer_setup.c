@@ -32,6 +32,8 @@ static wn_status settle_options(wn_trainer *t) {
         o->eval_batch = o->recipe.batch;
     WN_TRY(wn_recipe_check(&o->recipe));
     WN_TRY(expect_number(o->size >= 1 && o->size <= MAX_SIZE, "size", o->size, "1 to 16384"));
+    WN_TRY(expect_number(o->image_side >= 0 && o->image_side <= MAX_SIZE, "size of images", o->image_side,
+                         "0 to 16384"));
     WN_TRY(expect_number(o->eval_batch >= 1, "evaluation batch size", o->eval_batch, "at least 1"));
     WN_TRY(expect_number(o->limit >= 0, "limit", (double)o->limit, "at least 0"));
     WN_TRY(expect_number(o->eval_every >= 0, "steps between two evaluations", (double)o->eval_every,
@@ -64,7 +66,13 @@ static wn_status open_loader(wn_trainer *t) {
 static wn_status load_data(wn_trainer *t) {
     const wn_train_options *o = &t->options;
     double begin = wn_seconds();
-    WN_TRY(wn_dataset_open(o->data, o->limit, &t->dataset));
+    WN_TRY(wn_dataset_open(&(wn_dataset_options){.name = o->data,
+                                                 .limit = o->limit,
+                                                 .side = o->image_side ? o->image_side : o->size,
+                                                 .strict = o->strict,
+                                                 .split_seed = o->split_seed,
+                                                 .pool = o->pool},
+                           &t->dataset));
     wn_dataset *data = &t->dataset;
     if (data->train.count < o->recipe.batch)
         return wn_error(WN_ERROR_INVALID, "batch size is %d, expected at most the %lld training images of %s",
