@@ -46,6 +46,9 @@ typedef struct wn_bench_net {
 /* Times the tape and prints one line per step, then the totals; csv NULL: no file. Errors: MEMORY. */
 wn_status wn_bench_net_run(const wn_bench_net *bench, FILE *out, wn_csv *csv);
 
+/* The fields that rows about a network begin with, from machine to mode. */
+void wn_bench_net_write_begin(wn_csv *csv, const wn_bench_net *bench);
+
 /* The columns of a problem's CSV, one row per candidate:
  *   machine, isa, threads         as above
  *   direction, flags, problem     flags: relu, accumulate, plain_src, constant_weights joined by +, or empty

@@ -102,9 +102,7 @@ static void print_figures(FILE *out, const figures *f) {
             f->median > 0 ? f->bytes / f->median * 1e-9 : 0, f->kernel);
 }
 
-static void write_figures(wn_csv *csv, const wn_bench_net *bench, int step, const figures *f, double peak) {
-    if (!csv)
-        return;
+void wn_bench_net_write_begin(wn_csv *csv, const wn_bench_net *bench) {
     wn_csv_text(csv, bench->fingerprint);
     wn_csv_text(csv, wn_isa_name(bench->isa));
     wn_csv_number(csv, wn_pool_threads(bench->pool));
@@ -112,6 +110,12 @@ static void write_figures(wn_csv *csv, const wn_bench_net *bench, int step, cons
     wn_csv_number(csv, bench->size);
     wn_csv_number(csv, bench->batch);
     wn_csv_text(csv, bench->training ? "training" : "inference");
+}
+
+static void write_figures(wn_csv *csv, const wn_bench_net *bench, int step, const figures *f, double peak) {
+    if (!csv)
+        return;
+    wn_bench_net_write_begin(csv, bench);
     wn_csv_number(csv, step >= 0 ? step : (double)NAN);
     wn_csv_text(csv, f->label);
     wn_csv_text(csv, f->kernel);

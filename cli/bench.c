@@ -1,10 +1,12 @@
 /* winnow bench: which benchmarks are wanted, and their CSV file. */
 #include "bench.h"
+#include "bench_networks.h"
 #include "bench_peer.h"
 #include "cli.h"
 #include "impl_list.h"
 #include "onednn.h"
 #include "problem_words.h"
+#include "step_parts.h"
 #include <stdlib.h>
 
 static const char details[] =
@@ -13,7 +15,7 @@ static const char details[] =
     "implementations of each side by side. The share of the peak is of an FMA loop measured in turns with "
     "them.\n"
     "Columns of the CSV file for networks:\n  " WN_BENCH_NET_HEADER
-    "\nand for problems:\n  " WN_BENCH_PROBLEM_HEADER
+    "\nof --parts-csv:\n  " WN_STEP_PARTS_HEADER "\nand for problems:\n  " WN_BENCH_PROBLEM_HEADER
     "\nWith --peer=onednn: our best beside the best of oneDNN (direct and Winograd) in its own layouts, in\n"
     "turns, with the median of paired ratios time(oneDNN) / time(ours); above 1 we are faster. Networks "
     "stand\n"
@@ -23,16 +25,14 @@ static const char details[] =
 
 enum { DEFAULT_REPETITIONS = 7 };
 
-enum { MODE_BOTH, MODE_TRAINING, MODE_INFERENCE };
-
 typedef struct flags {
-    const char *isa, *db, *csv, *impls, *peer;
+    const char *isa, *db, *csv, *impls, *peer, *parts_csv, *trace;
     wn_problem_flags problems;
     wn_network_flags network;
     int64_t threads, repetitions; /* 0: the default */
     double budget;                /* 0: the default */
     int mode;
-    bool all_configs, constant_weights;
+    bool all_configs, constant_weights, parts;
 } flags;
 
 static wn_status read_flags(const wn_command *command, int argc, char **argv, flags *f, int *words,
@@ -46,6 +46,20 @@ static wn_status read_flags(const wn_command *command, int argc, char **argv, fl
          .argument = "both|training|inference",
          .choices = modes,
          .help = "of networks (default: both)"},
+        {.name = "--parts",
+         .kind = WN_OPTION_SWITCH,
+         .value = &f->parts,
+         .help = "of networks: also what each step spends its time on, by clocks inside the steps"},
+        {.name = "--parts-csv",
+         .kind = WN_OPTION_TEXT,
+         .value = &f->parts_csv,
+         .argument = "FILE",
+         .help = "of networks: the same as CSV"},
+        {.name = "--trace",
+         .kind = WN_OPTION_TEXT,
+         .value = &f->trace,
+         .argument = "FILE",
+         .help = "of networks: a timeline of steps, phases and threads for chrome://tracing and Perfetto"},
         WN_OPTIONS_PROBLEMS(&f->problems, "of problems: FWD_B,BWD_D,BWD_WB (default: FWD_B)"),
         {.name = "--impl",
          .kind = WN_OPTION_TEXT,
@@ -89,43 +103,6 @@ static wn_status read_flags(const wn_command *command, int argc, char **argv, fl
     return wn_options_read(command, options, WN_COUNT_OF(options), argc, argv, words, help);
 }
 
-static wn_status bench_tape(const flags *f, const wn_session *session, wn_network *network, wn_tune_db *db,
-                            bool training, wn_csv *csv) {
-    wn_bench_net bench = {.fingerprint = session->fingerprint,
-                          .net = network->net->name,
-                          .size = network->size,
-                          .batch = network->batch,
-                          .training = training,
-                          .repetitions = f->repetitions ? (int)f->repetitions : DEFAULT_REPETITIONS,
-                          .isa = session->isa,
-                          .pool = session->pool,
-                          .classes = network->net->default_classes};
-    WN_TRY(wn_network_tape(network, session, db, training, false, &bench.tape));
-    wn_model_initialise(network->model, WN_INIT_XAVIER_UNIFORM, 1);
-    wn_status status = wn_bench_net_run(&bench, stdout, csv);
-    wn_tape_destroy(bench.tape);
-    return status;
-}
-
-static wn_status bench_networks(const flags *f, const wn_session *session, char **names, int count,
-                                wn_csv *csv) {
-    wn_tune_db *db;
-    WN_TRY(wn_session_database(session, f->db, false, &db));
-    wn_status status = wn_ok();
-    for (int i = 0; i < count && !wn_failed(status); i++) {
-        wn_network network;
-        status = wn_network_open(names[i], &f->network, &network);
-        if (wn_failed(status))
-            break;
-        for (int training = 1; training >= 0 && !wn_failed(status); training--)
-            if (f->mode == MODE_BOTH || f->mode == (training ? MODE_TRAINING : MODE_INFERENCE))
-                status = bench_tape(f, session, &network, db, training == 1, csv);
-        wn_network_close(&network);
-    }
-    wn_tune_db_close(db);
-    return status;
-}
-
 static wn_status read_problems(const flags *f, char **words, int count, wn_problem_list *list) {
     WN_TRY(wn_impl_list_check(f->impls, NULL));
     return wn_words_read_problems(words, count, &f->problems, list);
@@ -166,7 +143,7 @@ static wn_status compare_problems(const flags *f, const wn_conv_impl *peer, cons
 static wn_status bench_with_peer(const flags *f, char **words, int count, bool networks) {
     const wn_conv_impl *peer;
     WN_TRY(wn_bench_peer_find(f->peer, &peer));
-    if (f->impls || f->all_configs || f->constant_weights || f->mode != MODE_BOTH)
+    if (f->impls || f->all_configs || f->constant_weights || f->mode != WN_MODE_BOTH)
         return wn_error(WN_ERROR_USAGE, "bench: found --impl, --all-configs, --constant-weights or --mode, "
                                         "expected none with --peer");
     wn_session session = {.pool = NULL};
@@ -193,24 +170,37 @@ static wn_status bench_with_peer(const flags *f, char **words, int count, bool n
     return wn_failed(status) ? status : closed;
 }
 
-static wn_status bench_alone(const flags *f, char **argv, int words, int networks) {
-    if (f->budget > 0)
-        return wn_error(WN_ERROR_USAGE, "bench: found --budget, which is for --peer alone");
-    if (f->constant_weights && networks)
+static wn_status bench_networks(const flags *f, char **names, int count) {
+    wn_session session;
+    if (f->constant_weights)
         return wn_error(WN_ERROR_USAGE, "bench: found --constant-weights, which is for problems alone");
+    WN_TRY(wn_session_open_for(f->csv ? f->csv : f->parts_csv, f->isa, f->threads, &session));
+    wn_networks networks = {.session = &session,
+                            .network = &f->network,
+                            .db = f->db,
+                            .mode = f->mode,
+                            .repetitions = f->repetitions ? (int)f->repetitions : DEFAULT_REPETITIONS,
+                            .parts = f->parts,
+                            .csv = f->csv,
+                            .parts_csv = f->parts_csv,
+                            .trace = f->trace};
+    wn_status status = wn_networks_bench(&networks, names, count);
+    wn_session_close(&session);
+    return status;
+}
+
+static wn_status bench_problem_words(const flags *f, char **argv, int words) {
     wn_session session = {.pool = NULL};
     wn_csv csv = {.file = NULL};
     wn_problem_list list;
     WN_TRY(wn_problem_list_create(&list));
-    wn_status status = networks ? wn_ok() : read_problems(f, argv, words, &list);
+    wn_status status = read_problems(f, argv, words, &list);
     if (!wn_failed(status))
         status = wn_session_open_for(f->csv, f->isa, f->threads, &session);
     if (!wn_failed(status) && f->csv)
-        status =
-            wn_session_csv(&session, f->csv, networks ? WN_BENCH_NET_HEADER : WN_BENCH_PROBLEM_HEADER, &csv);
+        status = wn_session_csv(&session, f->csv, WN_BENCH_PROBLEM_HEADER, &csv);
     if (!wn_failed(status))
-        status = networks ? bench_networks(f, &session, argv, networks, f->csv ? &csv : NULL)
-                          : bench_problems(f, &session, &list, f->csv ? &csv : NULL);
+        status = bench_problems(f, &session, &list, f->csv ? &csv : NULL);
     wn_status closed = wn_csv_close(&csv);
     wn_problem_list_free(&list);
     wn_session_close(&session);
@@ -230,7 +220,14 @@ static wn_status bench(const wn_command *command, int argc, char **argv) {
     WN_TRY(wn_words_count_networks(argv, words, &networks));
     if (networks > 0 && (networks < words || f.problems.file))
         return wn_error(WN_ERROR_USAGE, "bench: found networks and problems, expected one kind at a time");
-    return f.peer ? bench_with_peer(&f, argv, words, networks > 0) : bench_alone(&f, argv, words, networks);
+    if ((f.parts || f.parts_csv || f.trace) && (f.peer || networks == 0))
+        return wn_error(WN_ERROR_USAGE,
+                        "bench: found --parts, --parts-csv or --trace, which are for networks alone");
+    if (f.peer)
+        return bench_with_peer(&f, argv, words, networks > 0);
+    if (f.budget > 0)
+        return wn_error(WN_ERROR_USAGE, "bench: found --budget, which is for --peer alone");
+    return networks ? bench_networks(&f, argv, networks) : bench_problem_words(&f, argv, words);
 }
 
 const wn_command wn_command_bench = {"bench", "NET...|PROBLEM... [options]",

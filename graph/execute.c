@@ -1,12 +1,14 @@
 /* Running a tape: every thread walks the same array of steps, with a barrier between phases and steps. */
 #include "clock.h"
 #include "pool.h"
+#include "recorded.h"
 #include "tape_internal.h"
 
 typedef struct walk_context {
     const wn_tape *tape;
-    int begin, end;  /* steps */
-    double *seconds; /* per step from `begin`, added to by thread 0; NULL: not timed */
+    int begin, end;        /* steps */
+    double *seconds;       /* per step from `begin`, added to by thread 0; NULL: not timed */
+    wn_part_clock *clocks; /* per thread; NULL: not recorded */
 } walk_context;
 
 static void run_external(void *context) {
@@ -47,6 +49,36 @@ static void walk_timed(void *pointer, int tid, int nthreads) {
     }
 }
 
+/* A step's phases, each thread with its own clock. */
+static void run_step_recorded(wn_pool *pool, wn_step *step, wn_part_clock *clock, int tid, int nthreads) {
+    if (step->external) {
+        clock->phase = 0;
+        wn_pool_external(pool, tid, run_external, step);
+        wn_part_record(clock, tid == 0 ? WN_PART_WHOLE : WN_PART_WAIT);
+        return;
+    }
+    for (clock->phase = 0; clock->phase < step->phases; clock->phase++) {
+        long before = clock->count;
+        step->run(step, clock->phase, tid, nthreads);
+        if (clock->count == before)
+            wn_part_record(clock, WN_PART_WHOLE);
+        wn_pool_barrier(pool, tid);
+        wn_part_record(clock, WN_PART_WAIT);
+    }
+}
+
+static void walk_recorded(void *pointer, int tid, int nthreads) {
+    const walk_context *context = pointer;
+    const wn_tape *tape = context->tape;
+    wn_part_clock *clock = &context->clocks[tid];
+    wn_pool_barrier(tape->options.pool, tid);
+    clock->last = wn_nanoseconds();
+    for (int s = context->begin; s < context->end; s++) {
+        clock->step = s - context->begin;
+        run_step_recorded(tape->options.pool, &tape->steps[s], clock, tid, nthreads);
+    }
+}
+
 /* Folds and turns the parameters again if they changed since the last time. */
 static void prepare(wn_tape *tape) {
     if (tape->preparations == 0 || tape->prepared_version == tape->model->version)
@@ -56,21 +88,37 @@ static void prepare(wn_tape *tape) {
     tape->prepared_version = tape->model->version;
 }
 
-static void run(wn_tape *tape, wn_task task, double *seconds) {
+static void run(wn_tape *tape, wn_task task, double *seconds, wn_part_clock *clocks) {
     if (tape->options.training) {
         tape->hyper.step = tape->step = ++tape->model->updates;
         tape->model->version++;
     }
     prepare(tape);
-    walk_context context = {
-        .tape = tape, .begin = tape->preparations, .end = tape->step_count, .seconds = seconds};
+    walk_context context = {.tape = tape,
+                            .begin = tape->preparations,
+                            .end = tape->step_count,
+                            .seconds = seconds,
+                            .clocks = clocks};
     wn_pool_run(tape->options.pool, task, &context);
 }
 
 void wn_tape_run(wn_tape *tape) {
-    run(tape, walk, NULL);
+    run(tape, walk, NULL, NULL);
 }
 
 void wn_tape_run_timed(wn_tape *tape, double *seconds) {
-    run(tape, walk_timed, seconds);
+    run(tape, walk_timed, seconds, NULL);
+}
+
+/* Convolutions are told where the clocks are. */
+static void set_clocks(wn_tape *tape, wn_part_clock *clocks) {
+    for (int s = tape->preparations; s < tape->step_count; s++)
+        if (tape->steps[s].is_conv)
+            tape->steps[s].args.conv.args.clocks = clocks;
+}
+
+void wn_tape_run_recorded(wn_tape *tape, wn_part_clock *clocks) {
+    set_clocks(tape, clocks);
+    run(tape, walk_recorded, NULL, clocks);
+    set_clocks(tape, NULL);
 }

@@ -8,6 +8,7 @@
 #ifndef WN_CONV_H
 #define WN_CONV_H
 
+#include "part_clock.h"
 #include <stddef.h>
 #include <stdint.h>
 #include <winnow/machine.h>
@@ -57,6 +58,7 @@ typedef struct wn_conv_args {
     const float *mask; /* BWD_D of plans that mask (wn_conv_impl.masks): what the pass before stored in src,
                           laid out like its gradient, which is 0 where that is not positive: a ReLU's backward
                           pass. NULL: none */
+    wn_part_clock *clocks; /* [threads] who is told where parts end; NULL: nobody */
 } wn_conv_args;
 
 struct wn_conv_impl {

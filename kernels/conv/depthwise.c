@@ -169,12 +169,17 @@ static void prepare(const wn_conv_plan *plan, void *state, const wn_conv_args *a
 static void run(const wn_conv_plan *plan, void *state, const wn_conv_args *args, int phase, int tid,
                 int nthreads) {
     (void)state;
-    if (plan->problem.direction == WN_BWD_WB)
+    wn_part_clock *clock = wn_part_clock_of(args->clocks, tid);
+    if (plan->problem.direction == WN_BWD_WB) {
         wn_depthwise_weights_run(plan, args, phase, tid, nthreads);
-    else if (phase == 0 && !plan->prepared_bytes)
+        wn_part_end(clock, phase == 0 ? WN_PART_MULTIPLY : WN_PART_SUM);
+    } else if (phase == 0 && !plan->prepared_bytes) {
         read_diagonals(plan, args, tid, nthreads);
-    else
+        wn_part_end(clock, WN_PART_WEIGHTS);
+    } else {
         gather(plan, args, tid, nthreads);
+        wn_part_end(clock, WN_PART_MULTIPLY);
+    }
 }
 
 const wn_conv_impl wn_conv_depthwise = {.name = "depthwise",

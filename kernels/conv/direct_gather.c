@@ -303,6 +303,7 @@ static void gather(const wn_conv_plan *plan, const wn_conv_args *args, int tid, 
     wn_split((long)plan->derived[DIRECT_IMAGE_GROUPS] * groups * bands, tid, nthreads, &begin, &end);
     const bool groups_inside = plan->derived[DIRECT_HOLDS_MAPS];
     const bool transpose = plan->derived[DIRECT_GROUP_BYTES] > 0;
+    wn_part_clock *clock = wn_part_clock_of(args->clocks, tid);
     int transposed = -1;
     for (long index = begin; index < end; index++) {
         const int inner = (int)(index % (groups_inside ? groups : bands));
@@ -319,8 +320,11 @@ static void gather(const wn_conv_plan *plan, const wn_conv_args *args, int tid, 
         it.blocks =
             s.out_blocks - it.block < knob[DIRECT_BLOCKS] ? s.out_blocks - it.block : knob[DIRECT_BLOCKS];
         it.first_input = p->plain_src ? 0 : wn_conv_window_first(&seen, it.block);
-        if (transpose && group != transposed)
+        if (transpose && group != transposed) {
+            wn_part_end(clock, WN_PART_MULTIPLY);
             take_group(&s, args, &it);
+            wn_part_end(clock, WN_PART_WEIGHTS);
+        }
         transposed = group;
         for (int input = 0; input < total_inputs; input += reduce) {
             it.input_begin = input;
@@ -334,8 +338,10 @@ static void gather(const wn_conv_plan *plan, const wn_conv_args *args, int tid, 
 
 void wn_direct_gather_run(const wn_conv_plan *plan, const wn_conv_args *args, int phase, int tid,
                           int nthreads) {
-    if (plan->phases == 2 && phase == 0)
+    const bool turn = plan->phases == 2 && phase == 0;
+    if (turn)
         transpose_weights(plan, args, tid, nthreads);
     else
         gather(plan, args, tid, nthreads);
+    wn_part_end(wn_part_clock_of(args->clocks, tid), turn ? WN_PART_WEIGHTS : WN_PART_MULTIPLY);
 }

@@ -116,4 +116,5 @@ void wn_direct_linear_run(const wn_conv_plan *plan, const wn_conv_args *args, in
         transpose_gradient(plan, args, tid, nthreads);
     else
         multiply(plan, args, tid, nthreads);
+    wn_part_end(wn_part_clock_of(args->clocks, tid), phase == 0 ? WN_PART_INPUT : WN_PART_MULTIPLY);
 }

@@ -359,4 +359,5 @@ void wn_direct_weights_run(const wn_conv_plan *plan, const wn_conv_args *args, i
         sum_chunks(plan, args, tid, nthreads);
     else
         combine_chunks(plan, args, tid, nthreads);
+    wn_part_end(wn_part_clock_of(args->clocks, tid), phase == 0 ? WN_PART_MULTIPLY : WN_PART_SUM);
 }

@@ -224,13 +224,16 @@ static void clear_unused(const wn_conv_plan *plan, const wn_conv_args *args, int
 
 void wn_panels_run(const wn_conv_plan *plan, const wn_conv_args *args, int phase, int tid, int nthreads) {
     const wn_direction direction = plan->problem.direction;
+    wn_part_clock *clock = wn_part_clock_of(args->clocks, tid);
     if (direction == WN_BWD_WB && phase == 0) {
         wn_panels_sum_chunks(plan, args, tid, nthreads);
     } else if (direction == WN_BWD_WB) {
         wn_panels_combine(plan, args, tid, nthreads);
     } else if (direction == WN_BWD_D && phase == 0) {
         transpose_weights(plan, args, tid, nthreads);
+        wn_part_end(clock, WN_PART_WEIGHTS);
         clear_unused(plan, args, tid, nthreads);
+        wn_part_end(clock, WN_PART_OUTPUT);
     } else if (wn_panels_scatters(&plan->problem)) {
         wn_panels_scatter(plan, args, tid, nthreads);
     } else {

@@ -15,6 +15,7 @@ typedef struct pass {
     float *columns;
     wn_tap *taps;
     bool copy;
+    wn_part_clock *clock; /* NULL: none */
 } pass;
 
 static pass make_pass(const wn_conv_plan *plan, const wn_conv_args *args, int tid) {
@@ -30,6 +31,7 @@ static pass make_pass(const wn_conv_plan *plan, const wn_conv_args *args, int ti
         .columns = (float *)private,
         .taps = (wn_tap *)(private + plan->derived[PANELS_TAPS]),
         .copy = plan->derived[PANELS_COPIED],
+        .clock = wn_part_clock_of(args->clocks, tid),
     };
 }
 
@@ -96,10 +98,13 @@ void wn_panels_gather(const wn_conv_plan *plan, const wn_conv_args *args, int ti
         const wn_panel panel = wn_panels_at(&t.s, index / groups);
         for (int begin = 0; begin < entries; begin += reduce) {
             const int end = entries - begin < reduce ? entries : begin + reduce;
-            if (t.copy && copied != index / groups)
+            if (t.copy && copied != index / groups) {
                 wn_panels_pack(&t.s, &panel, t.in, begin, end, t.columns);
+                wn_part_end(t.clock, WN_PART_INPUT);
+            }
             multiply(&t, &panel, begin, end, wn_part_begin(t.s.out_blocks, groups, group),
                      wn_part_begin(t.s.out_blocks, groups, group + 1));
+            wn_part_end(t.clock, WN_PART_MULTIPLY);
         }
         copied = reduce == entries ? index / groups : -1;
     }

@@ -114,6 +114,7 @@ void wn_panels_scatter(const wn_conv_plan *plan, const wn_conv_args *args, int t
     const wn_panels *s = &t.s;
     const int groups = wn_ceil_div(s->out_blocks, plan->config.knob[PANELS_OUTPUTS]);
     const int64_t parts = plan->derived[PANELS_PARTS];
+    wn_part_clock *clock = wn_part_clock_of(args->clocks, tid);
     long first, end;
     wn_split((long)plan->derived[PANELS_IMAGE_GROUPS] * groups, tid, nthreads, &first, &end);
     for (long index = first; index < end; index++) {
@@ -126,7 +127,9 @@ void wn_panels_scatter(const wn_conv_plan *plan, const wn_conv_args *args, int t
                 memset(t.out + (panel.image + i) * s->out_stride + block * s->out_block, 0,
                        (size_t)((last - block) * s->out_block) * sizeof(float));
             fill_columns(&t, &panel, block, last);
+            wn_part_end(clock, WN_PART_MULTIPLY);
             add_columns(&t, &panel, block, last);
+            wn_part_end(clock, WN_PART_OUTPUT);
         }
     }
 }

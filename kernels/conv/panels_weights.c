@@ -17,6 +17,7 @@ typedef struct pass {
     float *columns, *copied; /* copies of panels of both */
     wn_tap *taps;
     bool copy;
+    wn_part_clock *clock; /* NULL: none */
 } pass;
 
 /* The work item: panels [panel, panel_end) by entries and output blocks, and where its sums go. */
@@ -37,6 +38,7 @@ static pass make_pass(const wn_conv_plan *plan, const wn_conv_args *args, int ti
         .copied = (float *)(private + plan->derived[PANELS_GRADIENT]),
         .taps = (wn_tap *)(private + plan->derived[PANELS_TAPS]),
         .copy = plan->derived[PANELS_COPIED],
+        .clock = wn_part_clock_of(args->clocks, tid),
     };
 }
 
@@ -99,6 +101,7 @@ static void add_panel(const pass *t, const item *it, const wn_panel *panel, bool
                         .c_block = s->weight_block,
                         .accumulate = accumulate};
         set_operands(t, panel, it->entry, block, blocks, &tile);
+        wn_part_end(t->clock, WN_PART_INPUT);
         const float *const a = tile.a;
         float *const weights = it->weights + block * s->weight_block + (int64_t)it->entry * SQUARE;
         if (plain) {
@@ -111,8 +114,10 @@ static void add_panel(const pass *t, const item *it, const wn_panel *panel, bool
                 wn_direct_run_rows(s->tiles, WN_TILE_CHANNELS, &tile, WN_BLOCK, blocks);
             }
         }
+        wn_part_end(t->clock, WN_PART_MULTIPLY);
         for (int b = block; it->bias && b < block + blocks; b++)
             sum_bias(t, panel, b, it->bias + b * WN_BLOCK);
+        wn_part_end(it->bias ? t->clock : NULL, WN_PART_SUM);
     }
 }
 
@@ -167,4 +172,5 @@ void wn_panels_combine(const wn_conv_plan *plan, const wn_conv_args *args, int t
     if (tid == 0 && args->bias)
         sums->arrays((const float *)((const char *)args->workspace + plan->derived[PANELS_BIAS]), chunks,
                      bias_floats, args->bias, bias_floats, p->accumulate);
+    wn_part_end(wn_part_clock_of(args->clocks, tid), WN_PART_SUM);
 }

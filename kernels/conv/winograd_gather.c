@@ -34,6 +34,7 @@ typedef struct pass {
     int in_blocks, out_blocks;
     wn_winograd_buffer u, v, m; /* transformed weights, transformed input, their products */
     wn_tap *taps;
+    wn_part_clock *clock; /* NULL: none */
 } pass;
 
 /* Blocks [begin, end). */
@@ -127,6 +128,7 @@ static pass make_pass(const wn_conv_plan *plan, const wn_conv_args *args, int ti
         .v = wn_winograd_buffer_at(plan, WINOGRAD_SOURCE, outputs ? shared : private),
         .m = wn_winograd_buffer_at(plan, WINOGRAD_RESULT, private),
         .taps = (wn_tap *)(private + plan->derived[WINOGRAD_TAPS]),
+        .clock = wn_part_clock_of(args->clocks, tid),
     };
     s.in_block = (int64_t)s.maps.in_height * s.maps.in_width * WN_BLOCK;
     s.out_block = (int64_t)s.maps.out_height * s.maps.out_width * WN_BLOCK;
@@ -230,6 +232,7 @@ static void transform_all_weights(const pass *s, int tid, int nthreads) {
         const int in = (int)(pair % s->in_blocks);
         transform_weights(s, out, in, weights_at(s, out, in));
     }
+    wn_part_end(s->clock, WN_PART_WEIGHTS);
 }
 
 /* By tiles, phase 1. */
@@ -244,11 +247,14 @@ static void run_tile_groups(const pass *s, int tid, int nthreads) {
         for (int block = 0; block < s->in_blocks; block++)
             wn_winograd_transform_source(s->plan, &s->maps, s->in + block * s->in_block, s->in_stride, begin,
                                          end, s->v.data + block * s->v.block, s->v.element);
+        wn_part_end(s->clock, WN_PART_INPUT);
         for (int outputs = 0; outputs < output_groups; outputs++) {
             const block_range out = outputs_of(s, outputs);
             for (int in = 0; in < s->in_blocks; in += s->plan->config.knob[WINOGRAD_REDUCE])
                 multiply(s, (int)(end - begin), weights_at(s, out.begin, in), out, inputs_from(s, in));
+            wn_part_end(s->clock, WN_PART_MULTIPLY);
             transform_result(s, begin, end, out);
+            wn_part_end(s->clock, WN_PART_OUTPUT);
         }
     }
 }
@@ -265,6 +271,7 @@ static void transform_all_tiles(const pass *s, int tid, int nthreads) {
         wn_winograd_transform_source(s->plan, &s->maps, s->in + block * s->in_block, s->in_stride, begin, end,
                                      s->v.data + block * s->v.block + begin * WN_BLOCK, s->v.element);
     }
+    wn_part_end(s->clock, WN_PART_INPUT);
 }
 
 /* The weights between output and input blocks, to the start of u. */
@@ -274,6 +281,7 @@ static void transform_some_weights(const pass *s, block_range out, block_range i
             transform_weights(s, o, i,
                               s->u.data + (o - out.begin) * s->u.block +
                                   (int64_t)(i - in.begin) * WN_BLOCK * WN_BLOCK);
+    wn_part_end(s->clock, WN_PART_WEIGHTS);
 }
 
 /* By outputs, phase 1. */
@@ -288,8 +296,10 @@ static void run_output_groups(const pass *s, int tid, int nthreads) {
             if (!constant(s->plan))
                 transform_some_weights(s, out, in);
             multiply(s, total, constant(s->plan) ? weights_at(s, out.begin, first) : s->u.data, out, in);
+            wn_part_end(s->clock, WN_PART_MULTIPLY);
         }
         transform_result(s, 0, total, out);
+        wn_part_end(s->clock, WN_PART_OUTPUT);
     }
 }
 

@@ -27,6 +27,7 @@ typedef struct pass {
     int64_t in_block, out_block; /* between blocks */
     int in_blocks, out_blocks;
     wn_winograd_buffer u, v, y; /* weights' gradient, input, output's gradient, all transformed */
+    wn_part_clock *clock;       /* NULL: none */
 } pass;
 
 /* Blocks [begin, end). */
@@ -97,6 +98,7 @@ static pass make_pass(const wn_conv_plan *plan, const wn_conv_args *args, int ti
         .u = wn_winograd_buffer_at(plan, WINOGRAD_WEIGHTS, own),
         .v = wn_winograd_buffer_at(plan, WINOGRAD_SOURCE, args->workspace),
         .y = wn_winograd_buffer_at(plan, WINOGRAD_RESULT, args->workspace),
+        .clock = wn_part_clock_of(args->clocks, tid),
     };
 }
 
@@ -131,6 +133,7 @@ static void transform_tiles(const pass *s, int64_t begin, int64_t end, int tid, 
             transform_gradient(s, block - s->in_blocks, begin + part_begin, begin + part_end,
                                s->y.data + (block - s->in_blocks) * s->y.block + row);
     }
+    wn_part_end(s->clock, WN_PART_INPUT);
 }
 
 /* The products of `count` tiles from `row` on, of some output and input blocks and one element: to u, which
@@ -169,6 +172,7 @@ static void multiply_group(const pass *s, int count, bool first, int tid, int nt
         const block_range out = {block, smaller(s->out_blocks, block + knob)};
         multiply(s, e, 0, count, out, in, s->u.data + e * s->u.element + block * s->u.block, !first);
     }
+    wn_part_end(s->clock, WN_PART_MULTIPLY);
 }
 
 /* By outputs: the products of all tiles, to the start of u. */
@@ -185,6 +189,7 @@ static void multiply_item(const pass *s, block_range out, block_range in) {
                          s->u.data + e * s->u.element + (block - out.begin) * s->u.block, group > 0);
             }
         }
+    wn_part_end(s->clock, WN_PART_MULTIPLY);
 }
 
 /* U between output and input block, at `elements`, becomes the gradient of their weights. */
@@ -204,6 +209,7 @@ static void transform_all_weights(const pass *s, float *weights, int tid, int nt
         transform_weights(s, (int)out, (int)in, s->u.data + out * s->u.block + in * WN_BLOCK * WN_BLOCK,
                           weights);
     }
+    wn_part_end(s->clock, WN_PART_OUTPUT);
 }
 
 /* By outputs, the last phase. */
@@ -225,6 +231,7 @@ static void run_items(const pass *s, float *weights, int tid, int nthreads) {
                                   s->u.data + (a - out.begin) * s->u.block +
                                       (int64_t)(b - in.begin) * WN_BLOCK * WN_BLOCK,
                                   weights);
+        wn_part_end(s->clock, WN_PART_OUTPUT);
     }
 }
 
@@ -241,6 +248,7 @@ static void sum_bias(const pass *s, float *bias, int tid, int nthreads) {
             sums->rows(s->gradient + n * s->plan->dst_stride + block * s->out_block, s->out_block / WN_BLOCK,
                        WN_BLOCK, sum);
     }
+    wn_part_end(s->clock, WN_PART_SUM);
 }
 
 static void run_by_outputs(const pass *s, const wn_conv_args *args, int phase, int tid, int nthreads) {

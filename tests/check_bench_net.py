@@ -1,0 +1,113 @@
+#!/usr/bin/env python3
+"""winnow bench NET: parts of steps and the timeline, as files. The timeline is parsed strictly and held to the rules of
+the trace event format. Takes the program's path; prints `check_bench_net: N passed, N failed, N skipped`."""
+import collections
+import csv
+import json
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+counts = {"passed": 0, "failed": 0, "skipped": 0}
+
+
+def check(condition, what):
+    counts["passed" if condition else "failed"] += 1
+    if not condition:
+        print(f"check_bench_net: {what}", file=sys.stderr)
+
+
+def run(folder, *arguments):
+    program = pathlib.Path(sys.argv[1]).resolve()
+    return subprocess.run([program, "bench", *arguments], cwd=folder, capture_output=True, text=True, check=False)
+
+
+def read(path):
+    with open(path, encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def no_duplicates(pairs):
+    keys = [key for key, _ in pairs]
+    if len(keys) != len(set(keys)):
+        raise ValueError(f"a key twice among {keys}")
+    return dict(pairs)
+
+
+def no_constant(name):
+    raise ValueError(f"{name} is no JSON")
+
+
+def check_nesting(track, events):
+    """Events of one thread lie apart or inside each other, the outer one first."""
+    open_ends, last = [], 0
+    for event in events:
+        begin = round(event["ts"] * 1000)
+        end = begin + round(event["dur"] * 1000)
+        while open_ends and open_ends[-1] <= begin:
+            open_ends.pop()
+        check(begin >= last and (not open_ends or end <= open_ends[-1]), f"{track}: {event} is not nested")
+        open_ends.append(end)
+        last = begin
+
+
+def check_trace(path, steps):
+    text = path.read_text(encoding="utf-8")
+    trace = json.loads(text, object_pairs_hook=no_duplicates, parse_constant=no_constant)
+    events = trace["traceEvents"]
+    tracks = collections.defaultdict(list)
+    for event in events:
+        check(event["ph"] in "XM" and isinstance(event["pid"], int) and isinstance(event["tid"], int), f"{event}")
+        if event["ph"] == "X":
+            check(event["ts"] >= 0 and event["dur"] > 0 and event["cat"] in ("run", "step", "phase", "part"), f"{event}")
+            tracks[event["pid"], event["tid"]].append(event)
+    names = [(e["pid"], e["args"]["name"]) for e in events if e["name"] == "process_name"]
+    check(len(names) == 2 and "training" in names[0][1] and "inference" in names[1][1], f"processes {names}")
+    threads = [(e["pid"], e["tid"]) for e in events if e["name"] == "thread_name"]
+    check(sorted(threads) == sorted(tracks) and len(threads) == 4, f"threads {threads}, tracks {sorted(tracks)}")
+    for track, own in tracks.items():
+        check_nesting(track, own)
+        found = [(e["name"], e["args"]["kernel"]) for e in own if e["cat"] == "step"]
+        wanted = [(s["label"], s["kernel"]) for s in steps if s["mode"] == ("training", "inference")[track[0] - 1]]
+        check(found == 3 * wanted, f"{track}: steps {found}, expected three times {wanted}")
+        check(sum(e["cat"] == "run" for e in own) == 3, f"{track}: runs")
+        check({"wait"} < {e["name"] for e in own if e["cat"] == "part"}, f"{track}: no part")
+
+
+def check_parts(rows, steps, printed):
+    check(rows, "no part")
+    for row in rows:
+        check(row["part"] in ("weights", "input", "multiply", "output", "sum", "whole", "wait"), f"{row}")
+        check(row["label"] == "total" or row["label"] == f"{row['layer']} {row['pass']}".strip(), f"{row}")
+    for step in steps:
+        own = [r for r in rows if r["step"] == step["step"] and r["mode"] == step["mode"]]
+        check(own and abs(sum(float(r["percent_of_step"]) for r in own) - 100) < 1e-3, f"parts of {step['label']}: {own}")
+    check("multiply" in printed and "with these clocks the step took" in printed, printed)
+
+
+def main():
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        common = ["mnist-cnn", "--batch-size", "4", "--repetitions", "3", "--threads", "2", "--db", "t.db"]
+        ran = run(folder, *common, "--csv", "steps.csv", "--parts-csv", "parts.csv", "--trace", "trace.json")
+        check(ran.returncode == 0, ran.stderr)
+        steps = [row for row in read(folder / "steps.csv") if row["step"]]
+        check_trace(folder / "trace.json", steps)
+        check_parts(read(folder / "parts.csv"), steps, ran.stdout)
+        check("milliseconds spent on" not in run(folder, *common).stdout, "parts that nobody asked for")
+        (folder / "trace.json").write_text("old", encoding="utf-8")
+        failed = run(folder, *common, "--csv", "/dev/full", "--trace", "trace.json")
+        check(failed.returncode == 1 and (folder / "trace.json").read_text(encoding="utf-8") == "old", failed.stderr)
+        check(not (folder / "trace.json.new").exists(), "a draft is left")
+        for path in ("no-folder/trace.json", "/dev/full"):
+            failed = run(folder, *common, "--trace", path)
+            check(failed.returncode == 1 and path in failed.stderr, failed.stderr)
+        problem = run(folder, "ic16ih8oc16kh3", "--trace", "trace.json")
+        check(problem.returncode == 2 and "--trace" in problem.stderr, problem.stderr)
+    print(f"check_bench_net: {counts['passed']} passed, {counts['failed']} failed, {counts['skipped']} skipped")
+    sys.exit(1 if counts["failed"] else 0)
+
+
+if __name__ == "__main__":
+    main()
