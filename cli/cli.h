@@ -15,7 +15,7 @@
 extern const wn_command wn_command_train, wn_command_tune, wn_command_db, wn_command_bench,
     wn_command_summary, wn_command_list, wn_command_info, wn_command_shapes, wn_command_compare,
     wn_command_report, wn_command_eval, wn_command_export, wn_command_lr_find, wn_command_bypass,
-    wn_command_doctor;
+    wn_command_doctor, wn_command_data;
 
 enum { WN_COUNT_MAX = 1000000000, WN_SIZE_MAX = 1000000, WN_THREADS_MAX = 1024 };
 
@@ -81,7 +81,7 @@ enum { WN_COUNT_MAX = 1000000000, WN_SIZE_MAX = 1000000, WN_THREADS_MAX = 1024 }
 #define WN_OPTION_CSV(variable)                                                                              \
     {                                                                                                        \
         .name = "--csv", .kind = WN_OPTION_TEXT, .value = (variable), .argument = "FILE",                    \
-        .help = "also write the figures as CSV; -: to standard output, the rest to standard error"                                                              \
+        .help = "also write the figures as CSV; -: to standard output, the rest to standard error"           \
     }
 
 /* Where a command runs: made from --isa and --threads. */

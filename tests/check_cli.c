@@ -347,7 +347,7 @@ static void check_output_that_nobody_gets(void) {
 static void check_help(void) {
     static const char *const commands[] = {"train", "eval",   "export",  "lr-find", "tune",
                                            "db",    "bench",  "summary", "shapes",  "list",
-                                           "info",  "bypass", "doctor"};
+                                           "info",  "bypass", "doctor",  "data"};
     const int count = sizeof commands / sizeof *commands;
     static outcome o;
     RUN(&o, "--version");
