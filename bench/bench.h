@@ -40,12 +40,14 @@ typedef struct wn_bench_net {
     wn_isa isa;
     wn_pool *pool;
     wn_tape *tape; /* compiled for the batch on the pool; its input and labels are filled here */
-    int classes;
+    int channels, classes;
 } wn_bench_net;
 
 /* Times the tape and prints one line per step, then the totals; csv NULL: no file. Errors: MEMORY. */
 wn_status wn_bench_net_run(const wn_bench_net *bench, FILE *out, wn_csv *csv);
 
+/* Fills the tape's input and labels at random. */
+void wn_bench_net_fill(const wn_bench_net *bench);
 /* The fields that rows about a network begin with, from machine to mode. */
 void wn_bench_net_write_begin(wn_csv *csv, const wn_bench_net *bench);
 

@@ -40,10 +40,10 @@ static void release(samples *s) {
     free(s->scratch);
 }
 
-static void fill_batch(const wn_bench_net *bench) {
+void wn_bench_net_fill(const wn_bench_net *bench) {
     float *input = wn_tape_input(bench->tape);
     int32_t *labels = wn_tape_labels(bench->tape);
-    int64_t values = (int64_t)bench->batch * bench->size * bench->size;
+    int64_t values = (int64_t)bench->batch * bench->channels * bench->size * bench->size;
     for (int64_t i = 0; i < values; i++)
         input[i] = wn_random_uniform(0, WN_STREAM_BENCH, (uint64_t)i);
     for (int i = 0; i < bench->batch; i++)
@@ -170,7 +170,7 @@ wn_status wn_bench_net_run(const wn_bench_net *bench, FILE *out, wn_csv *csv) {
     wn_status status = allocate(&s);
     if (wn_failed(status))
         goto done;
-    fill_batch(bench);
+    wn_bench_net_fill(bench);
     fprintf(out, "\n%s %dx%d, batch %d, %s, %s, %d threads, %d repetitions\n", bench->net, bench->size,
             bench->size, bench->batch, bench->training ? "training" : "inference", wn_isa_name(bench->isa),
             wn_pool_threads(bench->pool), bench->repetitions);

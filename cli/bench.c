@@ -4,6 +4,7 @@
 #include "bench_peer.h"
 #include "cli.h"
 #include "impl_list.h"
+#include "net_winners.h"
 #include "onednn.h"
 #include "problem_words.h"
 #include "step_parts.h"
@@ -15,7 +16,8 @@ static const char details[] =
     "implementations of each side by side. The share of the peak is of an FMA loop measured in turns with "
     "them.\n"
     "Columns of the CSV file for networks:\n  " WN_BENCH_NET_HEADER
-    "\nof --parts-csv:\n  " WN_STEP_PARTS_HEADER "\nand for problems:\n  " WN_BENCH_PROBLEM_HEADER
+    "\nof --parts-csv:\n  " WN_STEP_PARTS_HEADER "\nwith --winners:\n  " WN_NET_WINNERS_HEADER
+    "\nand for problems:\n  " WN_BENCH_PROBLEM_HEADER
     "\nWith --peer=onednn: our best beside the best of oneDNN (direct and Winograd) in its own layouts, in\n"
     "turns, with the median of paired ratios time(oneDNN) / time(ours); above 1 we are faster. Networks "
     "stand\n"
@@ -32,7 +34,7 @@ typedef struct flags {
     int64_t threads, repetitions; /* 0: the default */
     double budget;                /* 0: the default */
     int mode;
-    bool all_configs, constant_weights, parts;
+    bool all_configs, constant_weights, parts, winners;
 } flags;
 
 static wn_status read_flags(const wn_command *command, int argc, char **argv, flags *f, int *words,
@@ -60,12 +62,16 @@ static wn_status read_flags(const wn_command *command, int argc, char **argv, fl
          .value = &f->trace,
          .argument = "FILE",
          .help = "of networks: a timeline of steps, phases and threads for chrome://tracing and Perfetto"},
+        {.name = "--winners",
+         .kind = WN_OPTION_SWITCH,
+         .value = &f->winners,
+         .help = "of networks: each implementation forced, and the tuned picks, in turns"},
         WN_OPTIONS_PROBLEMS(&f->problems, "of problems: FWD_B,BWD_D,BWD_WB (default: FWD_B)"),
         {.name = "--impl",
          .kind = WN_OPTION_TEXT,
          .value = &f->impls,
          .argument = "LIST",
-         .help = "of problems: these implementations only"},
+         .help = "of problems, and with --winners: these implementations only"},
         {.name = "--all-configs",
          .kind = WN_OPTION_SWITCH,
          .value = &f->all_configs,
@@ -178,13 +184,15 @@ static wn_status bench_networks(const flags *f, char **names, int count) {
     wn_networks networks = {.session = &session,
                             .network = &f->network,
                             .db = f->db,
+                            .impls = f->impls,
                             .mode = f->mode,
                             .repetitions = f->repetitions ? (int)f->repetitions : DEFAULT_REPETITIONS,
                             .parts = f->parts,
                             .csv = f->csv,
                             .parts_csv = f->parts_csv,
                             .trace = f->trace};
-    wn_status status = wn_networks_bench(&networks, names, count);
+    wn_status status = f->winners ? wn_networks_winners(&networks, names, count)
+                                  : wn_networks_bench(&networks, names, count);
     wn_session_close(&session);
     return status;
 }
@@ -220,9 +228,13 @@ static wn_status bench(const wn_command *command, int argc, char **argv) {
     WN_TRY(wn_words_count_networks(argv, words, &networks));
     if (networks > 0 && (networks < words || f.problems.file))
         return wn_error(WN_ERROR_USAGE, "bench: found networks and problems, expected one kind at a time");
-    if ((f.parts || f.parts_csv || f.trace) && (f.peer || networks == 0))
+    const bool inside = f.parts || f.parts_csv || f.trace;
+    if ((inside || f.winners) && (f.peer || networks == 0))
+        return wn_error(WN_ERROR_USAGE, "bench: found --parts, --parts-csv, --trace or --winners, which are "
+                                        "for networks alone");
+    if (inside && f.winners)
         return wn_error(WN_ERROR_USAGE,
-                        "bench: found --parts, --parts-csv or --trace, which are for networks alone");
+                        "bench: found --parts, --parts-csv or --trace, expected none with --winners");
     if (f.peer)
         return bench_with_peer(&f, argv, words, networks > 0);
     if (f.budget > 0)

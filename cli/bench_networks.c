@@ -42,6 +42,7 @@ static wn_status bench_tape(const wn_networks *networks, wn_network *network, wn
                           .repetitions = networks->repetitions,
                           .isa = session->isa,
                           .pool = session->pool,
+                          .channels = network->net->default_channels,
                           .classes = network->net->default_classes};
     WN_TRY(wn_network_tape(network, session, db, training, false, &bench.tape));
     wn_model_initialise(network->model, WN_INIT_XAVIER_UNIFORM, 1);

@@ -86,6 +86,25 @@ def check_parts(rows, steps, printed):
     check("multiply" in printed and "with these clocks the step took" in printed, printed)
 
 
+def check_winners(folder, common):
+    ran = run(folder, "--winners", *common, "--csv", "winners.csv", "--impl=direct,winograd,1x1,depthwise")
+    check(ran.returncode == 0 and "direct stands in for" in ran.stdout, f"{ran.stdout}{ran.stderr}")
+    rows = {row["impl"]: row for row in read(folder / "winners.csv")}
+    check(list(rows) == ["depthwise", "direct", "winograd", "1x1", "tuned"], f"rows {list(rows)}")
+    for impl, substituted, passes in (("direct", 0, 8), ("tuned", 0, 8), ("winograd", 5, 8), ("depthwise", 8, 8)):
+        row = rows[impl]
+        check((row["passes"], row["substituted"]) == (str(passes), str(substituted)), f"{row}")
+        parts = [float(row[f"{part}_seconds"] or "nan") for part in ("forward", "backward", "update")]
+        check(all(0 < part < float(row["total_seconds"]) for part in parts) == (impl != "depthwise"), f"{row}")
+        check((row["refusal"] != "") == (impl == "depthwise"), f"{row}")
+    check(rows["tuned"]["ratio"] == "1", f"{rows['tuned']}")
+    inference = run(folder, "--winners", *common, "--mode=inference", "--impl=direct")
+    check(inference.returncode == 0 and "inference" in inference.stdout, inference.stderr)
+    for flags, words in ((["--trace=x"], "--winners"), (["--impl=magic"], "magic")):
+        wrong = run(folder, "--winners", *common, *flags)
+        check(wrong.returncode == 2 and words in wrong.stderr, wrong.stderr)
+
+
 def main():
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
@@ -103,6 +122,7 @@ def main():
         for path in ("no-folder/trace.json", "/dev/full"):
             failed = run(folder, *common, "--trace", path)
             check(failed.returncode == 1 and path in failed.stderr, failed.stderr)
+        check_winners(folder, common)
         problem = run(folder, "ic16ih8oc16kh3", "--trace", "trace.json")
         check(problem.returncode == 2 and "--trace" in problem.stderr, problem.stderr)
     print(f"check_bench_net: {counts['passed']} passed, {counts['failed']} failed, {counts['skipped']} skipped")
