@@ -159,6 +159,24 @@ void wn_panels_pack(const wn_panels *s, const wn_panel *panel, const float *in, 
     }
 }
 
+void wn_panels_fetch(const wn_panels *s, const wn_panel *panel, const float *in, int entry, int part,
+                     int parts) {
+    const int begin = panel->pixel / s->width;
+    const int rows = (panel->pixel + panel->pixels - 1) / s->width + 1 - begin;
+    if (s->unit == 1 || part >= panel->images * rows)
+        return;
+    const reach r = reach_of(s, in, entry);
+    for (int i = part; i < panel->images * rows; i += parts) {
+        const int64_t row = (int64_t)(begin + i % rows) * s->row_step + r.row;
+        if (row < 0 || row >= s->in_height)
+            continue;
+        const float *pixels =
+            r.map + (panel->image + i / rows) * s->in_stride + (row * s->in_width + r.column) * WN_BLOCK;
+        for (int column = r.enter; column < r.leave; column++)
+            __builtin_prefetch(pixels + (int64_t)column * s->column_step * WN_BLOCK, 0, 2);
+    }
+}
+
 static int64_t place_of(const wn_panel_rows *rows, int pixel) {
     const int q = rows->first + pixel;
     return q / rows->width * rows->c_row + q % rows->width * rows->c_pixel;

@@ -101,6 +101,11 @@ char *wn_panels_private(const wn_conv_plan *plan, void *workspace, int tid);
 void wn_panels_pack(const wn_panels *s, const wn_panel *panel, const float *in, int begin, int end,
                     float *columns);
 
+/* Fetches to the second-level cache what packing an entry will read: one of `parts` parts of the panel's
+ * rows. Does nothing for a plain source. */
+void wn_panels_fetch(const wn_panels *s, const wn_panel *panel, const float *in, int entry, int part,
+                     int parts);
+
 /* Runs a tile, complete but for its rows, over all rows of a panel. */
 void wn_panels_multiply(const wn_panels *s, wn_tile_kind kind, wn_tile tile, int blocks,
                         const wn_panel *panel, const wn_panel_rows *rows);

@@ -68,36 +68,52 @@ static int64_t panels_of(const wn_problem *problem, int pixels) {
     return ((int64_t)problem->mb * problem->oh * problem->ow - 1) / pixels + 1;
 }
 
-static wn_config default_config(const wn_problem *problem, wn_isa isa, bool in_place) {
-    enum {
-        PANEL = 192,
-        ENTRIES = 18,
-        ENTRIES_IN_PLACE = 128,
-        ITEMS = 16,
-        CHUNKED_ITEMS = 8,
-        SMALL_MAP = 64,
-        WORTH_COPYING = 8
-    };
+/* Panels by dst's gradient. Small maps take small panels, since nothing is multiplied before the first one
+ * has come from memory. Where the maps outweigh the weights they are summed in chunks, so that threads read
+ * different maps; else the weights are divided, until there are a few items for threads to share. Panels that
+ * are copied are copied for each group of outputs, so those stay together. */
+static wn_config default_weights(const wn_problem *problem, bool in_place) {
+    enum { PANEL = 192, SMALL_MAP = 64, ENTRIES = 18, OUTPUTS = 16, ITEMS = 4, MOST_CHUNKS = 8 };
     const extent size = extent_of(problem);
-    const bool weights = problem->direction == WN_BWD_WB;
+    const bool small = size.pixels <= SMALL_MAP;
+    const bool copies = !in_place || !(size.flat || small);
+    const double maps =
+        (double)problem->mb * size.pixels * ((double)size.entries / size.taps + size.out_blocks) / WN_BLOCK;
+    const double weights = (double)size.entries * size.out_blocks;
+    int chunks = 1, in_groups = wn_ceil_div(size.entries, ENTRIES);
+    int out_groups = copies ? 1 : wn_ceil_div(size.out_blocks, OUTPUTS);
+    while (chunks < MOST_CHUNKS && maps > 12 * weights * chunks)
+        chunks *= 2;
+    while (chunks * in_groups * out_groups < ITEMS) {
+        const bool outputs = !copies && size.out_blocks / out_groups > size.entries / in_groups;
+        int *groups = outputs ? &out_groups : &in_groups;
+        if (*groups == (outputs ? size.out_blocks : size.entries))
+            break;
+        *groups = clamp(2 * *groups, 1, outputs ? size.out_blocks : size.entries);
+    }
+    wn_config config = {0};
+    config.knob[PANELS_PIXELS] = small && !copies ? PANEL / 2 : PANEL;
+    config.knob[PANELS_REDUCE] = wn_ceil_div(size.entries, in_groups);
+    config.knob[PANELS_BLOCKS] = 1;
+    config.knob[PANELS_OUTPUTS] = wn_ceil_div(size.out_blocks, out_groups);
+    config.knob[PANELS_CHUNKS] = clamp(panels_of(problem, config.knob[PANELS_PIXELS]), 1, chunks);
+    config.knob[PANELS_COPY] = in_place && copies;
+    return config;
+}
+
+static wn_config default_config(const wn_problem *problem, wn_isa isa, bool in_place) {
+    enum { PANEL = 192, ENTRIES = 18, ENTRIES_IN_PLACE = 128, ITEMS = 16, WORTH_COPYING = 8 };
+    if (problem->direction == WN_BWD_WB)
+        return default_weights(problem, in_place);
+    const extent size = extent_of(problem);
     wn_config config = {0};
     int32_t *knob = config.knob;
     knob[PANELS_PIXELS] = wn_panels_scatters(problem) ? PANEL / 2 : PANEL;
-    knob[PANELS_BLOCKS] = blocks_of_tile(problem, isa, isa == WN_ISA_AVX512 && !weights ? 2 : 1);
-    /* Small maps make short runs for sums over pixels; else reading in place is as fast and saves the copy.
-     */
-    knob[PANELS_COPY] = in_place && (!size.flat || (weights && size.pixels <= SMALL_MAP));
-    const int blocks = weights ? 1 : knob[PANELS_BLOCKS];
-    knob[PANELS_REDUCE] =
-        clamp(in_place && !knob[PANELS_COPY] && !weights ? ENTRIES_IN_PLACE / blocks : ENTRIES / blocks, 1,
-              size.entries);
-    if (weights) {
-        knob[PANELS_OUTPUTS] = clamp(ITEMS, 1, size.out_blocks);
-        const int items = wn_ceil_div(size.out_blocks, knob[PANELS_OUTPUTS]) *
-                          wn_ceil_div(size.entries, knob[PANELS_REDUCE]);
-        knob[PANELS_CHUNKS] =
-            clamp(wn_ceil_div(CHUNKED_ITEMS, items), 1, clamp(panels_of(problem, PANEL), 1, CHUNKED_ITEMS));
-    } else if (wn_panels_scatters(problem)) {
+    knob[PANELS_BLOCKS] = blocks_of_tile(problem, isa, isa == WN_ISA_AVX512 ? 2 : 1);
+    knob[PANELS_COPY] = in_place && !size.flat;
+    knob[PANELS_REDUCE] = clamp(
+        (in_place && !knob[PANELS_COPY] ? ENTRIES_IN_PLACE : ENTRIES) / knob[PANELS_BLOCKS], 1, size.entries);
+    if (wn_panels_scatters(problem)) {
         knob[PANELS_OUTPUTS] = clamp(knob[PANELS_BLOCKS], 1, size.out_blocks);
     } else {
         const int panels = clamp(panels_of(problem, PANEL), 1, ITEMS);
@@ -142,7 +158,15 @@ int wn_panels_configs(const wn_problem *problem, wn_isa isa, bool in_place, wn_c
                                    1, k == PANELS_PIXELS && limit[k] < value ? value : limit[k]);
             count = add(list, count, room, config);
         }
-    if (in_place && size.flat) {
+    if (problem->direction == WN_BWD_WB) { /* outputs divided instead of entries */
+        wn_config config = base;
+        config.knob[PANELS_REDUCE] = size.entries;
+        for (int groups = 2; groups <= 4; groups *= 2) {
+            config.knob[PANELS_OUTPUTS] = wn_ceil_div(size.out_blocks, groups);
+            count = add(list, count, room, config);
+        }
+    }
+    if (in_place && (size.flat || problem->direction == WN_BWD_WB)) {
         wn_config config = base;
         config.knob[PANELS_COPY] = !base.knob[PANELS_COPY];
         count = add(list, count, room, config);
@@ -166,10 +190,17 @@ static wn_status check_knobs(const wn_conv_plan *plan, bool in_place) {
     if (weights ? knob[PANELS_CHUNKS] < 1 : knob[PANELS_CHUNKS] != 0)
         return wn_error(WN_ERROR_INVALID, "%s: config chunks=%d: expected %s", name, knob[PANELS_CHUNKS],
                         weights ? "at least 1" : "0 here");
-    if (in_place && knob[PANELS_COPY] != 1 && !(knob[PANELS_COPY] == 0 && extent_of(problem).flat))
+    const bool may_read = extent_of(problem).flat || weights;
+    if (in_place && knob[PANELS_COPY] != 1 && !(knob[PANELS_COPY] == 0 && may_read))
         return wn_error(WN_ERROR_INVALID, "%s: config copy=%d: expected %s", name, knob[PANELS_COPY],
-                        extent_of(problem).flat ? "0 or 1" : "1 with strides or unused pixels");
+                        may_read ? "0 or 1" : "1 with strides or unused pixels");
     return wn_ok();
+}
+
+/* BWD_WB that reads pixels in place which are no neighbours: panels are whole rows. */
+static bool lists_rows(const wn_conv_plan *plan) {
+    return plan->problem.direction == WN_BWD_WB && !plan->derived[PANELS_COPIED] &&
+           !extent_of(&plan->problem).flat;
 }
 
 /* As many whole maps, or parts of one, as come closest to the pixels that are wanted; parts are a multiple of
@@ -182,7 +213,7 @@ static void divide(wn_conv_plan *plan) {
     derived[PANELS_IMAGES] = wn_ceil_div(p->mb, (int)derived[PANELS_IMAGE_GROUPS]);
     const bool strided = p->direction == WN_BWD_D && !wn_panels_scatters(p) && (p->sh > 1 || p->sw > 1);
     const int rows = wn_kernels_of(plan->isa)->tiles->max_rows[plan->config.knob[PANELS_BLOCKS]];
-    const int unit = strided && p->ow < wanted ? p->ow : rows;
+    const int unit = (strided && p->ow < wanted) || lists_rows(plan) ? p->ow : rows;
     const int parts = clamp((map + wanted / 2) / wanted, 1, map), even = wn_ceil_div(map, parts);
     derived[PANELS_LENGTH] = clamp(wn_ceil_div(even, unit) * (int64_t)unit, 1, map);
     derived[PANELS_PARTS] = wn_ceil_div(map, (int)derived[PANELS_LENGTH]);
@@ -210,7 +241,8 @@ static bool take_private(wn_conv_plan *plan, int64_t *bytes) {
     const int64_t gradient = weights && derived[PANELS_IMAGES] > 1
                                  ? derived[PANELS_IMAGES] * derived[PANELS_LENGTH] * knob[PANELS_BLOCKS]
                                  : 0;
-    const int64_t taps = weights ? derived[PANELS_IMAGES] : reduce;
+    const int64_t runs = lists_rows(plan) ? derived[PANELS_LENGTH] / plan->problem.ow : 1;
+    const int64_t taps = weights ? derived[PANELS_IMAGES] * runs : reduce;
     return take(bytes, &start, columns, s.distance * (int)sizeof(float)) &&
            take(bytes, &derived[PANELS_TAPS], taps, sizeof(wn_tap)) &&
            take(bytes, &derived[PANELS_GRADIENT], gradient, WN_BLOCK * sizeof(float));
@@ -220,8 +252,8 @@ wn_status wn_panels_plan(wn_conv_plan *plan, bool in_place) {
     const wn_problem *p = &plan->problem;
     int64_t *derived = plan->derived, bytes = 0, start;
     WN_TRY(check_knobs(plan, in_place));
-    divide(plan);
     derived[PANELS_COPIED] = in_place ? plan->config.knob[PANELS_COPY] : 1;
+    divide(plan);
     const int64_t panels = wn_panels_count(plan), wanted = plan->config.knob[PANELS_CHUNKS];
     derived[PANELS_SUMS] = wanted < panels ? wanted : panels;
     const bool chunked = derived[PANELS_SUMS] > 1;

@@ -28,6 +28,14 @@ typedef struct item {
     bool accumulate;
 } item;
 
+/* The panel that the thread will take next, and how it lies to the present one: what is added to the
+ * operands' places to find it, 0 where they are copied. */
+typedef struct ahead {
+    bool known;
+    wn_panel panel;
+    ptrdiff_t in, gradient;
+} ahead;
+
 static pass make_pass(const wn_conv_plan *plan, const wn_conv_args *args, int tid) {
     char *private = wn_panels_private(plan, args->workspace, tid);
     return (pass){
@@ -40,6 +48,16 @@ static pass make_pass(const wn_conv_plan *plan, const wn_conv_args *args, int ti
         .copy = plan->derived[PANELS_COPIED],
         .clock = wn_part_clock_of(args->clocks, tid),
     };
+}
+
+/* Where a panel starts in src, read in place, and in dst's gradient; block 0. */
+static int64_t place_in(const wn_panels *s, const wn_panel *panel) {
+    const int64_t row = panel->pixel / s->width * s->row_step, column = panel->pixel % s->width;
+    return panel->image * s->in_stride + (row * s->in_width + column) * WN_BLOCK;
+}
+
+static int64_t place_out(const wn_panels *s, const wn_panel *panel) {
+    return panel->image * s->out_stride + (int64_t)panel->pixel * WN_BLOCK;
 }
 
 /* The gradient of a panel's pixels in one output block, image by image. */
@@ -62,44 +80,59 @@ static void copy_gradient(const pass *t, const wn_panel *panel, int block, int b
                    (size_t)floats * sizeof *out);
 }
 
-/* Where the tile finds both panels, and the list of images when they are not contiguous. */
+/* Lists the runs of pixels that both operands of a panel consist of, from its first pixel on. */
+static void list_runs(const pass *t, const wn_panel *panel, wn_tile *tile) {
+    const wn_panels *s = &t->s;
+    const int runs = t->copy || s->flat ? 1 : panel->pixels / s->width;
+    const int images = t->copy ? 1 : panel->images;
+    for (int i = 0; i < images; i++)
+        for (int run = 0; run < runs; run++)
+            t->taps[i * runs + run] =
+                (wn_tap){.a = i * s->in_stride + (int64_t)run * s->row_step * s->in_width * WN_BLOCK,
+                         .b = i * s->out_stride + (int64_t)run * s->width * WN_BLOCK};
+    tile->count = images * runs;
+    tile->k = panel->images * panel->pixels / tile->count;
+}
+
+/* Where the tile finds both panels. */
 static void set_operands(const pass *t, const wn_panel *panel, int entry, int block, int blocks,
                          wn_tile *tile) {
     const wn_panels *s = &t->s;
-    const int64_t offset = (int64_t)panel->pixel * WN_BLOCK;
-    tile->a = t->copy ? t->columns : t->in + panel->image * s->in_stride + entry * s->in_block + offset;
+    tile->a = t->copy ? t->columns : t->in + place_in(s, panel) + entry * s->in_block;
     if (t->copy && panel->images > 1) {
         copy_gradient(t, panel, block, blocks);
         tile->b = t->copied;
         tile->b_block = (int64_t)panel->images * panel->pixels * WN_BLOCK;
     } else {
-        tile->b = t->gradient + panel->image * s->out_stride + block * s->out_block + offset;
+        tile->b = t->gradient + place_out(s, panel) + block * s->out_block;
         tile->b_block = s->out_block;
     }
-    tile->count = t->copy ? 1 : panel->images;
-    tile->k = t->copy ? panel->images * panel->pixels : panel->pixels;
-    for (int i = 0; i < tile->count; i++)
-        t->taps[i] = (wn_tap){.a = i * s->in_stride, .b = i * s->out_stride};
 }
 
-/* One panel's contribution to an item. */
-static void add_panel(const pass *t, const item *it, const wn_panel *panel, bool accumulate) {
+/* One panel's contribution to an item. What the next panel reads is fetched meanwhile, a share of its entries
+ * beside each group of output blocks, so that memory is as busy all the time. */
+static void add_panel(const pass *t, const item *it, const wn_panel *panel, const ahead *next,
+                      bool accumulate) {
     const wn_panels *s = &t->s;
     const bool plain = s->plan->problem.plain_src;
     const int most = s->plan->config.knob[PANELS_BLOCKS];
     const int depth = it->entry_end * WN_BLOCK < s->depth ? it->entry_end * WN_BLOCK : s->depth;
     const int64_t distance = t->copy ? s->distance : s->in_block;
+    const int entries = it->entry_end - it->entry, turns = wn_ceil_div(it->block_end - it->block, most);
     if (t->copy)
         wn_panels_pack(s, panel, t->in, it->entry, it->entry_end, t->columns);
+    wn_tile tile = {.a_row = plain ? distance : 1,
+                    .a_k = plain     ? 1
+                           : t->copy ? WN_BLOCK
+                                     : (int64_t)s->column_step * WN_BLOCK,
+                    .b_k = WN_BLOCK,
+                    .taps = t->taps,
+                    .c_row = WN_BLOCK,
+                    .c_block = s->weight_block,
+                    .accumulate = accumulate};
+    list_runs(t, panel, &tile);
     for (int block = it->block; block < it->block_end; block += most) {
         const int blocks = it->block_end - block < most ? it->block_end - block : most;
-        wn_tile tile = {.a_row = plain ? distance : 1,
-                        .a_k = plain ? 1 : WN_BLOCK,
-                        .b_k = WN_BLOCK,
-                        .taps = t->taps,
-                        .c_row = WN_BLOCK,
-                        .c_block = s->weight_block,
-                        .accumulate = accumulate};
         set_operands(t, panel, it->entry, block, blocks, &tile);
         wn_part_end(t->clock, WN_PART_INPUT);
         const float *const a = tile.a;
@@ -108,7 +141,12 @@ static void add_panel(const pass *t, const item *it, const wn_panel *panel, bool
             tile.c = weights;
             wn_direct_run_rows(s->tiles, WN_TILE_GENERAL, &tile, depth - it->entry * WN_BLOCK, blocks);
         } else {
-            for (int entry = 0; entry < it->entry_end - it->entry; entry++) {
+            const int turn = (block - it->block) / most;
+            for (int entry = 0; entry < entries; entry++) {
+                if (t->copy && next->known)
+                    wn_panels_fetch(s, &next->panel, t->in, it->entry + entry, turn, turns);
+                tile.next = entry % turns == turn ? next->in : 0;
+                tile.next_b = entry == entries * turn / turns ? next->gradient : 0;
                 tile.a = a + entry * distance;
                 tile.c = weights + (int64_t)entry * SQUARE;
                 wn_direct_run_rows(s->tiles, WN_TILE_CHANNELS, &tile, WN_BLOCK, blocks);
@@ -119,6 +157,19 @@ static void add_panel(const pass *t, const item *it, const wn_panel *panel, bool
             sum_bias(t, panel, b, it->bias + b * WN_BLOCK);
         wn_part_end(it->bias ? t->clock : NULL, WN_PART_SUM);
     }
+}
+
+/* What follows a panel of a chunk. */
+static ahead ahead_of(const pass *t, const wn_panel *panel, int64_t index, int64_t end) {
+    ahead next = {.known = index + 1 < end};
+    if (!next.known)
+        return next;
+    next.panel = wn_panels_at(&t->s, index + 1);
+    if (!t->copy)
+        next.in = place_in(&t->s, &next.panel) - place_in(&t->s, panel);
+    if (!t->copy || panel->images == 1)
+        next.gradient = place_out(&t->s, &next.panel) - place_out(&t->s, panel);
+    return next;
 }
 
 void wn_panels_sum_chunks(const wn_conv_plan *plan, const wn_conv_args *args, int tid, int nthreads) {
@@ -154,7 +205,8 @@ void wn_panels_sum_chunks(const wn_conv_plan *plan, const wn_conv_args *args, in
                    (size_t)(it.block_end - it.block) * WN_BLOCK * sizeof(float));
         for (int64_t i = it.panel; i < it.panel_end; i++) {
             const wn_panel panel = wn_panels_at(&t.s, i);
-            add_panel(&t, &it, &panel, it.accumulate || i > it.panel);
+            const ahead next = ahead_of(&t, &panel, i, it.panel_end);
+            add_panel(&t, &it, &panel, &next, it.accumulate || i > it.panel);
         }
     }
 }

@@ -30,8 +30,9 @@ typedef struct wn_tile {
     bool accumulate;   /* add the sum to C; C is not read otherwise */
     bool relu;         /* store max(0, C) */
     ptrdiff_t mask; /* floats from C to values laid out alike: C is 0 where they are not positive; 0: none */
-    ptrdiff_t next; /* WN_TILE_NEIGHBOURS: from a to the a of the tile that will follow, whose lines are
-                       fetched meanwhile; 0: none */
+    ptrdiff_t next; /* WN_TILE_NEIGHBOURS, WN_TILE_CHANNELS: from a to the a of a tile that will follow, whose
+                       lines are fetched meanwhile; 0: none */
+    ptrdiff_t next_b; /* WN_TILE_CHANNELS: the same from b to b */
 } wn_tile;
 
 typedef void wn_tile_run(const wn_tile *);

@@ -46,6 +46,12 @@ static void NAME(const wn_tile *tile) {
                 __builtin_prefetch(next);
                 next += 16;
             }
+            if (KIND == WN_TILE_CHANNELS) { /* seldom read soon: to the second-level cache */
+                __builtin_prefetch(a + tile->next, 0, 3);
+#pragma GCC unroll 16
+                for (int v = 0; v < BLOCKS; v++)
+                    __builtin_prefetch(b + v * b_block + tile->next_b, 0, 3);
+            }
             /* Hold what is fewer, the row's broadcasts or the vectors of B, and stream the other. */
             if (ROWS >= VECTORS) {
                 vf column[VECTORS];
