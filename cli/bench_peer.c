@@ -1,8 +1,7 @@
 /* winnow bench --peer: the problems to compare, and going through them. */
 #include "bench_peer.h"
+#include "problem_words.h"
 #include <stdlib.h>
-
-enum { PLAIN_CHANNELS = 4 }; /* a source of no more than these is a network's input */
 
 static wn_status reserve(wn_peer_problems *wanted, int more) {
     wn_problem *grown = realloc(wanted->problems, ((size_t)wanted->count + (size_t)more) * sizeof *grown + 1);
@@ -12,12 +11,10 @@ static wn_status reserve(wn_peer_problems *wanted, int more) {
     return wn_ok();
 }
 
-/* Adds a problem, unless it is one that nobody computes: the gradient of a network's input. */
 static void add(wn_peer_problems *wanted, const wn_problem *problem, wn_direction direction) {
     wn_problem added = *problem;
     added.direction = direction;
-    added.plain_src |= problem->ic <= PLAIN_CHANNELS && problem->g == 1;
-    if (!added.plain_src || direction != WN_BWD_D)
+    if (wn_words_as_in_network(&added))
         wanted->problems[wanted->count++] = added;
 }
 
@@ -48,10 +45,8 @@ wn_status wn_peer_list(const wn_problem_list *list, wn_peer_problems *wanted) {
     for (int i = 0; i < list->count; i++)
         add(wanted, &list->problems[i], list->problems[i].direction);
     if (wanted->count == 0)
-        return wn_error(WN_ERROR_USAGE,
-                        "bench: found only BWD_D of sources of up to %d channels, which are "
-                        "taken for inputs of networks and have no gradient",
-                        PLAIN_CHANNELS);
+        return wn_error(WN_ERROR_USAGE, "bench: found only BWD_D of sources of up to 4 channels, which are "
+                                        "taken for inputs of networks and have no gradient");
     return wn_ok();
 }
 

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+enum { INPUT_CHANNELS = 4 };
+
 wn_status wn_words_count_networks(char **words, int count, int *networks) {
     *networks = 0;
     for (int i = 0; i < count; i++) {
@@ -37,4 +39,9 @@ wn_status wn_words_read_problems(char **words, int count, const wn_problem_flags
     if (flags->file && list->count == 0)
         return wn_error(WN_ERROR_FORMAT, "%s: found no problem, expected at least one", flags->file);
     return wn_ok();
+}
+
+bool wn_words_as_in_network(wn_problem *problem) {
+    problem->plain_src |= problem->ic <= INPUT_CHANNELS && problem->g == 1;
+    return !problem->plain_src || problem->direction != WN_BWD_D;
 }

@@ -36,4 +36,8 @@ typedef struct wn_problem_flags {
 wn_status wn_words_read_problems(char **words, int count, const wn_problem_flags *flags,
                                  wn_problem_list *list);
 
+/* Makes a problem what it is in a network: sources of up to four channels in one group are inputs of
+ * networks, plain and without a gradient. False for that gradient, which nobody computes. */
+bool wn_words_as_in_network(wn_problem *problem);
+
 #endif

@@ -55,9 +55,13 @@ wn_status wn_work_add_problems(wn_work_list *list, char **words, int count, cons
     WN_TRY(wn_problem_list_create(&parsed));
     wn_status status = wn_words_read_problems(words, count, &all, &parsed);
     for (int i = 0; i < parsed.count && !wn_failed(status); i++) {
-        const wn_problem *problem = &parsed.problems[i];
-        status = add(list, problem, problem->name, wn_direction_name(problem->direction));
+        wn_problem *problem = &parsed.problems[i];
+        if (wn_words_as_in_network(problem))
+            status = add(list, problem, problem->name, wn_direction_name(problem->direction));
     }
+    if (!wn_failed(status) && list->count == 0)
+        status = wn_error(WN_ERROR_USAGE, "tune: found only BWD_D of sources of up to 4 channels, which are "
+                                          "taken for inputs of networks and have no gradient");
     wn_problem_list_free(&parsed);
     return status;
 }
