@@ -132,6 +132,7 @@ typedef struct wn_network {
     wn_picks *picks; /* read with the first tape */
     wn_graph *graph;
     wn_model *model; /* made with the first tape; all zero */
+    bool filled;     /* its parameters are random numbers (wn_timing_tape) */
 } wn_network;
 
 /* Errors: USAGE for an unknown name or variant, the graph's, MEMORY. */

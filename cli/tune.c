@@ -1,5 +1,6 @@
 /* winnow tune: races the problems of networks, confirms the picks in place, saves them. */
 #include "clock.h"
+#include "tune_best.h"
 #include "tune_regret.h"
 #include "tune_report.h"
 #include <errno.h>
@@ -23,13 +24,16 @@ static const char details[] =
     "step\n"
     "Ctrl-C ends early; what is known is saved. Columns of the CSV file:\n  " WN_TUNE_HEADER;
 
-/* Seconds for each problem, and for the confirmation in a network, when --budget is not given. */
-static const double default_budget[WN_EFFORT_COUNT] = {[WN_EFFORT_QUICK] = 0.5, [WN_EFFORT_FULL] = 0.8};
-static const double in_place_share = 0.25; /* of the budget, with effort full */
+/* Seconds for each problem when --budget is not given. */
+static const double default_budget[WN_EFFORT_COUNT] = {[WN_EFFORT_QUICK] = 0.5, [WN_EFFORT_FULL] = 0.6};
+static const double in_place_share = 0.3;  /* of --budget, with effort full */
+static const double training_share = 0.75; /* of that, where there is a tape for inference, too */
 static const double finalist_ratio = 1.3;  /* behind by more, nothing in the network turns it round */
+/* A problem's part of the budget grows with the time of its runs; so much more has everyone. */
+static const double least_part = 0.3e-3;
 
 typedef struct flags {
-    const char *isa, *db, *csv, *force, *skip, *beside;
+    const char *isa, *db, *csv, *force, *skip, *beside, *best_of_each;
     wn_problem_flags problems;
     wn_network_flags network;
     int64_t threads, workspace_limit, regret;
@@ -43,12 +47,14 @@ typedef struct tune_job {
     const flags *flags;
     wn_session session;
     wn_tune_db *db;
+    wn_best_of_each best_of_each;
     wn_csv csv_file, *csv; /* csv NULL: none wanted */
     wn_tune_options options;
     wn_work_list list;
     wn_peaks peaks;
-    double begin, budget;
-    int known; /* problems that the database had */
+    double begin, races, in_place; /* when the list was begun; seconds for either */
+    int known;                     /* problems that the database had */
+    int modelled;                  /* and for whose race there was no time */
     bool unsaved;
 } tune_job;
 
@@ -80,11 +86,28 @@ static wn_status save(tune_job *job, const wn_candidate *pick) {
     return wn_ok();
 }
 
+static bool has_finalist_of(const wn_work *item, const wn_conv_impl *impl) {
+    for (int i = 0; i < item->finalist_count; i++)
+        if (item->finalists[i].plan.impl == impl)
+            return true;
+    return false;
+}
+
+/* The winner, the best of other implementations, and if there is room for more, whoever comes next: in the
+ * network configs of one implementation behave alike. */
 static void keep_finalists(wn_work *item, const wn_candidate *candidates, int count) {
+    int kept[WN_CONFIRM_FINALISTS] = {0};
     item->finalist_count = 0;
-    for (int i = 0; i < count && item->finalist_count < WN_CONFIRM_FINALISTS; i++)
-        if (i == 0 || (candidates[i].rounds > 0 && candidates[i].ratio < finalist_ratio))
-            item->finalists[item->finalist_count++] = candidates[i];
+    item->finalists[item->finalist_count++] = candidates[0];
+    for (int others = 1; others >= 0; others--)
+        for (int i = 1; i < count && item->finalist_count < WN_CONFIRM_FINALISTS; i++) {
+            const wn_candidate *c = &candidates[i];
+            bool taken = i == kept[1] || (others && has_finalist_of(item, c->plan.impl));
+            if (c->rounds == 0 || !(c->ratio < finalist_ratio) || taken)
+                continue;
+            kept[item->finalist_count] = i;
+            item->finalists[item->finalist_count++] = *c;
+        }
 }
 
 static wn_status tune_item(tune_job *job, wn_work *item, wn_candidate *candidates) {
@@ -99,7 +122,9 @@ static wn_status tune_item(tune_job *job, wn_work *item, wn_candidate *candidate
     }
     WN_TRY(status);
     WN_TRY(save(job, &candidates[0]));
-    keep_finalists(item, candidates, count);
+    if (candidates[0].rounds > 0)
+        keep_finalists(item, candidates, count);
+    WN_TRY(wn_best_of_each_add(&job->best_of_each, candidates, count));
     wn_tune_print_pick(stdout, item, candidates, count);
     if (job->flags->explain)
         wn_tune_explain(stdout, &item->problem, candidates, count, &report,
@@ -109,27 +134,79 @@ static wn_status tune_item(tune_job *job, wn_work *item, wn_candidate *candidate
     return wn_ok();
 }
 
+/* How much of the budget a problem gets beside others; 0 when it is not to be tuned. */
+static double part_of(const tune_job *job, const wn_work *item) {
+    if (!job->flags->force && wn_tune_db_satisfies(job->db, &job->options, &item->problem))
+        return 0;
+    return least_part + wn_model_least(&job->peaks, &item->problem);
+}
+
+/* Problems to be tuned, and how far that has got. */
+typedef struct progress {
+    int problems, done;
+    double parts, parts_left;
+} progress;
+
+static progress count_problems(const tune_job *job) {
+    progress p = {0};
+    for (int i = 0; i < job->list.count; i++) {
+        double part = part_of(job, &job->list.items[i]);
+        p.problems += part > 0;
+        p.parts += part;
+    }
+    p.parts_left = p.parts;
+    return p;
+}
+
+/* What is left of the budget is shared out anew with every problem. Once it is spent, the model chooses. */
+static void set_budget(tune_job *job, double part, double parts_left) {
+    double left = job->races - (wn_seconds() - job->begin);
+    job->options.budget = fmax(0, left) * fmin(1, part / parts_left);
+    if (left > 0 || job->options.effort < WN_EFFORT_QUICK)
+        return;
+    job->options.effort = WN_EFFORT_HEURISTIC;
+    job->modelled++;
+}
+
+/* Seconds that the network's steps will take, for the progress line. */
+static double in_place_expected(const tune_job *job) {
+    const double runs = 25, over_least = 2;
+    double seconds = 0;
+    for (int i = 0; i < job->list.count && job->in_place > 0; i++)
+        seconds += runs * over_least * job->list.items[i].times *
+                   wn_model_least(&job->peaks, &job->list.items[i].problem);
+    return fmin(seconds, job->in_place);
+}
+
+/* The races will go on as they went, at most until the budget is spent. */
+static void show(const tune_job *job, const progress *p, const wn_work *item) {
+    double spent = wn_seconds() - job->begin, left = fmax(0, job->races - spent);
+    double done = p->parts - p->parts_left;
+    if (done > 0)
+        left = fmin(left, spent * p->parts_left / done);
+    wn_progress(p->done, p->problems, left + in_place_expected(job), item->label);
+}
+
 static wn_status tune_items(tune_job *job) {
     wn_candidate *candidates = calloc(WN_TUNE_MAX_CANDIDATES, sizeof *candidates);
     if (!candidates)
         return wn_error(WN_ERROR_MEMORY, "tune: no memory for candidates");
     wn_status status = wn_ok();
-    int left = 0, done = 0;
-    for (int i = 0; i < job->list.count; i++)
-        left +=
-            !wn_tune_db_satisfies(job->db, &job->options, &job->list.items[i].problem) || job->flags->force;
-    job->known = job->list.count - left;
-    double races = job->budget * (job->options.effort == WN_EFFORT_FULL ? 1 - in_place_share : 1);
-    if (left > 0)
+    progress p = count_problems(job);
+    job->known = job->list.count - p.problems;
+    if (p.problems > 0)
         wn_tune_print_head(stdout);
     for (int i = 0; i < job->list.count && !wn_failed(status) && !interrupted; i++) {
         wn_work *item = &job->list.items[i];
-        if (!job->flags->force && wn_tune_db_satisfies(job->db, &job->options, &item->problem))
+        double part = part_of(job, item);
+        if (part <= 0)
             continue;
-        double left_seconds = races - (wn_seconds() - job->begin);
-        job->options.budget = fmax(0, left_seconds / (left - done));
-        wn_progress(++done, left, fmax(0, left_seconds) + job->budget - races, item->label);
+        p.done++;
+        show(job, &p, item);
+        set_budget(job, part, p.parts_left);
         status = tune_item(job, item, candidates);
+        job->options.effort = (wn_effort)job->flags->effort;
+        p.parts_left -= part;
     }
     free(candidates);
     return status;
@@ -158,31 +235,49 @@ static wn_status save_confirmed(tune_job *job) {
     return wn_ok();
 }
 
+/* Confirms the picks inside a network's step for training or inference, where that is wanted. */
+static wn_status confirm_in_place(tune_job *job, wn_network *network, bool training) {
+    wn_tapes tapes = tapes_wanted(job->flags);
+    wn_in_place_job where = {&job->list, &job->session, network, job->db, &interrupted};
+    double share = tapes != WN_TAPES_BOTH ? 1 : training ? training_share : 1 - training_share;
+    wn_in_place step;
+    if (!wn_tapes_hold(tapes, training) || interrupted)
+        return wn_ok();
+    wn_progress(job->list.count, job->list.count, share * in_place_expected(job), "in place");
+    wn_status status = wn_tune_in_place(&where, training, job->in_place * share, &step);
+    wn_progress_clear();
+    WN_TRY(status);
+    wn_tune_print_step(stdout, network->net->name, training, &step);
+    if (job->csv)
+        wn_tune_write_step(job->csv, &job->session, network->net->name, training, &step);
+    return wn_ok();
+}
+
+/* Seconds for races and for the network's steps. Without --budget, steps take what they take. */
+static void share_out(tune_job *job, bool in_place) {
+    const flags *f = job->flags;
+    job->begin = wn_seconds();
+    job->in_place = !in_place ? 0 : f->budget > 0 ? f->budget * in_place_share : INFINITY;
+    job->races = f->budget > 0 ? f->budget - job->in_place : default_budget[f->effort] * job->list.count;
+}
+
 /* Tunes the problems of one network, or of words that name problems (network NULL). */
 static wn_status tune_list(tune_job *job, wn_network *network) {
-    job->begin = wn_seconds();
-    job->budget =
-        job->flags->budget > 0 ? job->flags->budget : default_budget[job->options.effort] * job->list.count;
+    bool in_place = network && job->options.effort == WN_EFFORT_FULL;
+    job->modelled = 0;
+    share_out(job, in_place);
     if (job->flags->from_db_only)
         return check_database(job);
     WN_TRY(tune_items(job));
-    bool in_place = network && job->options.effort == WN_EFFORT_FULL && job->known < job->list.count;
-    for (int training = 1; training >= 0 && in_place && !interrupted; training--) {
-        wn_in_place step;
-        if (!wn_tapes_hold(tapes_wanted(job->flags), training))
-            continue;
-        wn_progress(job->list.count, job->list.count, job->budget * in_place_share, "in place");
-        WN_TRY(wn_tune_in_place(&job->list, &job->session, network, training,
-                                job->budget * in_place_share / 2, &interrupted, &step));
-        wn_progress_clear();
-        wn_tune_print_step(stdout, network->net->name, training, &step);
-        if (job->csv)
-            wn_tune_write_step(job->csv, &job->session, network->net->name, training, &step);
-    }
+    in_place = in_place && job->known < job->list.count;
+    for (int training = 1; training >= 0 && in_place; training--)
+        WN_TRY(confirm_in_place(job, network, training));
     if (in_place)
         WN_TRY(save_confirmed(job));
     printf("%s%s%d problems, %d known before, %.1f s\n", network ? network->net->name : "",
            network ? ": " : "", job->list.count, job->known, wn_seconds() - job->begin);
+    if (job->modelled)
+        printf("the budget was spent before %d of them were raced: the model chose\n", job->modelled);
     if (interrupted)
         return wn_error(WN_ERROR_IO, "tune: interrupted; what was tuned until now is %s %s",
                         job->unsaved ? "lost, it could not be saved in" : "saved in",
@@ -310,6 +405,11 @@ static wn_status read_flags(const wn_command *command, int argc, char **argv, fl
          .high = 60,
          .help =
              "afterwards: how far the picks and the model's choices are behind in a race of all candidates"},
+        {.name = "--best-of-each",
+         .kind = WN_OPTION_TEXT,
+         .value = &f->best_of_each,
+         .argument = "FOLDER",
+         .help = "also keep the fastest candidate of each implementation, in FOLDER/IMPL.db"},
         {.name = "--beside",
          .kind = WN_OPTION_TEXT,
          .value = &f->beside,
@@ -341,6 +441,7 @@ static wn_status open_job(tune_job *job) {
     const flags *f = job->flags;
     WN_TRY(wn_session_open_for(f->csv, f->isa, f->threads, &job->session));
     WN_TRY(wn_session_database(&job->session, f->db, true, &job->db));
+    WN_TRY(wn_best_of_each_open(&job->best_of_each, f->best_of_each, job->session.fingerprint));
     if (f->csv) {
         WN_TRY(wn_session_csv(&job->session, f->csv, WN_TUNE_HEADER, &job->csv_file));
         job->csv = &job->csv_file;
@@ -379,6 +480,7 @@ static wn_status tune(const wn_command *command, int argc, char **argv) {
     if (!wn_failed(status))
         status = tune_words(&job, argv, words);
     wn_status written = wn_csv_close(&job.csv_file);
+    wn_best_of_each_close(&job.best_of_each);
     wn_tune_db_close(job.db);
     wn_session_close(&job.session);
     return wn_failed(status) ? status : written;

@@ -40,10 +40,11 @@ void wn_tune_print_pick(FILE *out, const wn_work *item, const wn_candidate *cand
 
 void wn_tune_print_step(FILE *out, const char *net, bool training, const wn_in_place *step) {
     fprintf(out,
-            "%s %s step: %.3f ms, %.3f ms with the winners of isolated races (%d other picks in place); "
+            "%s %s step: %.3f ms, %.3f ms with the winners of isolated races (%d other picks in place%s); "
             "convolutions %.3f ms in place, %.3f ms alone (gap %+.1f %%)\n",
             net, training ? "training" : "inference", step->step * 1e3, step->before * 1e3, step->changed,
-            step->in_place * 1e3, step->isolated * 1e3, 100 * (step->in_place / step->isolated - 1));
+            step->confirmed ? "" : ", no time was left to try any", step->in_place * 1e3,
+            step->isolated * 1e3, 100 * (step->in_place / step->isolated - 1));
     fflush(out);
 }
 

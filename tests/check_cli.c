@@ -223,6 +223,7 @@ static void check_usage_mistakes(void) {
         {2, {"action"}, {"db"}},
         {2, {"\"polish\""}, {"db", "polish", "--db", "unused.db"}},
         {2, {"\"x\"", "column 15"}, {"tune", "ic16ih8oc16kh3x", "--db", "unused.db"}},
+        {2, {"BWD_D", "no gradient"}, {"tune", "ic3ih9oc8kh5", "--dir=BWD_D", "--db", "unused.db"}},
     };
     for (int i = 0; i < (int)(sizeof mistakes / sizeof mistakes[0]); i++)
         expect_mistake(&mistakes[i], "out");
@@ -458,7 +459,7 @@ static void check_shapes(void) {
 static void check_tune_and_bench(void) {
     static outcome o;
     static char before[OUTPUT], after[OUTPUT];
-    RUN(&o, "tune", "mnist-cnn", "--batch-size", "2", "--budget", "0.2", "--threads", "1", "--db", "t.db");
+    RUN(&o, "tune", "mnist-cnn", "--batch-size", "2", "--budget", "100", "--threads", "1", "--db", "t.db");
     CHECK(o.code == 0 && o.err[0] == '\0', "code %d: %s", o.code, o.err);
     read_whole("t.db", before);
     CHECK(count_lines(before) == count_lines(o.out) - 1,
@@ -509,6 +510,14 @@ static void check_tune_options(void) {
     CHECK(o.code == 0 && strstr(o.out, "training step") && strstr(o.out, "inference step"), "code %d: %s%s",
           o.code, o.out, o.err);
     CHECK(csv_rows("full.csv", WN_TUNE_HEADER) > 20, "too few rows for candidates and steps");
+    RUN(&o, "tune", "lenet", "--batch-size", "2", "--threads", "1", "--db", "s.db", "--budget", "0.001",
+        "--best-of-each", "best");
+    CHECK(o.code == 0 && strstr(o.out, "the model chose"), "a spent budget: code %d: %s%s", o.code, o.out,
+          o.err);
+    CHECK(access("best/direct.db", F_OK) == 0, "nothing was kept of direct");
+    RUN(&o, "tune", "mb1ic3ih9oc8kh3", "--threads", "1", "--db", "s.db", "--explain");
+    CHECK(o.code == 0 && strstr(o.out, "FWD_B plain_src") && !strstr(o.out, "BWD_D "),
+          "three channels are no network's input: code %d: %s%s", o.code, o.out, o.err);
     RUN(&o, "tune", "mb2ic16ih8oc16kh3ph1", "--dir=FWD_B", "--threads", "1", "--db", "f.db", "--force=im2col",
         "--explain");
     CHECK(o.code == 0 && strstr(o.out, "only im2col is wanted"), "code %d: %s%s", o.code, o.out, o.err);

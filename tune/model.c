@@ -92,6 +92,10 @@ static double operand_bytes(const wn_problem *p) {
                     (double)wn_conv_weights_floats(p));
 }
 
+double wn_model_least(const wn_peaks *peaks, const wn_problem *problem) {
+    return fmax(wn_problem_flops(problem) / peaks->flops, operand_bytes(problem) / peaks->bandwidth);
+}
+
 static double share_of_peak(const traits *of, const wn_problem *p) {
     if (p->plain_src)
         return of->plain;

@@ -14,15 +14,19 @@ static const double hopeless = 3.0;
 static const double clearly_slower = 1.25;
 /* Runs once more although the budget is spent: at most this much slower when warming up. */
 static const double hopeful = 1.5;
+/* Of the budget, for warming up: a race of fewer candidates says more than one run of each. */
+static const double warm_up_share = 0.4;
 enum {
     CONFIDENT_ROUNDS = 6, /* 2^-6 < 2 %: from here on the order-statistic bounds mean what they say */
     HASTY_ROUNDS = 2,     /* with the budget spent */
+    LEAST_FIELD = 3,      /* warmed up whatever the budget says */
     NOISE_PAIRS = 3,
 };
 
 typedef struct race_state {
     const wn_race *race;
-    int rounds, thrown;
+    int rounds, thrown, left_out;
+    double begin;
     double lost;     /* seconds in rounds that were thrown out, which do not count */
     double *times;   /* [candidate][WN_RACE_MAX_ROUNDS], 0 where there is no valid sample */
     double *warm_up; /* [candidate] */
@@ -180,6 +184,26 @@ static bool drop_losers(race_state *run, bool spent) {
     return left <= 1 || ties;
 }
 
+/* One sample of each that does not count. */
+static void warm_up(race_state *run) {
+    const wn_race *race = run->race;
+    for (int i = 0; i < race->candidates; i++) {
+        if (i >= LEAST_FIELD && race->now(race->context) - run->begin > race->budget * warm_up_share) {
+            run->left_out = race->candidates - i;
+            return;
+        }
+        run->running[i] = true;
+        run->warm_up[i] = race->sample(race->context, i);
+    }
+}
+
+static bool is_spent(const race_state *run) {
+    const wn_race *race = run->race;
+    double seconds = race->now(race->context) - run->begin;
+    return (race->stop && *race->stop) || seconds - run->lost >= race->budget ||
+           (race->limit > 0 && seconds >= race->limit);
+}
+
 /* With the budget spent before the first round, a second run is for those that the first says may win. */
 static void drop_after_warm_up(race_state *run) {
     double best = INFINITY;
@@ -227,6 +251,7 @@ static wn_race_result result_of(const race_state *run, int candidate, int winner
 wn_status wn_race_run(const wn_race *race, wn_race_result *results, wn_race_report *report) {
     size_t candidates = (size_t)race->candidates;
     race_state run = {.race = race,
+                      .begin = race->now(race->context),
                       .times = calloc(candidates * WN_RACE_MAX_ROUNDS + 1, sizeof(double)),
                       .warm_up = calloc(candidates + 1, sizeof(double)),
                       .running = calloc(candidates + 1, sizeof(bool)),
@@ -237,18 +262,14 @@ wn_status wn_race_run(const wn_race *race, wn_race_result *results, wn_race_repo
         status = wn_error(WN_ERROR_MEMORY, "race: no memory for %d candidates", race->candidates);
         goto done;
     }
-    double begin = race->now(race->context);
-    for (int i = 0; i < race->candidates; i++) {
-        run.running[i] = true;
-        run.warm_up[i] = race->sample(race->context, i);
-    }
-    bool decided = race->candidates == 0, spent = false;
+    warm_up(&run);
+    bool decided = race->candidates == 0, spent = is_spent(&run);
     while (!decided && run.rounds < WN_RACE_MAX_ROUNDS) {
-        if (spent || race->now(race->context) - begin >= race->budget)
+        if (spent)
             drop_after_warm_up(&run);
         run_round(&run);
         bool stopped = race->stop && *race->stop;
-        spent = stopped || race->now(race->context) - begin - run.lost >= race->budget;
+        spent = is_spent(&run);
         bool alone = run.rounds > 0 && drop_losers(&run, spent);
         int least = stopped ? 1 : spent ? HASTY_ROUNDS : WN_RACE_MIN_ROUNDS;
         decided = run.rounds >= least && (alone || spent);
@@ -256,6 +277,7 @@ wn_status wn_race_run(const wn_race *race, wn_race_result *results, wn_race_repo
     report->winner = choose(&run);
     report->rounds = run.rounds;
     report->thrown = run.thrown;
+    report->left_out = run.left_out;
     if (report->winner < 0)
         status = wn_error(WN_ERROR_UNSUPPORTED, "race: none of %d candidates showed a time above zero",
                           race->candidates);

@@ -16,10 +16,11 @@
 enum { WN_RACE_MIN_ROUNDS = 3, WN_RACE_MAX_ROUNDS = 60 };
 
 typedef struct wn_race {
-    int candidates;
-    const size_t *workspace_bytes;                  /* of each: less wins a tie, then the lower index */
-    double budget;                                  /* seconds by now(); looked at after every round */
-    uint64_t seed;                                  /* of the random order within rounds */
+    int candidates;                /* the most promising first */
+    const size_t *workspace_bytes; /* of each: less wins a tie, then the lower index */
+    double budget;                 /* seconds by now() of what counts; looked at after every round */
+    double limit;                  /* the same with what is thrown out; 0: none */
+    uint64_t seed;                 /* of the random order within rounds */
     double (*sample)(void *context, int candidate); /* runs a candidate once; seconds */
     double (*now)(void *context);                   /* a monotonic clock in seconds */
     /* Asked before and after every round, NULL: never: whether something else had the machine since it was
@@ -33,6 +34,7 @@ typedef struct wn_race {
 typedef struct wn_race_report {
     int winner;         /* -1 without one */
     int rounds, thrown; /* that counted, and that were thrown out */
+    int left_out;       /* candidates that the budget left no time to warm up: the last ones */
     double noise; /* an A/A round: the winner against itself, median of |ratio - 1| over its pairs; NAN when
                      the budget left no time for it */
 } wn_race_report;
@@ -47,10 +49,10 @@ typedef struct wn_race_result {
 } wn_race_result;
 
 /* Runs the race and writes one result for each candidate. Every candidate is warmed up by one sample that
- * does not count. Then, round after round, all that are left run once each in random order; after the first
- * round those three times behind are dropped, later those slower with confidence by paired ratios. When the
- * budget is spent, only what cannot be told apart yet goes on, up to the second round. Errors: MEMORY;
- * UNSUPPORTED when no candidate showed a time above zero. */
+ * does not count, as long as that takes no more than a part of the budget. Then, round after round, all that
+ * are left run once each in random order; after the first round those three times behind are dropped, later
+ * those slower with confidence by paired ratios. When the budget is spent, only what cannot be told apart yet
+ * goes on, up to the second round. Errors: MEMORY; UNSUPPORTED when no candidate showed a time above zero. */
 wn_status wn_race_run(const wn_race *race, wn_race_result *results, wn_race_report *report);
 
 /* A random order of 0 .. count-1 for a round. */

@@ -23,12 +23,19 @@ static const double impossible[WN_EFFORT_COUNT] = {[WN_EFFORT_QUICK] = 4, [WN_EF
 
 static const double same_estimate = 1.05;
 
+/* Of the budget, for opening candidates. */
+static const double opening_share = 0.25;
+static const char budget_spent[] = "not raced: the budget was spent";
+/* Over the budget by this much, rounds that are thrown out count, too. */
+static const double overtime = 1.15;
+
 const char *const wn_effort_names[] = {"off", "heuristic", "quick", "full", NULL};
 
 /* The candidates that could be opened, as the race numbers them. */
 typedef struct race_field {
     const wn_tune_options *options;
     wn_measure *measure;
+    double begin; /* when the work on the problem began */
     wn_disturbance watch;
     wn_candidate *candidates;
     int runners, standard; /* standard: the default, -1 when it is not among them */
@@ -158,30 +165,53 @@ static void shortlist(const wn_tune_options *options, wn_candidate *candidates, 
                    candidates[i].estimate / candidates[0].estimate);
 }
 
-/* Opens every candidate that was not refused; one that cannot be opened is refused with the reason. */
-static void open_candidates(race_field *field, int count) {
-    wn_conv_plan standard = {.impl = NULL};
-    field->standard = -1;
-    for (int i = 0; i < count; i++) {
-        wn_candidate *candidate = &field->candidates[i];
-        int runner;
-        if (candidate->refusal[0])
-            continue;
-        wn_status status = wn_measure_add(field->measure, &candidate->plan, &runner);
-        if (wn_failed(status)) {
-            refuse(candidate, "%.*s", (int)sizeof candidate->refusal - 1, status.message);
-            continue;
-        }
-        field->candidate[runner] = i;
-        field->workspace_bytes[runner] = candidate->plan.workspace_bytes;
-        field->runners = runner + 1;
-        const wn_conv_plan *plan = &candidate->plan;
-        if (!standard.impl &&
-            wn_failed(wn_tune_pick(NULL, &plan->problem, plan->isa, plan->threads, 0, 0, &standard)))
-            continue;
-        if (plan->impl == standard.impl && memcmp(&plan->config, &standard.config, sizeof plan->config) == 0)
-            field->standard = runner;
+static double seconds_left(const race_field *field) {
+    return field->options->budget - (wn_seconds() - field->begin);
+}
+
+/* Opens a candidate; one that cannot be opened is refused with the reason. */
+static void open_candidate(race_field *field, int index) {
+    wn_candidate *candidate = &field->candidates[index];
+    const wn_conv_plan *plan = &candidate->plan;
+    wn_conv_plan standard;
+    int runner;
+    if (field->runners >= LEAST_RUNNERS &&
+        seconds_left(field) < field->options->budget * (1 - opening_share)) {
+        refuse(candidate, "%s", budget_spent);
+        return;
     }
+    wn_status status = wn_measure_add(field->measure, plan, &runner);
+    if (wn_failed(status)) {
+        refuse(candidate, "%.*s", (int)sizeof candidate->refusal - 1, status.message);
+        return;
+    }
+    field->candidate[runner] = index;
+    field->workspace_bytes[runner] = plan->workspace_bytes;
+    field->runners = runner + 1;
+    if (!wn_failed(wn_tune_pick(NULL, &plan->problem, plan->isa, plan->threads, 0, 0, &standard)) &&
+        plan->impl == standard.impl && memcmp(&plan->config, &standard.config, sizeof plan->config) == 0)
+        field->standard = runner;
+}
+
+/* Whether nothing of the same implementation stands before it. */
+static bool first_of_its_implementation(const wn_candidate *candidates, int index) {
+    for (int i = 0; i < index; i++)
+        if (!candidates[i].refusal[0] && candidates[i].plan.impl == candidates[index].plan.impl)
+            return false;
+    return true;
+}
+
+/* Opens every candidate that was not refused: the best of each implementation, then the others, so that
+ * whatever the budget leaves out is no implementation as a whole. */
+static void open_candidates(race_field *field, int count) {
+    bool first[WN_TUNE_MAX_CANDIDATES];
+    field->standard = -1;
+    for (int i = 0; i < count; i++)
+        first[i] = first_of_its_implementation(field->candidates, i);
+    for (int others = 0; others < 2; others++)
+        for (int i = 0; i < count; i++)
+            if (first[i] != (others == 1) && !field->candidates[i].refusal[0])
+                open_candidate(field, i);
 }
 
 /* Timed before refused, then by time relative to the winner (whose ratio is exactly 1). */
@@ -230,7 +260,9 @@ static void record_result(wn_candidate *candidate, const wn_race_result *result,
     candidate->rounds = candidate->refusal[0] ? 0 : result->rounds;
     if (candidate->rounds > 0 || candidate->refusal[0])
         return;
-    if (result->warm_up > 0)
+    if (isnan(candidate->error))
+        refuse(candidate, "%s", budget_spent);
+    else if (result->warm_up > 0)
         refuse(candidate, "not timed: %.2f times the fastest when warming up, and the budget was spent",
                result->warm_up / best_warm_up);
     else
@@ -240,16 +272,18 @@ static void record_result(wn_candidate *candidate, const wn_race_result *result,
 static wn_status race(race_field *field, int count, wn_tune_report *report) {
     wn_race_result results[WN_TUNE_MAX_CANDIDATES];
     wn_race_report found;
+    double budget = fmax(0, seconds_left(field));
     wn_race options = {.candidates = field->runners,
                        .workspace_bytes = field->workspace_bytes,
-                       .budget = field->options->budget,
+                       .budget = budget,
+                       .limit = budget * overtime,
                        .sample = sample,
                        .now = now,
                        .disturbed = disturbed,
                        .stop = field->options->stop,
                        .context = field};
     WN_TRY(wn_race_run(&options, results, &found));
-    *report = (wn_tune_report){field->runners, found.rounds, found.thrown, found.noise};
+    *report = (wn_tune_report){field->runners - found.left_out, found.rounds, found.thrown, found.noise};
     meet_the_default(field, results, &found.winner);
     double best_warm_up = INFINITY;
     for (int i = 0; i < field->runners; i++)
@@ -281,12 +315,13 @@ static void mark_pareto_front(wn_candidate *candidates, int count) {
 }
 
 static wn_status measure_and_race(const wn_tune_options *options, const wn_problem *problem,
-                                  wn_candidate *candidates, int count, wn_tune_report *report) {
+                                  wn_candidate *candidates, int count, double begin, wn_tune_report *report) {
     race_field *field = calloc(1, sizeof *field);
     if (!field)
         return wn_error(WN_ERROR_MEMORY, "tuning: no memory for a race");
     field->options = options;
     field->candidates = candidates;
+    field->begin = begin;
     wn_disturbance_open(&field->watch);
     wn_status status = wn_measure_create_cold(options->pool, problem, options->cold, &field->measure);
     if (!wn_failed(status))
@@ -317,6 +352,7 @@ wn_status wn_tune_problem(const wn_tune_options *options, const wn_problem *prob
     report = report ? report : &own;
     *report = (wn_tune_report){.noise = (double)NAN};
     *count = 0;
+    const double begin = wn_seconds();
     WN_TRY(wn_problem_check(problem));
     wn_candidate *all = calloc(WN_TUNE_MAX_CANDIDATES, sizeof *all);
     if (!all)
@@ -332,7 +368,7 @@ wn_status wn_tune_problem(const wn_tune_options *options, const wn_problem *prob
                      wn_direction_name(problem->direction), found ? ": " : "", telling_refusal(all, found));
     } else if (options->effort >= WN_EFFORT_QUICK) {
         shortlist(options, all, found);
-        status = measure_and_race(options, problem, all, found, report);
+        status = measure_and_race(options, problem, all, found, begin, report);
     }
     for (; !wn_failed(status) && *count < found && *count < room; (*count)++)
         candidates[*count] = all[*count];
