@@ -87,7 +87,7 @@ wn_status wn_direct_gather_plan(wn_conv_plan *plan) {
     const int64_t scratch =
         derived[DIRECT_GROUP_BYTES] + taps + 2 * ((int64_t)p->kh + p->kw) * (int)sizeof(int);
     derived[DIRECT_SCRATCH] = weights;
-    derived[DIRECT_SCRATCH_STRIDE] = (scratch + 63) / 64 * 64;
+    derived[DIRECT_SCRATCH_STRIDE] = wn_conv_apart(scratch);
     plan->workspace_bytes = (size_t)(weights + derived[DIRECT_SCRATCH_STRIDE] * plan->threads);
     plan->phases = weights > 0 ? 2 : 1;
     return wn_ok();

@@ -28,7 +28,7 @@ wn_status wn_direct_linear_plan(wn_conv_plan *plan) {
     const int64_t scratch =
         knob[DIRECT_ROWS] * batch_blocks * SQUARE * 4 + knob[DIRECT_REDUCE] * (int)sizeof(wn_tap);
     plan->derived[DIRECT_SCRATCH] = gradient;
-    plan->derived[DIRECT_SCRATCH_STRIDE] = (scratch + 63) / 64 * 64;
+    plan->derived[DIRECT_SCRATCH_STRIDE] = wn_conv_apart(scratch);
     plan->workspace_bytes = (size_t)(gradient + plan->derived[DIRECT_SCRATCH_STRIDE] * plan->threads);
     plan->phases = 2;
     return wn_ok();

@@ -71,7 +71,7 @@ wn_status wn_direct_weights_plan(wn_conv_plan *plan) {
     const int64_t scratch = taps * (int)sizeof(wn_tap) + 2 * ((int64_t)p->kh + p->kw) * (int)sizeof(int);
     derived[DIRECT_BIAS_PARTS] = partial;
     derived[DIRECT_SCRATCH] = partial + bias;
-    derived[DIRECT_SCRATCH_STRIDE] = (scratch + 63) / 64 * 64;
+    derived[DIRECT_SCRATCH_STRIDE] = wn_conv_apart(scratch);
     plan->workspace_bytes = (size_t)(partial + bias + derived[DIRECT_SCRATCH_STRIDE] * plan->threads);
     plan->phases = chunks > 1 || p->g > 1 ? 2 : 1;
     return wn_ok();

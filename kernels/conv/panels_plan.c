@@ -250,7 +250,7 @@ static bool take_private(wn_conv_plan *plan, int64_t *bytes) {
 
 wn_status wn_panels_plan(wn_conv_plan *plan, bool in_place) {
     const wn_problem *p = &plan->problem;
-    int64_t *derived = plan->derived, bytes = 0, start;
+    int64_t *derived = plan->derived, bytes = 0, start, private = 0;
     WN_TRY(check_knobs(plan, in_place));
     derived[PANELS_COPIED] = in_place ? plan->config.knob[PANELS_COPY] : 1;
     divide(plan);
@@ -261,8 +261,9 @@ wn_status wn_panels_plan(wn_conv_plan *plan, bool in_place) {
     bool fits = take(&bytes, &start, shared, wn_conv_weights_floats(p) * (int)sizeof(float)) &&
                 take(&bytes, &derived[PANELS_BIAS], chunked ? shared : 0,
                      wn_blocks(p->oc) * WN_BLOCK * (int64_t)sizeof(float));
-    fits = fits && take_private(plan, &derived[PANELS_PRIVATE_BYTES]) &&
-           take(&bytes, &derived[PANELS_PRIVATE], plan->threads, derived[PANELS_PRIVATE_BYTES]);
+    fits = fits && take_private(plan, &private) && private < INT64_MAX / 2;
+    derived[PANELS_PRIVATE_BYTES] = fits ? wn_conv_apart(private) : 0;
+    fits = fits && take(&bytes, &derived[PANELS_PRIVATE], plan->threads, derived[PANELS_PRIVATE_BYTES]);
     if (!fits)
         return wn_error(WN_ERROR_INVALID, "%s: the bytes of the workspace do not fit 63 bits",
                         plan->impl->name);
