@@ -16,6 +16,10 @@ enum {
     WN_STREAM_TUNE = 7,
     WN_STREAM_AUGMENT = 8, /* + epoch << 8; index = number of the image */
     WN_STREAM_SPLIT = 9,   /* + list << 8: which images of a folder are for tests, and their order */
+    WN_STREAM_CROP = 10,   /* + epoch << 8; index = number of the image, + try << 56 */
+    WN_STREAM_JITTER = 11, /* + epoch << 8; index = number of the image */
+    WN_STREAM_CUTOUT = 12, /* the same */
+    WN_STREAM_MIXUP = 13,  /* + epoch << 8; index = number of the image, + try << 56 */
 };
 
 /* Four independent 32-bit words. */

@@ -35,6 +35,12 @@ void wn_recipe_options(wn_recipe_flags *f, wn_option options[WN_RECIPE_OPTIONS])
          "random crop of training images padded by P black pixels a side"},
         {"--flip", WN_OPTION_CHOICE, &f->flip, "on|off", 0, 0, switches,
          "left and right swapped in every second training image"},
+        {"--crop", WN_OPTION_REAL, &f->crop, "SHARE", 0, 1, NULL,
+         "random resized crops of at least this share of training images, as 0.08; 0: none"},
+        {"--jitter", WN_OPTION_REAL, &f->jitter, "J", 0, 1, NULL,
+         "brightness, contrast, saturation of training images times 1-J to 1+J"},
+        {"--cutout", WN_OPTION_WHOLE, &f->cutout, "SIDE", 0, WN_SIZE_MAX, NULL,
+         "a square of zeros, the mean once normalised, somewhere in training images"},
     };
     _Static_assert(WN_COUNT_OF(rows) == WN_RECIPE_OPTIONS, "rows of the table");
     memcpy(options, rows, sizeof rows);
@@ -128,6 +134,10 @@ wn_status wn_recipe_flags_apply(const wn_recipe_flags *f, const wn_net *net, int
         recipe->init = (wn_init)f->init;
     if (f->pad >= 0)
         recipe->augmentation.pad = (int)f->pad;
+    take(f->crop, &recipe->augmentation.crop);
+    take(f->jitter, &recipe->augmentation.jitter);
+    if (f->cutout >= 0)
+        recipe->augmentation.cutout = (int)f->cutout;
     if (f->flip >= 0)
         recipe->augmentation.flip = f->flip;
     if (f->milestones)

@@ -77,8 +77,8 @@ def check_data(folder):
 
 def check_training(folder):
     out = succeed(folder, "train", "mnist-cnn", "--data", "images", "--batch-size", "16", "--epochs", "4", "--checkpoints", "kept",
-                  "--threads", "1")
-    check("1 damaged images left out" in out and "test acc 1.000" in out, out)
+                  "--threads", "1", "--jitter", "0.1", "--crop", "0.8", "--cutout", "4")
+    check("1 damaged images left out" in out and "jittered by 0.1" in out and "test acc 1.000" in out, out)
     out = succeed(folder, "eval", "kept/last.safetensors", "--data", "images", "--threads", "1")
     check("16 test images" in out and "accuracy 1.0000" in out and "above" in out, out)
 

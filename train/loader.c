@@ -1,7 +1,6 @@
 /* Batches: every image of one is prepared by one thread, from its bytes to normalised floats. */
 #include "loader.h"
 #include "pool.h"
-#include "random.h"
 #include "resize.h"
 
 #include <math.h>
@@ -13,12 +12,6 @@ typedef struct workbench {
     wn_resize *resize;
     float *planes; /* the resized image, [channels of the data set][size][size] */
 } workbench;
-
-/* What is drawn for one image. */
-typedef struct draw {
-    int dy, dx; /* the crop starts this far right and below the image's corner */
-    bool flip;
-} draw;
 
 struct wn_loader {
     const wn_dataset *dataset;
@@ -38,17 +31,10 @@ typedef struct filling {
     int32_t *labels;
 } filling;
 
-static draw draw_for(const wn_loader *loader, int64_t image, int epoch) {
-    const wn_augmentation *augmentation = &loader->options.augmentation;
-    if (epoch == 0)
-        return (draw){0};
-    uint32_t words[4], range = 2 * (uint32_t)augmentation->pad + 1;
-    wn_random_words(loader->options.seed, WN_STREAM_AUGMENT | (uint64_t)epoch << 8, (uint64_t)image, words);
-    return (draw){
-        .dy = (int)((uint64_t)words[0] * range >> 32) - augmentation->pad,
-        .dx = (int)((uint64_t)words[1] * range >> 32) - augmentation->pad,
-        .flip = augmentation->flip && words[2] >> 31,
-    };
+static wn_draw draw_for(const wn_loader *loader, int64_t image, int epoch) {
+    const wn_loader_options *o = &loader->options;
+    return wn_augment_draw(&o->augmentation, o->seed, epoch, image, loader->dataset->height,
+                           loader->dataset->width, o->size);
 }
 
 /* Three planes become one, in the place of the first. */
@@ -67,7 +53,7 @@ static void reverse(float *row, int length) {
 }
 
 /* One plane, cropped, flipped and normalised. Beyond its edges it is black. */
-static void place(const float *plane, int size, draw d, float mean, float std, float *target) {
+static void place(const float *plane, int size, wn_draw d, float mean, float std, float *target) {
     int begin = d.dx < 0 ? -d.dx : 0, end = d.dx > 0 ? size - d.dx : size;
     float black = (0 - mean) / std;
     for (int y = 0; y < size; y++, target += size) {
@@ -84,19 +70,23 @@ static void place(const float *plane, int size, draw d, float mean, float std, f
     }
 }
 
-static void prepare(const wn_loader *loader, const workbench *bench, const uint8_t *source, draw d,
+static void prepare(const wn_loader *loader, const workbench *bench, const uint8_t *source, wn_draw d,
                     float *target) {
     const wn_dataset *dataset = loader->dataset;
     int size = loader->options.size, channels = loader->options.channels;
     size_t source_plane = (size_t)dataset->height * (size_t)dataset->width;
     size_t plane = (size_t)size * (size_t)size;
+    wn_resize_part(bench->resize, d.top, d.left, d.height, d.width);
     for (int c = 0; c < dataset->channels; c++)
         wn_resize_plane(bench->resize, source + (size_t)c * source_plane, bench->planes + (size_t)c * plane);
     if (channels < dataset->channels)
         turn_grey(bench->planes, plane);
+    wn_augment_jitter(&d, bench->planes, channels < dataset->channels ? channels : dataset->channels,
+                      (int64_t)plane);
     for (int c = 0; c < channels; c++)
         place(bench->planes + (c < dataset->channels ? (size_t)c : 0) * plane, size, d, loader->mean[c],
               loader->std[c], target + (size_t)c * plane);
+    wn_augment_cut(&d, target, channels, size);
 }
 
 static void fill(void *context, int tid, int threads) {
@@ -130,10 +120,7 @@ static wn_status check(const wn_dataset *dataset, const wn_loader_options *o) {
     if (o->channels != 1 && o->channels != most)
         return wn_error(WN_ERROR_INVALID, "found %d channels for images of %d, expected 1 or %d", o->channels,
                         dataset->channels, most);
-    if (o->augmentation.pad < 0 || o->augmentation.pad >= o->size)
-        return wn_error(WN_ERROR_INVALID, "padding before the crop is %d, expected 0 to below the size %d",
-                        o->augmentation.pad, o->size);
-    return wn_ok();
+    return wn_augmentation_check(&o->augmentation, o->size);
 }
 
 static wn_status settle_normalisation(wn_loader *loader) {

@@ -3,6 +3,7 @@
 #ifndef WN_LOADER_H
 #define WN_LOADER_H
 
+#include "augment.h"
 #include "data.h"
 #include <winnow/pool.h>
 
@@ -17,12 +18,6 @@ typedef struct wn_normalisation {
     wn_normalisation_kind kind;
     float mean[WN_CHANNELS_MAX], std[WN_CHANNELS_MAX];
 } wn_normalisation;
-
-/* What happens to a training image behind the resize, in this order. All zero: nothing. */
-typedef struct wn_augmentation {
-    int pad;   /* black pixels added on every side before a random crop back to the size */
-    bool flip; /* left and right are swapped in every second image */
-} wn_augmentation;
 
 typedef struct wn_loader_options {
     int size;     /* height and width */

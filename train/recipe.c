@@ -191,8 +191,14 @@ void wn_recipe_describe(const wn_recipe *r, char *text, size_t size) {
     wn_schedule_describe(&r->schedule, schedule, sizeof schedule);
     append(text, size, "; lr %g, %s; %s weights", (double)r->lr, schedule, inits[r->init]);
     append(text, size, "; pixels in [0, 1]%s", normalisations[r->normalisation.kind]);
+    if (r->augmentation.crop > 0)
+        append(text, size, ", random crops of %g%% or more resized", 100 * (double)r->augmentation.crop);
+    if (r->augmentation.jitter > 0)
+        append(text, size, ", colours jittered by %g", (double)r->augmentation.jitter);
     if (r->augmentation.pad)
         append(text, size, ", padded by %d and cropped", r->augmentation.pad);
     if (r->augmentation.flip)
         append(text, size, ", flipped");
+    if (r->augmentation.cutout)
+        append(text, size, ", cutout %d", r->augmentation.cutout);
 }

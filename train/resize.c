@@ -13,6 +13,7 @@ typedef struct tap {
 
 struct wn_resize {
     int height, width, size;
+    int top, left, part_height, part_width;
     tap *rows, *columns; /* [size] each */
     float *line[2];      /* two source rows stretched to `size` columns */
     int line_row[2];     /* which source rows they hold; -1: none */
@@ -21,7 +22,7 @@ struct wn_resize {
 
 /* Half-pixel centres: output pixel o covers the source around (o + 1/2) * in/out - 1/2, clamped to the image.
  * The arithmetic is f32 as PyTorch's, so that weights agree to the last bit. */
-static void fill_taps(int in, int out, tap *taps) {
+static void fill_taps(int first, int in, int out, tap *taps) {
     float scale = (float)in / (float)out;
     for (int o = 0; o < out; o++) {
         float position = scale * ((float)o + 0.5f) - 0.5f;
@@ -31,7 +32,7 @@ static void fill_taps(int in, int out, tap *taps) {
         if (low > in - 1)
             low = in - 1;
         float weight = position - (float)low;
-        taps[o] = (tap){low, low < in - 1 ? low + 1 : low, weight < 1 ? weight : 1};
+        taps[o] = (tap){first + low, first + (low < in - 1 ? low + 1 : low), weight < 1 ? weight : 1};
     }
 }
 
@@ -50,8 +51,7 @@ wn_status wn_resize_create(int height, int width, int size, wn_resize **result) 
     resize->line[1] = calloc((size_t)size, sizeof(float));
     if (!resize->rows || !resize->columns || !resize->line[0] || !resize->line[1])
         goto out_of_memory;
-    fill_taps(height, size, resize->rows);
-    fill_taps(width, size, resize->columns);
+    wn_resize_part(resize, 0, 0, height, width);
     for (int byte = 0; byte < 256; byte++)
         resize->level[byte] = (float)byte / 255.0f;
     *result = resize;
@@ -69,6 +69,17 @@ void wn_resize_destroy(wn_resize *resize) {
     free(resize->line[0]);
     free(resize->line[1]);
     free(resize);
+}
+
+void wn_resize_part(wn_resize *r, int top, int left, int height, int width) {
+    if (r->part_height != height || r->top != top)
+        fill_taps(top, height, r->size, r->rows);
+    if (r->part_width != width || r->left != left)
+        fill_taps(left, width, r->size, r->columns);
+    r->top = top;
+    r->left = left;
+    r->part_height = height;
+    r->part_width = width;
 }
 
 /* Source row `row` stretched horizontally. Output rows ascend, so the row below the last pair is the only new
@@ -91,7 +102,8 @@ static int stretched(wn_resize *resize, const uint8_t *source, int row, int keep
 
 void wn_resize_plane(wn_resize *resize, const uint8_t *source, float *target) {
     int size = resize->size;
-    if (resize->height == size && resize->width == size) {
+    if (resize->height == size && resize->width == size && resize->part_height == size &&
+        resize->part_width == size) {
         for (size_t i = 0, pixels = (size_t)size * (size_t)size; i < pixels; i++)
             target[i] = (float)source[i] / 255.0f;
         return;

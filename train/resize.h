@@ -14,6 +14,10 @@ typedef struct wn_resize wn_resize;
 wn_status wn_resize_create(int height, int width, int size, wn_resize **resize);
 void wn_resize_destroy(wn_resize *resize); /* NULL is fine */
 
+/* What of the planes to come is resized, from now on: height x width pixels from row `top` and column `left`
+ * on, within the image; all of it at first. */
+void wn_resize_part(wn_resize *resize, int top, int left, int height, int width);
+
 /* One plane. */
 void wn_resize_plane(wn_resize *resize, const uint8_t *source, float *target);
 

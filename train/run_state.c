@@ -59,6 +59,9 @@ void wn_trainer_state_facts(wn_trainer *t) {
     add_schedule(facts, &r->schedule);
     wn_facts_add(facts, "pad", "%d", r->augmentation.pad);
     wn_facts_add(facts, "flip", "%d", r->augmentation.flip);
+    wn_facts_add(facts, "crop", "%.9g", (double)r->augmentation.crop);
+    wn_facts_add(facts, "jitter", "%.9g", (double)r->augmentation.jitter);
+    wn_facts_add(facts, "cutout", "%d", r->augmentation.cutout);
     add_reals(facts, "mean", wn_loader_mean(t->loader), o->channels);
     add_reals(facts, "std", wn_loader_std(t->loader), o->channels);
 }
