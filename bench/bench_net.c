@@ -1,6 +1,6 @@
 /* Timing a network's tape step by step, in turns with the machine's peak. */
 #include "bench.h"
-#include "machine.h"
+#include "peak.h"
 #include "random.h"
 #include "statistics.h"
 #include <math.h>

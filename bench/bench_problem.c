@@ -1,7 +1,7 @@
 /* Timing the implementations of one problem in turns, paired round by round. */
 #include "bench.h"
 #include "impl_list.h"
-#include "machine.h"
+#include "peak.h"
 #include "measure.h"
 #include "onednn.h"
 #include "race.h"

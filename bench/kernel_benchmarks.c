@@ -5,6 +5,7 @@
 #include "impl_list.h"
 #include "measure.h"
 #include "onednn.h"
+#include "peak.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,21 +1,35 @@
 /* Facts of the machine as rows of CSV. What they are is found out in machine/. */
 #include "machine_file.h"
+#include "topology.h"
 #include <limits.h>
+#include <math.h>
 #include <string.h>
 #include <sys/stat.h>
 
-void wn_machine_file_number(wn_csv *csv, const char *fact, double value, const char *unit) {
+static void end_row(wn_csv *csv, const char *isa, int threads, const char *level) {
+    wn_csv_text(csv, isa);
+    wn_csv_number(csv, threads > 0 ? threads : (double)NAN);
+    wn_csv_text(csv, level);
+    wn_csv_end_row(csv);
+}
+
+void wn_machine_file_measured(wn_csv *csv, const char *fact, double value, const char *unit, const char *isa,
+                              int threads, const char *level) {
     wn_csv_text(csv, fact);
     wn_csv_number(csv, value);
     wn_csv_text(csv, unit);
-    wn_csv_end_row(csv);
+    end_row(csv, isa, threads, level);
+}
+
+void wn_machine_file_number(wn_csv *csv, const char *fact, double value, const char *unit) {
+    wn_machine_file_measured(csv, fact, value, unit, "", 0, "");
 }
 
 void wn_machine_file_text(wn_csv *csv, const char *fact, const char *text) {
     wn_csv_text(csv, fact);
     wn_csv_text(csv, text);
     wn_csv_text(csv, "");
-    wn_csv_end_row(csv);
+    end_row(csv, "", 0, "");
 }
 
 static void write_findings(const wn_machine_facts *facts, wn_csv *csv) {
@@ -30,19 +44,38 @@ static void write_findings(const wn_machine_facts *facts, wn_csv *csv) {
     }
 }
 
+/* What there may be none of, or what may not be known. */
+static void write_known(wn_csv *csv, const char *fact, double value, const char *unit) {
+    if (value > 0)
+        wn_machine_file_number(csv, fact, value, unit);
+}
+
+static void write_topology(wn_csv *csv) {
+    wn_topology t;
+    wn_topology_read(&t);
+    write_known(csv, "packages", t.packages, "");
+    write_known(csv, "numa nodes", t.numa_nodes, "");
+    write_known(csv, "L3 caches", t.l3s, "");
+    write_known(csv, "cores", t.cores, "");
+    write_known(csv, "hardware threads", t.hardware_threads, "");
+}
+
 void wn_machine_file_rows(const wn_machine_facts *facts, wn_csv *csv) {
     const wn_machine *m = facts->machine;
     wn_machine_file_text(csv, "cpu", m->model_name);
     wn_machine_file_text(csv, "fingerprint", facts->fingerprint);
     wn_machine_file_text(csv, "isa", wn_isa_name(facts->isa));
-    wn_machine_file_number(csv, "cpus", m->cpus, "");
-    wn_machine_file_number(csv, "usable cpus", m->affinity, "");
-    if (m->quota > 0)
-        wn_machine_file_number(csv, "quota", m->quota, "cpus");
-    wn_machine_file_number(csv, "L1d", (double)m->l1d, "bytes");
-    wn_machine_file_number(csv, "L2", (double)m->l2, "bytes");
-    wn_machine_file_number(csv, "L3", (double)m->l3, "bytes");
     wn_machine_file_number(csv, "threads", facts->threads, "");
+    write_known(csv, "cpus", m->cpus, "");
+    write_known(csv, "usable cpus", m->affinity, "");
+    write_known(csv, "quota", m->quota, "cpus");
+    write_known(csv, "L1d", (double)m->l1d, "bytes");
+    write_known(csv, "L2", (double)m->l2, "bytes");
+    write_known(csv, "L3", (double)m->l3, "bytes");
+    write_known(csv, "cpus per L3", m->l3_cpus, "");
+    write_known(csv, "memory", m->memory, "bytes");
+    write_known(csv, "memory limit", m->memory_limit, "bytes");
+    write_topology(csv);
     write_findings(facts, csv);
 }
 

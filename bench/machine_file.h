@@ -6,8 +6,12 @@
 #include "doctor.h"
 #include "machine.h"
 
-/* The columns, one row per fact. "doctor" is the verdict over all, "doctor: CHECK" what one check found. */
-#define WN_MACHINE_FILE_HEADER "fact,value,unit"
+/* The columns, one row per fact:
+ *   fact                  "cpu", "L2", "doctor" (the verdict over all), "doctor: CHECK" (what one check
+ * found); measured by winnow machine: "peak", "read", "triad", "empty run", "clock read", "clock step" value,
+ * unit           a number and its unit, or text and nothing isa, threads, level   what it was measured with,
+ * level (L1, L2, L3, memory) of read and triad; else empty */
+#define WN_MACHINE_FILE_HEADER "fact,value,unit,isa,threads,level"
 
 typedef struct wn_machine_facts {
     const wn_machine *machine;
@@ -18,8 +22,10 @@ typedef struct wn_machine_facts {
     int finding_count;
 } wn_machine_facts;
 
-/* One row. */
+/* One row. A value that is not finite is left empty: not known. */
 void wn_machine_file_number(wn_csv *csv, const char *fact, double value, const char *unit);
+void wn_machine_file_measured(wn_csv *csv, const char *fact, double value, const char *unit, const char *isa,
+                              int threads, const char *level);
 void wn_machine_file_text(wn_csv *csv, const char *fact, const char *text);
 
 /* The rows of all facts. */

@@ -1,5 +1,6 @@
 /* winnow tune: races the problems of networks, confirms the picks in place, saves them. */
 #include "clock.h"
+#include "peak.h"
 #include "tune_best.h"
 #include "tune_regret.h"
 #include "tune_report.h"

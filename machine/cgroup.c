@@ -1,4 +1,5 @@
-/* Finding the CPU quota: version 2 (cpu.max) and version 1 (cpu.cfs_quota_us), also both at once. */
+/* Finding limits in control groups of version 2 (cpu.max) and version 1 (cpu.cfs_quota_us), also both at
+ * once. */
 #include "cgroup.h"
 #include <limits.h>
 #include <stdbool.h>
@@ -35,22 +36,44 @@ static double quota_v1(const char *folder) {
     return quota[0] / period[0];
 }
 
+static double memory_v2(const char *folder) {
+    double bytes[2];
+    return read_numbers(folder, "memory.max", bytes) >= 1 && bytes[0] > 0 ? bytes[0] : 0;
+}
+
+/* Without a limit the file holds the largest number of whole pages. */
+static double memory_v1(const char *folder) {
+    double bytes[2];
+    const double none = 0x1p62;
+    bool limited = read_numbers(folder, "memory.limit_in_bytes", bytes) >= 1 && bytes[0] > 0;
+    return limited && bytes[0] < none ? bytes[0] : 0;
+}
+
+/* One kind of limit: the controller's name in version 1, and how a group's folder is read; 0: no limit. */
+typedef struct limit_kind {
+    const char *controller;
+    double (*v1)(const char *folder), (*v2)(const char *folder);
+} limit_kind;
+
+static const limit_kind quota_kind = {"cpu", quota_v1, quota_v2},
+                        memory_kind = {"memory", memory_v1, memory_v2};
+
 static double smaller_limit(double a, double b) {
     if (a == 0 || b == 0)
         return a + b;
     return a < b ? a : b;
 }
 
-/* The smallest quota from the group's folder up to the mount. A container may see the path of its group as
+/* The smallest limit from the group's folder up to the mount. A container may see the path of its group as
  * the host does, but only its own part of the tree: folders that do not exist are passed over. */
-static double quota_upwards(const char *mount, const char *group, double (*quota)(const char *)) {
+static double limit_upwards(const char *mount, const char *group, double (*limit)(const char *)) {
     char folder[PATH_MAX];
     if (snprintf(folder, sizeof folder, "%s%s", mount, group) >= (int)sizeof folder)
         return 0;
     double smallest = 0;
     size_t mount_length = strlen(mount);
     for (;;) {
-        smallest = smaller_limit(smallest, quota(folder));
+        smallest = smaller_limit(smallest, limit(folder));
         char *slash = strrchr(folder, '/');
         if (!slash || (size_t)(slash - folder) < mount_length)
             return smallest;
@@ -70,7 +93,7 @@ static bool list_has(const char *list, const char *name) {
 }
 
 /* One line of /proc/self/cgroup: "hierarchy:controllers:path", without controllers for version 2. */
-static double quota_of_line(const char *root, char *line) {
+static double limit_of_line(const limit_kind *kind, const char *root, char *line) {
     char *controllers = strchr(line, ':');
     char *group = controllers ? strchr(controllers + 1, ':') : NULL;
     if (!group)
@@ -81,27 +104,35 @@ static double quota_of_line(const char *root, char *line) {
     char mount[PATH_MAX];
     if (*controllers == 0) {
         snprintf(mount, sizeof mount, "%s/sys/fs/cgroup", root);
-        double quota = quota_upwards(mount, group, quota_v2);
+        double limit = limit_upwards(mount, group, kind->v2);
         snprintf(mount, sizeof mount, "%s/sys/fs/cgroup/unified", root);
-        return smaller_limit(quota, quota_upwards(mount, group, quota_v2));
+        return smaller_limit(limit, limit_upwards(mount, group, kind->v2));
     }
-    if (!list_has(controllers, "cpu"))
+    if (!list_has(controllers, kind->controller))
         return 0;
-    snprintf(mount, sizeof mount, "%s/sys/fs/cgroup/cpu", root);
-    double quota = quota_upwards(mount, group, quota_v1);
+    snprintf(mount, sizeof mount, "%s/sys/fs/cgroup/%s", root, kind->controller);
+    double limit = limit_upwards(mount, group, kind->v1);
     snprintf(mount, sizeof mount, "%s/sys/fs/cgroup/%s", root, controllers);
-    return smaller_limit(quota, quota_upwards(mount, group, quota_v1));
+    return smaller_limit(limit, limit_upwards(mount, group, kind->v1));
 }
 
-double wn_cgroup_quota(const char *root) {
+static double find_limit(const limit_kind *kind, const char *root) {
     char path[PATH_MAX], line[PATH_MAX];
     snprintf(path, sizeof path, "%s/proc/self/cgroup", root);
     FILE *file = fopen(path, "re");
     if (!file)
         return 0;
-    double quota = 0;
+    double limit = 0;
     while (fgets(line, sizeof line, file))
-        quota = smaller_limit(quota, quota_of_line(root, line));
+        limit = smaller_limit(limit, limit_of_line(kind, root, line));
     fclose(file);
-    return quota;
+    return limit;
+}
+
+double wn_cgroup_quota(const char *root) {
+    return find_limit(&quota_kind, root);
+}
+
+double wn_cgroup_memory(const char *root) {
+    return find_limit(&memory_kind, root);
 }

@@ -1,5 +1,5 @@
 /* Reading what this machine is: CPUID, sysfs, affinity, control groups. What it can do is measured in
- * peak.c. */
+ * peak.c and bandwidth.c. */
 #include "machine.h"
 #include "cgroup.h"
 #include "cpus.h"
@@ -67,7 +67,7 @@ static long parse_size(const char *text) {
 /* The caches that the given CPU uses. */
 static void read_caches(wn_machine *machine, int cpu) {
     for (int index = 0;; index++) {
-        char path[96], level[16], type[32], size[32];
+        char path[96], level[16], type[32], size[32], cpus[1024];
         int length = snprintf(path, sizeof path, "/sys/devices/system/cpu/cpu%d/cache/index%d/", cpu, index);
         strcpy(path + length, "level");
         if (!wn_system_line("", path, level, sizeof level))
@@ -81,6 +81,9 @@ static void read_caches(wn_machine *machine, int cpu) {
         long *caches[] = {&machine->l1d, &machine->l2, &machine->l3};
         if (level[0] >= '1' && level[0] <= '3')
             *caches[level[0] - '1'] = parse_size(size);
+        strcpy(path + length, "shared_cpu_list");
+        if (level[0] == '3' && wn_system_line("", path, cpus, sizeof cpus))
+            machine->l3_cpus = wn_system_list_count(cpus);
     }
 }
 
@@ -111,6 +114,8 @@ void wn_machine_read(wn_machine *machine) {
     machine->cpus = (int)sysconf(_SC_NPROCESSORS_ONLN);
     machine->affinity = cpus.count;
     machine->quota = wn_cgroup_quota("");
+    machine->memory = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
+    machine->memory_limit = wn_cgroup_memory("");
     machine->isa = wn_isa_detect();
     char huge_pages[64];
     if (wn_system_line("", "/sys/kernel/mm/transparent_hugepage/enabled", huge_pages, sizeof huge_pages))

@@ -348,7 +348,7 @@ static void check_output_that_nobody_gets(void) {
 static void check_help(void) {
     static const char *const commands[] = {"train", "eval",   "export",  "lr-find", "tune",
                                            "db",    "bench",  "summary", "shapes",  "list",
-                                           "info",  "bypass", "doctor",  "data"};
+                                           "info",  "bypass", "doctor",  "data",    "machine"};
     const int count = sizeof commands / sizeof *commands;
     static outcome o;
     RUN(&o, "--version");
@@ -431,8 +431,13 @@ static void check_list_and_summary(void) {
         "portable");
     CHECK(o.code == 0 && strstr(o.out, "11178378") && strstr(o.out, "portable"), "code %d: %s%s", o.code,
           o.out, o.err);
-    RUN(&o, "info", "--seconds", "0.01", "--threads", "1");
-    CHECK(o.code == 0 && strstr(o.out, "GFLOP/s") && strstr(o.out, "database"), "code %d: %s", o.code, o.out);
+    RUN(&o, "info", "--threads", "1");
+    CHECK(o.code == 0 && strstr(o.out, "caches") && strstr(o.out, "database"), "code %d: %s", o.code, o.out);
+    RUN(&o, "machine", "--seconds", "0.002", "--threads", "3", "--csv", "machine.csv");
+    CHECK(o.code == 0 && strstr(o.out, "GFLOP/s") && strstr(o.out, "triad") && strstr(o.out, "empty run"),
+          "code %d: %s", o.code, o.out);
+    /* three numbers of threads with at least one ISA, four levels read and written, and the empty run */
+    CHECK(csv_rows("machine.csv", WN_MACHINE_FILE_HEADER) >= 1 + 3 * (1 + 4 * 2 + 1), "rows of machine.csv");
 }
 
 /* What shapes prints is what a batch file of bench holds. */

@@ -15,7 +15,7 @@ DATA = ["--data", "synthetic", "--limit", "64", "--batch-size", "16"]
 BEFORE = "net,label,median_seconds\nx,one,0.1\nx,two,0.2\n"
 # arguments, a column, the least number of rows, what is printed beside it
 COMMANDS = (
-    (["info", "--seconds=0.01"], "fact", 8, "CPU"),
+    (["machine", "--seconds=0.002"], "fact", 20, "FMA peak"),
     (["doctor", "--quick"], "verdict", 20, "worth: "),
     (["bench", "lenet", "--batch-size=1", "--repetitions=1"], "step", 20, "training step"),
     (["bench", PROBLEM, "--impl=direct", "--repetitions=1"], "impl", 1, "median ms"),

@@ -1,7 +1,8 @@
 /* What the machine is said to be: ISA choice, threads, control groups, fingerprint, measured peaks. */
 #include "cgroup.h"
 #include "check.h"
-#include "machine.h"
+#include "loops.h"
+#include "peak.h"
 #include <ftw.h>
 #include <math.h>
 #include <sched.h>
@@ -144,7 +145,7 @@ static int remove_entry(const char *path, const struct stat *status, int type, s
 /* A small tree of files as the kernel shows them: pairs of path and text. */
 typedef struct group_case {
     const char *what;
-    double quota;
+    double quota, memory;
     const char *files[10];
 } group_case;
 
@@ -156,43 +157,65 @@ static void check_group_case(const group_case *c) {
         write_file(root, c->files[i], c->files[i + 1]);
     double quota = wn_cgroup_quota(root);
     CHECK(fabs(quota - c->quota) < 1e-9, "%s: quota %g, expected %g", c->what, quota, c->quota);
+    double memory = wn_cgroup_memory(root);
+    CHECK(memory == c->memory, "%s: memory %g, expected %g", c->what, memory, c->memory);
     nftw(root, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
 }
 
 static void check_control_groups(void) {
     const group_case cases[] = {
-        {"nothing there", 0, {NULL}},
-        {"version 2, no limit", 0, {"proc/self/cgroup", "0::/\n", "sys/fs/cgroup/cpu.max", "max 100000\n"}},
-        {"version 2", 1.5, {"proc/self/cgroup", "0::/a\n", "sys/fs/cgroup/a/cpu.max", "150000 100000\n"}},
+        {"nothing there", 0, 0, {NULL}},
+        {"version 2, no limit",
+         0,
+         0,
+         {"proc/self/cgroup", "0::/\n", "sys/fs/cgroup/cpu.max", "max 100000\n"}},
+        {"version 2", 1.5, 0, {"proc/self/cgroup", "0::/a\n", "sys/fs/cgroup/a/cpu.max", "150000 100000\n"}},
         {"version 2, the parent is tighter",
          0.5,
+         0,
          {"proc/self/cgroup", "0::/a/b\n", "sys/fs/cgroup/a/b/cpu.max", "300000 100000\n",
           "sys/fs/cgroup/a/cpu.max", "50000 100000\n"}},
         {"version 2, the host's path inside a container",
          2,
+         0,
          {"proc/self/cgroup", "0::/docker/123\n", "sys/fs/cgroup/cpu.max", "200000 100000\n"}},
         {"version 2 at unified",
          3,
+         0,
          {"proc/self/cgroup", "0::/\n", "sys/fs/cgroup/unified/cpu.max", "300000 100000\n"}},
         {"version 1",
          2.5,
+         0,
          {"proc/self/cgroup", "3:cpuset:/x\n2:cpu,cpuacct:/x\n",
           "sys/fs/cgroup/cpu,cpuacct/x/cpu.cfs_quota_us", "250000\n",
           "sys/fs/cgroup/cpu,cpuacct/x/cpu.cfs_period_us", "100000\n"}},
         {"version 1, no limit",
          0,
+         0,
          {"proc/self/cgroup", "1:cpu:/\n", "sys/fs/cgroup/cpu/cpu.cfs_quota_us", "-1\n",
           "sys/fs/cgroup/cpu/cpu.cfs_period_us", "100000\n"}},
         {"version 1, another controller's quota",
+         0,
          0,
          {"proc/self/cgroup", "1:cpuset:/\n", "sys/fs/cgroup/cpuset/cpu.cfs_quota_us", "100000\n",
           "sys/fs/cgroup/cpuset/cpu.cfs_period_us", "100000\n"}},
         {"both",
          1,
+         0,
          {"proc/self/cgroup", "1:cpu:/\n0::/\n", "sys/fs/cgroup/cpu/cpu.cfs_quota_us", "100000\n",
           "sys/fs/cgroup/cpu/cpu.cfs_period_us", "100000\n", "sys/fs/cgroup/cpu.max", "200000 100000\n"}},
-        {"damaged", 0, {"proc/self/cgroup", "nonsense\n0::/\n", "sys/fs/cgroup/cpu.max", "many\n"}},
-        {"period zero", 0, {"proc/self/cgroup", "0::/\n", "sys/fs/cgroup/cpu.max", "100000 0\n"}},
+        {"damaged", 0, 0, {"proc/self/cgroup", "nonsense\n0::/\n", "sys/fs/cgroup/cpu.max", "many\n"}},
+        {"period zero", 0, 0, {"proc/self/cgroup", "0::/\n", "sys/fs/cgroup/cpu.max", "100000 0\n"}},
+        {"memory, version 2",
+         0,
+         1 << 30,
+         {"proc/self/cgroup", "0::/a/b\n", "sys/fs/cgroup/a/memory.max", "1073741824\n",
+          "sys/fs/cgroup/a/b/memory.max", "max\n"}},
+        {"memory, version 1",
+         0,
+         1 << 20,
+         {"proc/self/cgroup", "4:memory:/x\n", "sys/fs/cgroup/memory/x/memory.limit_in_bytes", "1048576\n",
+          "sys/fs/cgroup/memory/memory.limit_in_bytes", "9223372036854771712\n"}},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         check_group_case(&cases[i]);
@@ -245,6 +268,37 @@ static void check_reading(void) {
     CHECK(machine.isa == wn_isa_detect(), "ISA %d", machine.isa);
 }
 
+/* What is gone over to measure a level fits it and not the one before, for all threads together. */
+static void check_level_bytes(void) {
+    const wn_machine zen = {.l1d = 32 << 10, .l2 = 1 << 20, .l3 = 32 << 20, .l3_cpus = 8};
+    for (int threads = 1; threads <= 32; threads *= 2) {
+        int sharing = threads < zen.l3_cpus ? threads : zen.l3_cpus;
+        long l1 = wn_level_bytes(&zen, WN_LEVEL_L1, threads), l2 = wn_level_bytes(&zen, WN_LEVEL_L2, threads);
+        long l3 = wn_level_bytes(&zen, WN_LEVEL_L3, threads),
+             memory = wn_level_bytes(&zen, WN_LEVEL_MEMORY, threads);
+        CHECK(l1 > 0 && l1 < zen.l1d, "%ld bytes for L1", l1);
+        CHECK(l2 > zen.l1d && l2 < zen.l2, "%ld bytes for L2", l2);
+        CHECK(l3 > zen.l2 && l3 * sharing < zen.l3, "%ld bytes for each of %d threads in L3", l3, threads);
+        CHECK(memory * threads > 4 * zen.l3, "%ld bytes for each of %d threads in memory", memory, threads);
+    }
+    const wn_machine flat = {.l1d = 32 << 10, .l2 = 1 << 20, .l3 = 1 << 20};
+    CHECK(wn_level_bytes(&flat, WN_LEVEL_L3, 1) == 0, "an L3 without room beside L2 was measured");
+    const wn_machine unknown = {.cpus = 1};
+    CHECK(wn_level_bytes(&unknown, WN_LEVEL_L1, 1) == 0 && wn_level_bytes(&unknown, WN_LEVEL_MEMORY, 1) > 0,
+          "unknown caches");
+}
+
+/* Figures there are, and nothing is faster than L1 of the same CPU could be. */
+static void check_bandwidths(wn_pool *pool, wn_isa isa) {
+    for (int level = 0; level < WN_LEVEL_COUNT; level++)
+        for (int traffic = 0; traffic < WN_TRAFFIC_COUNT; traffic++) {
+            double bandwidth = wn_peak_bandwidth(pool, isa, (wn_level)level, (wn_traffic)traffic, 0.003);
+            CHECK(isfinite(bandwidth) && bandwidth >= 0 && bandwidth < 2e12 * wn_pool_threads(pool),
+                  "%s, %s, %s, %d threads: %g bytes/s", wn_isa_name(isa), wn_level_names[level],
+                  wn_traffic_names[traffic], wn_pool_threads(pool), bandwidth);
+        }
+}
+
 static void check_peaks(void) {
     for (int threads = 1; threads <= 3; threads++) {
         wn_pool *pool;
@@ -255,11 +309,37 @@ static void check_peaks(void) {
             double flops = wn_peak_flops(pool, (wn_isa)isa, 0.01);
             CHECK(isfinite(flops) && flops > 0, "%s, %d threads: %g FLOP/s", wn_isa_name((wn_isa)isa),
                   threads, flops);
-            double bandwidth = wn_peak_bandwidth(pool, (wn_isa)isa, 0.01);
-            CHECK(isfinite(bandwidth) && bandwidth >= 0, "%s, %d threads: %g bytes/s",
-                  wn_isa_name((wn_isa)isa), threads, bandwidth);
+            if (threads == 2)
+                check_bandwidths(pool, (wn_isa)isa);
         }
+        double empty = wn_empty_run(pool);
+        CHECK(empty > 0 && empty < 1, "an empty run of %d threads takes %g s", threads, empty);
         wn_pool_destroy(pool);
+    }
+}
+
+/* The loops compute what they say: a loop that the compiler shortens would be fast indeed. */
+static void check_loops(void) {
+    enum { COUNT = 3 * WN_READ_FLOATS };
+    static _Alignas(64) float a[COUNT], b[COUNT], c[COUNT];
+    for (int i = 0; i < COUNT; i++) {
+        b[i] = (float)(i % 7);
+        c[i] = (float)(i % 5);
+    }
+    for (int isa = 0; isa <= (int)wn_isa_detect(); isa++) {
+        const wn_loops *loops = wn_loops_of((wn_isa)isa);
+        float sum = loops->read(b, COUNT), expected = 0;
+        for (int i = 0; i < COUNT; i += loops->lanes) /* the loop returns the first lane's sum */
+            expected += b[i];
+        CHECK(sum == expected, "%s: read %g, expected %g", wn_isa_name((wn_isa)isa), sum, expected);
+        memset(a, 0, sizeof a);
+        loops->triad(a, b, c, COUNT);
+        for (int i = 0; i < COUNT; i++)
+            if (!CHECK(fabsf(a[i] - (b[i] + 0.999f * c[i])) < 1e-5f, "%s: triad[%d] = %g",
+                       wn_isa_name((wn_isa)isa), i, a[i]))
+                break;
+        float fixed = loops->fma(100000); /* x = 0.999 x + 0.001 tends to 1 in every chain */
+        CHECK(fabsf(fixed - WN_FMA_CHAINS) < 1e-2f, "%s: fma tends to %g", wn_isa_name((wn_isa)isa), fixed);
     }
 }
 
@@ -271,6 +351,8 @@ int main(void) {
     check_control_groups();
     check_fingerprint();
     check_reading();
+    check_level_bytes();
+    check_loops();
     check_peaks();
     return check_finish("check_machine");
 }

@@ -13,8 +13,8 @@ import tempfile
 counts = {"passed": 0, "failed": 0, "skipped": 0}
 PROBLEM = "g1mb1_ic16ih8iw8_oc16oh8ow8_kh3kw3_sh1sw1_ph1pw1_dh0dw0"
 FILES = {
-    "layers.csv": "machine,direction,problem,name,impl,config,effective,median_seconds,peak_gflops,ratio_to_best\n" + "".join(
-        f"m,{direction},{PROBLEM},<net>:one & only*2,{impl},a=1,0,{seconds},100,1\n"
+    "layers.csv": "machine,isa,threads,direction,problem,name,impl,config,effective,median_seconds,peak_gflops,ratio_to_best\n" + "".join(
+        f"m,avx2,2,{direction},{PROBLEM},<net>:one & only*2,{impl},a=1,0,{seconds},100,1\n"
         for direction in ("FWD_B", "BWD_D", "BWD_WB") for impl, seconds in (("direct", 1e-3), ("im2col", 2e-3), ("1x1", ""))),
     "steps.csv": "machine,net,size,batch,mode,step,label,kernel,median_seconds,gflops,percent_of_peak,gbytes\n"
                  "m,lenet,28,4,training,0,0 FWD_B,direct,1e-3,1,2,3\nm,lenet,28,4,training,,total,,1e-3,1,2,3\n",
@@ -22,7 +22,8 @@ FILES = {
                 f"m,onednn,FWD_B,{PROBLEM},a,direct,jit,1.5,1.4,1.6\nm,onednn,BWD_D,{PROBLEM},a,direct,jit,,,\n",
     "train-x.csv": "kind,epoch,step,loss,train_accuracy,test_accuracy,seconds_total\nstep,1,1,2.3,0.1,,1\n"
                    "step,1,2,2.0,0.2,,2\nepoch,1,2,2.1,0.2,0.5,3\n",
-    "machine.csv": "fact,value,unit\nbandwidth,20,GB/s\n",
+    "machine.csv": "fact,value,unit,isa,threads,level\npeak,100,GFLOP/s,avx2,2,\ntriad,20,GB/s,avx2,2,memory\n"
+                   "triad,80,GB/s,avx2,2,L3\ntriad,30,GB/s,avx2,1,memory\n",
 }
 
 
@@ -66,10 +67,11 @@ def check_page(folder, plots):
     reader.feed(page)
     check(not reader.open and not reader.wrong, f"elements {reader.open} {reader.wrong}")
     check("<script" not in page, "there is a script in the page")
-    for text in ("<net>", "one & only", "lenet", "train-x", "bandwidth", "geometric mean 1.500", "2.00", "direct"):
+    for text in ("<net>", "one & only", "lenet", "train-x", "triad", "of roof", "geometric mean 1.500", "2.00", "direct"):
         check(text in reader.text, f"the page lacks {text}")
     check(page.count("<svg") == plots, f"{page.count('<svg')} plots, expected {plots}")
     if plots:
+        check("memory</text>" in page.replace("\n", "") or ">memory<" in page, "no roof of the memory")
         check(re.search(r"<title>[^<]*GFLOP/s, \d+ per cent", page), "no hover text on the roofline")
 
 

@@ -2,7 +2,7 @@
 # Not a program of its own.
 
 # What the build needs, as Debian 12 names it. tools/peers/ has needs of its own and says so.
-packages="gcc g++ libc6-dev meson ninja-build pkg-config python3 libdnnl-dev libbenchmark-dev libcjson-dev liburing-dev libturbojpeg0-dev libpng-dev zlib1g-dev"
+packages="gcc g++ libc6-dev meson ninja-build pkg-config python3 libdnnl-dev libbenchmark-dev libcjson-dev libhwloc-dev liburing-dev libturbojpeg0-dev libpng-dev zlib1g-dev"
 # What tests need beyond that: Google Benchmark's compare.py and what it imports; the plots of reports; fetching.
 test_packages="libbenchmark-tools python3-scipy gnuplot-nox curl"
 

@@ -1,7 +1,7 @@
 /* A roofline with one constant per implementation. The shares of the peak are those that the implementations
  * reach on layers that suit them (docs/kernels.md); they are the same for every machine. */
 #include "model.h"
-#include "machine.h"
+#include "peak.h"
 #include <math.h>
 #include <string.h>
 
@@ -36,7 +36,8 @@ wn_peaks wn_peaks_measure(wn_pool *pool, wn_isa isa) {
     wn_peaks typical = wn_peaks_typical(wn_pool_threads(pool));
     wn_machine machine;
     wn_machine_read(&machine);
-    double flops = wn_peak_flops(pool, isa, 0.01), bandwidth = wn_peak_bandwidth(pool, isa, 0.03);
+    double flops = wn_peak_flops(pool, isa, 0.01);
+    double bandwidth = wn_peak_bandwidth(pool, isa, WN_LEVEL_MEMORY, WN_TRAFFIC_TRIAD, 0.03);
     long cache = machine.l3 > machine.l2 ? machine.l3 : machine.l2;
     return (wn_peaks){.flops = coarse(flops > 0 ? flops : typical.flops),
                       .bandwidth = coarse(bandwidth > 0 ? bandwidth : typical.bandwidth),

@@ -1,6 +1,6 @@
 /* Layers: collecting their times, and the tables and bars of each network. */
 #include "report/layers.h"
-#include "report/report.h"
+#include "peak.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,8 +34,10 @@ static double operand_bytes(const wn_problem *p) {
 
 /* The pass that a row belongs to: one that is known, or a new one. */
 static wn_status find_layer(wn_layer_set *set, const wn_table *table, int row, wn_layer_times **found) {
-    wn_layer_times layer = {
-        .table = table, .best_row = -1, .peak_gflops = wn_table_number(table, row, "peak_gflops")};
+    wn_layer_times layer = {.table = table,
+                            .first_row = row,
+                            .best_row = -1,
+                            .peak_gflops = wn_table_number(table, row, "peak_gflops")};
     split_name(wn_table_text(table, row, "name"), &layer);
     wn_status status = wn_problem_parse(wn_table_text(table, row, "problem"), &layer.problem);
     if (!wn_failed(status))
@@ -105,8 +107,23 @@ int wn_layer_best(const wn_layer_set *set, const wn_layer_times *layer, int exce
     return best;
 }
 
-static void write_row(const wn_layer_set *set, const wn_layer_times *layer, wn_page *page) {
-    char problem[320], time[32], rate[32], share[32], second[64] = "", times[16];
+double wn_report_layer_limit(const wn_report *report, const wn_layer_times *layer, const char *fact,
+                             const char *level) {
+    return wn_report_limit(report, fact, level, wn_table_text(layer->table, layer->first_row, "isa"),
+                           wn_table_text(layer->table, layer->first_row, "threads"));
+}
+
+/* GFLOP/s that the machine allows with operands from memory; NAN without a machine file. */
+static double roof_of(const wn_report *report, const wn_layer_times *layer) {
+    double peak = wn_report_layer_limit(report, layer, "peak", "");
+    double bandwidth = wn_report_layer_limit(report, layer, "triad", wn_level_names[WN_LEVEL_MEMORY]);
+    double slope = bandwidth * layer->flops / layer->bytes;
+    return slope < peak ? slope : peak;
+}
+
+static void write_row(const wn_report *report, const wn_layer_set *set, const wn_layer_times *layer,
+                      wn_page *page) {
+    char problem[320], time[32], rate[32], share[32], of_roof[32] = "", second[64] = "", times[16];
     wn_problem unnamed = layer->problem;
     unnamed.name[0] = '\0';
     int best = wn_layer_best(set, layer, -1), next = wn_layer_best(set, layer, best);
@@ -119,11 +136,15 @@ static void write_row(const wn_layer_set *set, const wn_layer_times *layer, wn_p
     snprintf(time, sizeof time, "%.3f", layer->seconds[best] * 1e3);
     snprintf(rate, sizeof rate, "%.1f%s", gflops, effective);
     snprintf(share, sizeof share, "%.0f %%", 100 * gflops / layer->peak_gflops);
+    double roof = roof_of(report, layer);
+    if (roof > 0)
+        snprintf(of_roof, sizeof of_roof, "%.0f %%", 100 * gflops / roof);
     if (next >= 0)
         snprintf(second, sizeof second, "%s %.2f", set->impl[next],
                  layer->seconds[next] / layer->seconds[best]);
-    wn_page_row(page, (const char *const[]){wn_direction_name(layer->problem.direction), layer->layer, times,
-                                            problem, set->impl[best], second, time, rate, share, NULL});
+    wn_page_row(page,
+                (const char *const[]){wn_direction_name(layer->problem.direction), layer->layer, times,
+                                      problem, set->impl[best], second, time, rate, share, of_roof, NULL});
 }
 
 /* Whether an implementation was timed on any pass that a plot shows: gnuplot draws no bars without a value.
@@ -179,14 +200,15 @@ static void plot_bars(const wn_layer_set *set, const char *network, wn_direction
     free(script);
 }
 
-static void write_network(const wn_layer_set *set, const char *network, wn_page *page) {
+static void write_network(const wn_report *report, const wn_layer_set *set, const char *network,
+                          wn_page *page) {
     wn_page_heading(page, 3, "%s", network[0] ? network : "Problems");
-    wn_page_table_begin(page,
-                        (const char *const[]){"pass", "layer", "times", "problem", "winner",
-                                              "runner-up, to winner", "ms", "GFLOP/s", "of peak", NULL});
+    wn_page_table_begin(page, (const char *const[]){"pass", "layer", "times", "problem", "winner",
+                                                    "runner-up, to winner", "ms", "GFLOP/s", "of peak",
+                                                    "of roof", NULL});
     for (int l = 0; l < set->count; l++)
         if (strcmp(set->layers[l].network, network) == 0)
-            write_row(set, &set->layers[l], page);
+            write_row(report, set, &set->layers[l], page);
     wn_page_table_end(page);
     for (int direction = 0; direction < WN_DIRECTION_COUNT; direction++)
         plot_bars(set, network, (wn_direction)direction, page);
@@ -206,9 +228,12 @@ void wn_report_layers(const wn_report *report, wn_page *page) {
         for (int k = 0; k < l; k++)
             first &= strcmp(set.layers[k].network, set.layers[l].network) != 0;
         if (first)
-            write_network(&set, set.layers[l].network, page);
+            write_network(report, &set, set.layers[l].network, page);
     }
     if (set.count)
-        wn_page_paragraph(page, "e: effective, counted in operations of the direct method.");
+        wn_page_paragraph(page,
+                          "e: effective, counted in operations of the direct method. Of peak: of an FMA loop "
+                          "measured in turns with it; of roof: of what winnow machine's file allows with "
+                          "operands from memory.");
     wn_layer_set_free(&set);
 }

@@ -3,7 +3,7 @@
 #ifndef WN_REPORT_LAYERS_H
 #define WN_REPORT_LAYERS_H
 
-#include "report/table.h"
+#include "report/report.h"
 #include <winnow/problem.h>
 
 enum { WN_REPORT_IMPLS = 16 };
@@ -16,7 +16,8 @@ typedef struct wn_layer_times {
     double flops, bytes;
     double seconds[WN_REPORT_IMPLS]; /* by implementation; NAN where it was not timed */
     double peak_gflops;
-    int best_row; /* of `table`: the fastest */
+    int first_row; /* of `table` */
+    int best_row;  /* of `table`: the fastest */
     const wn_table *table;
 } wn_layer_times;
 
@@ -34,5 +35,9 @@ void wn_layer_set_free(wn_layer_set *set);
 
 /* The fastest implementation of a pass, and the next; -1 where there is none. */
 int wn_layer_best(const wn_layer_set *set, const wn_layer_times *layer, int except);
+
+/* wn_report_limit for the ISA and threads that the pass was measured with. */
+double wn_report_layer_limit(const wn_report *report, const wn_layer_times *layer, const char *fact,
+                             const char *level);
 
 #endif

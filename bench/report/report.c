@@ -23,6 +23,20 @@ void wn_report_quote(char *out, size_t size, const char *text) {
     out[used] = '\0';
 }
 
+double wn_report_limit(const wn_report *report, const char *fact, const char *level, const char *isa,
+                       const char *threads) {
+    for (int t = 0; t < report->count; t++) {
+        const wn_table *table = &report->tables[t];
+        for (int row = 0; row < table->rows && table->kind == WN_TABLE_MACHINE; row++)
+            if (strcmp(wn_table_text(table, row, "fact"), fact) == 0 &&
+                strcmp(wn_table_text(table, row, "level"), level) == 0 &&
+                strcmp(wn_table_text(table, row, "isa"), isa) == 0 &&
+                strcmp(wn_table_text(table, row, "threads"), threads) == 0)
+                return wn_table_number(table, row, "value");
+    }
+    return (double)NAN;
+}
+
 /* The machines that the files come from, each once, and the facts of machine files. */
 void wn_report_machine(const wn_report *report, wn_page *page) {
     wn_page_heading(page, 2, "Machine");
@@ -40,11 +54,14 @@ void wn_report_machine(const wn_report *report, wn_page *page) {
         const wn_table *table = &report->tables[t];
         if (table->kind != WN_TABLE_MACHINE)
             continue;
-        wn_page_table_begin(page, (const char *const[]){"fact", "value", "unit", NULL});
+        wn_page_table_begin(page,
+                            (const char *const[]){"fact", "value", "unit", "isa", "threads", "level", NULL});
         for (int row = 0; row < table->rows; row++)
-            wn_page_row(page, (const char *const[]){wn_table_text(table, row, "fact"),
-                                                    wn_table_text(table, row, "value"),
-                                                    wn_table_text(table, row, "unit"), NULL});
+            wn_page_row(page,
+                        (const char *const[]){
+                            wn_table_text(table, row, "fact"), wn_table_text(table, row, "value"),
+                            wn_table_text(table, row, "unit"), wn_table_text(table, row, "isa"),
+                            wn_table_text(table, row, "threads"), wn_table_text(table, row, "level"), NULL});
         wn_page_table_end(page);
     }
 }

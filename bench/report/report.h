@@ -27,6 +27,11 @@ void wn_report_peer(const wn_report *report, wn_page *page);
 void wn_report_training(const wn_report *report, wn_page *page);
 void wn_report_comparison(const wn_report *report, wn_page *page);
 
+/* What winnow machine measured: "peak" (GFLOP/s, level ""), or "read" or "triad" of a level (GB/s). NAN where
+ * no machine file has it for that ISA and number of threads. */
+double wn_report_limit(const wn_report *report, const char *fact, const char *level, const char *isa,
+                       const char *threads);
+
 /* Text with what gnuplot's quotes keep for themselves left out. */
 void wn_report_quote(char *out, size_t size, const char *text);
 

@@ -10,7 +10,7 @@ typedef enum wn_table_kind {
     WN_TABLE_STEPS,    /* winnow bench NET: a row per step of a tape, and totals */
     WN_TABLE_PEER,     /* winnow bench --peer: a row per problem */
     WN_TABLE_TRAINING, /* winnow train: rows per step and per epoch */
-    WN_TABLE_MACHINE,  /* winnow info --csv: facts */
+    WN_TABLE_MACHINE,  /* winnow machine --csv, and files beside others: facts */
     WN_TABLE_KINDS
 } wn_table_kind;
 

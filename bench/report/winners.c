@@ -1,7 +1,7 @@
 /* Networks by implementation, in the style of convnet-benchmarks, and the roofline: both over the layers'
  * times. */
+#include "peak.h"
 #include "report/layers.h"
-#include "report/report.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -86,20 +86,20 @@ void wn_report_winners(const wn_report *report, wn_page *page) {
     wn_layer_set_free(&set);
 }
 
-/* The bandwidth that a machine file states, in GB/s; 0 without one. */
-static double find_bandwidth(const wn_report *report) {
-    for (int t = 0; t < report->count; t++)
-        for (int row = 0; row < report->tables[t].rows; row++)
-            if (report->tables[t].kind == WN_TABLE_MACHINE &&
-                strcmp(wn_table_text(&report->tables[t], row, "fact"), "bandwidth") == 0)
-                return wn_table_number(&report->tables[t], row, "value");
-    return 0;
-}
-
 /* What a roofline must show. */
 typedef struct roof {
     double peak, low, high; /* GFLOP/s; smallest and largest intensity */
 } roof_range;
+
+/* The slopes under the peak, for each level that the machine file has. */
+static void write_slopes(const wn_report *report, const wn_layer_times *layer, double peak, FILE *out) {
+    for (int level = 0; level < WN_LEVEL_COUNT; level++) {
+        double bandwidth = wn_report_layer_limit(report, layer, "triad", wn_level_names[level]);
+        if (bandwidth > 0)
+            fprintf(out, ", (x * %.6g < %.6g ? x * %.6g : NaN) title '%s' lc rgb '#999999' lw 2 dt %d",
+                    bandwidth, peak, bandwidth, wn_level_names[level], WN_LEVEL_COUNT - level);
+    }
+}
 
 static void write_points(const wn_layer_set *set, wn_direction direction, FILE *out, roof_range *roof) {
     char layer[80], network[40];
@@ -126,7 +126,6 @@ void wn_report_roofline(const wn_report *report, wn_page *page) {
     wn_layer_set set;
     char *script = NULL;
     size_t size = 0;
-    double bandwidth = find_bandwidth(report);
     roof_range roof = {.low = INFINITY};
     if (wn_failed(wn_layer_set_collect(report->tables, report->count, &set)))
         return;
@@ -137,11 +136,12 @@ void wn_report_roofline(const wn_report *report, wn_page *page) {
               out);
         for (int direction = 0; direction < WN_DIRECTION_COUNT; direction++)
             write_points(&set, (wn_direction)direction, out, &roof);
+        double measured = wn_report_layer_limit(report, &set.layers[0], "peak", "");
+        if (measured > 0)
+            roof.peak = measured;
         fprintf(out, "set xrange [%.6g:%.6g]\nplot %.6g title 'FMA peak' lc rgb '#666666' lw 2", roof.low / 2,
                 roof.high * 2, roof.peak);
-        if (bandwidth > 0)
-            fprintf(out, ", (x * %.6g < %.6g ? x * %.6g : NaN) title 'memory' lc rgb '#999999' lw 2",
-                    bandwidth, roof.peak, bandwidth);
+        write_slopes(report, &set.layers[0], roof.peak, out);
         for (int direction = 0; direction < WN_DIRECTION_COUNT; direction++)
             fprintf(out, ", $%s using 1:2:3 with labels hypertext point pt 7 ps 0.6 lc %d title '%s'",
                     wn_direction_name((wn_direction)direction), direction + 1,
