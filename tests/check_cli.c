@@ -3,6 +3,7 @@
 #include "bench.h"
 #include "bypass.h"
 #include "check.h"
+#include "cli_fixture.h"
 #include "doctor_report.h"
 #include "machine_file.h"
 #include "peer.h"
@@ -16,61 +17,6 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-enum { ARGUMENTS = 20, OUTPUT = 1 << 18 };
-
-static const char *program;
-static char folder[] = "/tmp/winnow-check-XXXXXX";
-
-/* What a run left behind. */
-typedef struct outcome {
-    int code; /* exit code; -1 when it did not exit */
-    char out[OUTPUT], err[OUTPUT];
-} outcome;
-
-static void read_whole(const char *path, char text[OUTPUT]) {
-    FILE *file = fopen(path, "r");
-    size_t length = file ? fread(text, 1, OUTPUT - 1, file) : 0;
-    text[length] = '\0';
-    if (file)
-        fclose(file);
-}
-
-/* Runs the program in the scratch folder with standard output going to `out` (NULL: closed). */
-static void run_to(const char *out, const char *const arguments[], outcome *o) {
-    char *argv[ARGUMENTS + 2] = {(char *)program};
-    for (int i = 0; i < ARGUMENTS && arguments[i]; i++)
-        argv[i + 1] = (char *)arguments[i];
-    fflush(NULL);
-    pid_t child = fork();
-    if (child == 0) {
-        int err = open("err", O_WRONLY | O_CREAT | O_TRUNC, 0600);
-        int fd = out ? open(out, O_WRONLY | O_CREAT | O_TRUNC, 0600) : -1;
-        if (err < 0 || dup2(err, 2) < 0 || (out && (fd < 0 || dup2(fd, 1) < 0)))
-            _exit(126);
-        if (!out)
-            close(1);
-        execv(program, argv);
-        _exit(127);
-    }
-    int how;
-    o->code = waitpid(child, &how, 0) == child && WIFEXITED(how) ? WEXITSTATUS(how) : -1;
-    read_whole("out", o->out);
-    read_whole("err", o->err);
-}
-
-#define RUN(o, ...) run_to("out", (const char *const[ARGUMENTS + 1]){__VA_ARGS__}, (o))
-
-static void write_file(const char *path, const void *bytes, size_t length) {
-    FILE *file = fopen(path, "w");
-    CHECK(file && fwrite(bytes, 1, length, file) == length, "%s: %s", path, strerror(errno));
-    if (file)
-        fclose(file);
-}
-
-static void write_text(const char *path, const char *text) {
-    write_file(path, text, strlen(text));
-}
 
 /* An IDX file: sizes[0..dimensions) and bytes that count up modulo `modulus`. */
 static void write_idx(const char *path, int dimensions, const uint32_t sizes[], unsigned modulus, long cut) {
@@ -109,33 +55,6 @@ static void write_dataset(const char *name, dataset_fault fault) {
         snprintf(path, sizeof path, "%s/%s-labels-idx1-ubyte", name, splits[s]);
         write_idx(path, 1, images, fault == LABEL_TOO_LARGE ? 11 : 10, 0);
     }
-}
-
-/* A command line that must fail. */
-typedef struct mistake {
-    int code;
-    const char *expected[3]; /* words that the message must hold */
-    const char *arguments[ARGUMENTS + 1];
-} mistake;
-
-static void describe(const char *const arguments[], char text[512]) {
-    text[0] = '\0';
-    for (int i = 0; arguments[i]; i++)
-        snprintf(text + strlen(text), 512 - strlen(text), " %.60s", arguments[i]);
-}
-
-static void expect_mistake(const mistake *m, const char *out) {
-    static outcome o;
-    char line[512];
-    describe(m->arguments, line);
-    run_to(out, m->arguments, &o);
-    CHECK(o.code == m->code, "winnow%s: exit code %d, expected %d; it said: %s", line, o.code, m->code,
-          o.err);
-    char *end = strchr(o.err, '\n');
-    CHECK(end && end[1] == '\0' && strncmp(o.err, "winnow: ", 8) == 0,
-          "winnow%s: expected one line that begins with \"winnow: \", found: %s", line, o.err);
-    for (int i = 0; i < 3 && m->expected[i]; i++)
-        CHECK(strstr(o.err, m->expected[i]), "winnow%s: expected \"%s\" in: %s", line, m->expected[i], o.err);
 }
 
 static void check_usage_mistakes(void) {
@@ -364,49 +283,6 @@ static void check_help(void) {
     }
     RUN(&o, "train", "lenet", "--size", "28", "-h");
     CHECK(o.code == 0 && strstr(o.out, "--batch-size"), "-h behind other flags: code %d", o.code);
-}
-
-/* Whether the text holds a word of its own: a host called "vm" is not named by "sysctl vm.swappiness=1". */
-static bool names(const char *text, const char *word) {
-    static const char inside[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_";
-    size_t length = strlen(word);
-    for (const char *at = length ? strstr(text, word) : NULL; at; at = strstr(at + 1, word))
-        if ((at == text || !strchr(inside, at[-1])) && (!at[length] || !strchr(inside, at[length])))
-            return true;
-    return false;
-}
-
-/* Number of lines; fails when one has another number of fields than the first. */
-static int csv_rows(const char *path, const char *header) {
-    static char text[OUTPUT];
-    read_whole(path, text);
-    size_t first = strcspn(text, "\n");
-    CHECK(strlen(header) == first && strncmp(text, header, first) == 0, "%s begins with %.*s", path,
-          (int)first, text);
-    int rows = 0, columns = 0, expected = 0;
-    bool quoted = false;
-    for (const char *c = text; *c; c++) {
-        quoted ^= *c == '"';
-        columns += *c == ',' && !quoted;
-        if (*c != '\n' || quoted)
-            continue;
-        if (rows++ == 0)
-            expected = columns;
-        CHECK(columns == expected, "%s: line %d has %d commas, expected %d", path, rows, columns, expected);
-        columns = 0;
-    }
-    char host[256] = "";
-    gethostname(host, sizeof host - 1);
-    CHECK(!names(text, host), "%s names the host", path);
-    CHECK(!strstr(text, folder), "%s names a path", path);
-    return rows;
-}
-
-static int count_lines(const char *text) {
-    int lines = 0;
-    for (; *text; text++)
-        lines += *text == '\n';
-    return lines;
 }
 
 static void check_list_and_summary(void) {
@@ -698,25 +574,9 @@ static void check_no_place(void) {
     expect_mistake(&m, "out");
 }
 
-static int remove_entry(const char *path, const struct stat *facts, int kind, struct FTW *where) {
-    (void)facts, (void)kind, (void)where;
-    return remove(path);
-}
-
 int main(int argc, char **argv) {
-    static char absolute[PATH_MAX];
-    if (argc != 2 || !realpath(argv[1], absolute)) {
-        fprintf(stderr, "usage: check_cli PROGRAM\n");
+    if (!cli_begin(argc, argv))
         return 1;
-    }
-    program = absolute;
-    if (!mkdtemp(folder) || chdir(folder) != 0) {
-        fprintf(stderr, "%s: %s\n", folder, strerror(errno));
-        return 1;
-    }
-    setenv("XDG_CACHE_HOME", folder, 1);
-    unsetenv("WINNOW_DB");
-    unsetenv("WINNOW_ISA");
     check_help();
     check_usage_mistakes();
     check_other_mistakes();
@@ -732,7 +592,5 @@ int main(int argc, char **argv) {
     check_peer();
     check_training();
     check_no_place();
-    if (chdir("/") == 0)
-        nftw(folder, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
-    return check_finish("check_cli");
+    return cli_finish("check_cli");
 }
