@@ -7,7 +7,9 @@
  * norm, sigmoid and tanh read their input and write their output, and in training the other way round;
  * response norm reads its input then, too, the functions their output. An addition reads the summand that the
  * producer of the other does not have. ReLU, concatenations, dropout and flattening cost nothing. An update
- * reads weights, gradient and moments and writes weights and moments. Workspaces are not counted. */
+ * reads weights, gradient and moments and writes weights and moments. Workspaces are not counted, and
+ * constant weights count in the form that the pick keeps them in (Winograd's are up to 7.1 times as large).
+ */
 #include "tape_internal.h"
 
 /* Bytes of a tensor over the batch, padded channels included. */
@@ -79,10 +81,22 @@ static double layer_bytes(const wn_tape *tape, const wn_layer *layer, bool inner
     }
 }
 
+/* By how much the picks' forms of constant weights are larger than the weights. */
+static double prepared_bytes(const wn_tape *tape) {
+    double sum = 0;
+    for (int s = tape->preparations; s < tape->step_count; s++) {
+        const wn_step *step = &tape->steps[s];
+        if (step->is_conv && step->prepared)
+            sum += (double)step->args.conv.plan.prepared_bytes -
+                   4.0 * (double)wn_conv_weights_floats(&step->args.conv.plan.problem);
+    }
+    return sum;
+}
+
 double wn_tape_minimum_bytes(const wn_tape *tape) {
     const wn_graph *graph = tape->model->graph;
     const int moments = moments_of(&tape->options);
-    double sum = 0;
+    double sum = prepared_bytes(tape);
     bool inner = false; /* parameters lie before the layer */
     for (int i = 0; i < graph->layer_count; i++) {
         const wn_layer *layer = &graph->layers[i];
