@@ -13,6 +13,7 @@
 #include <linux/futex.h>
 #include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -142,12 +143,18 @@ static uint64_t measure_ticks_per_microsecond(void) {
     return (__rdtsc() - ticks) * 1000 / (uint64_t)passed + 1;
 }
 
+unsigned wn_flush_denormals(void) {
+    unsigned before = _mm_getcsr();
+    _mm_setcsr(before | FLUSH_TO_ZERO_AND_DENORMALS_ARE_ZERO);
+    return before;
+}
+
 static void *worker(void *argument) {
     slot *self = argument;
     wn_pool *pool = self->pool;
     if (pool->pinned)
         wn_cpus_pin(pool->cpus.cpu[self->tid]);
-    _mm_setcsr(_mm_getcsr() | FLUSH_TO_ZERO_AND_DENORMALS_ARE_ZERO);
+    wn_flush_denormals();
     for (;;) {
         wait_release(self, arrive(self), idle_patience(pool));
         if (!pool->task)
@@ -211,9 +218,36 @@ int wn_pool_threads(const wn_pool *pool) {
     return pool->threads;
 }
 
+int wn_pool_spare_cpus(const wn_pool *pool) {
+    return pool->pinned ? pool->cpus.count - pool->threads : 0;
+}
+
+int wn_pool_start_beside(const wn_pool *pool, const char *name, pthread_t *thread, void *(*run)(void *),
+                         void *argument) {
+    cpu_set_t spare;
+    sigset_t all, before;
+    pthread_attr_t attributes;
+    CPU_ZERO(&spare);
+    for (int i = pool->threads; pool->pinned && i < pool->cpus.count; i++)
+        CPU_SET(pool->cpus.cpu[i], &spare);
+    int error = pthread_attr_init(&attributes);
+    if (error)
+        return error;
+    if (pool->pinned)
+        pthread_attr_setaffinity_np(&attributes, sizeof spare,
+                                    CPU_COUNT(&spare) ? &spare : &pool->caller_affinity);
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    error = pthread_create(thread, &attributes, run, argument);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    pthread_attr_destroy(&attributes);
+    if (!error)
+        pthread_setname_np(*thread, name);
+    return error;
+}
+
 void wn_pool_run(wn_pool *pool, wn_task task, void *context) {
-    unsigned mxcsr = _mm_getcsr();
-    _mm_setcsr(mxcsr | FLUSH_TO_ZERO_AND_DENORMALS_ARE_ZERO);
+    unsigned mxcsr = wn_flush_denormals();
     pool->task = task;
     pool->context = context;
     release(pool, pool->slots[0].round);

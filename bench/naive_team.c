@@ -1,6 +1,5 @@
 /* Threads held together by pthread barriers. */
 #include "naive_team.h"
-#include <immintrin.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -49,8 +48,7 @@ static void *live(void *argument) {
     self->refusal = pthread_setaffinity_np(pthread_self(), sizeof place, &place);
     if (team->placement == WN_NAIVE_REALTIME && !self->refusal)
         self->refusal = pthread_setschedparam(pthread_self(), SCHED_FIFO, &(struct sched_param){1});
-    _mm_setcsr(_mm_getcsr() |
-               0x8040); /* the same arithmetic as in the pool: denormals are an item of their own */
+    wn_flush_denormals(); /* the same arithmetic as in the pool: denormals are an item of their own */
     for (;;) {
         pthread_barrier_wait(&team->gate);
         if (!team->task)

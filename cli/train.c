@@ -22,8 +22,11 @@ typedef struct flags {
     wn_network_flags network;
     wn_recipe_flags recipe;
     double time_to;
+    int loader;
     int64_t save_every, eval_every, channels, seed, threads, limit, test_limit;
 } flags;
+
+static const char *const loaders[] = {"auto", "thread", "steps", NULL}; /* as wn_feeding */
 
 static wn_status read_flags(const wn_command *command, int argc, char **argv, flags *f, int *words,
                             bool *help) {
@@ -71,6 +74,13 @@ static wn_status read_flags(const wn_command *command, int argc, char **argv, fl
          .kind = WN_OPTION_SWITCH,
          .value = &f->resume,
          .help = "go on from the folder's last.safetensors, to the bit; the other flags as before"},
+        {.name = "--loader",
+         .kind = WN_OPTION_CHOICE,
+         .value = &f->loader,
+         .argument = "auto|thread|steps",
+         .choices = loaders,
+         .help = "who prepares batches: a thread of its own, the others between steps, or (auto) the former "
+                 "where a CPU is spare"},
         WN_OPTION_THREADS(&f->threads),
         WN_OPTION_ISA(&f->isa),
         WN_OPTION_NO_FUSE(&f->network.no_fuse),
@@ -147,6 +157,7 @@ static wn_status train(const wn_command *command, int argc, char **argv) {
                                 .stop = f.checkpoints ? watch_signals() : NULL,
                                 .seed = (uint64_t)f.seed,
                                 .pool = session.pool,
+                                .feeding = (wn_feeding)f.loader,
                                 .isa = session.isa,
                                 .no_fuse = f.network.no_fuse,
                                 .pick = picks ? wn_picks_pick

@@ -41,17 +41,28 @@ static wn_status open_convolutions(wn_tape *tape) {
     return wn_ok();
 }
 
+static void *place_in_arena(const wn_tape *tape, int buffer) {
+    return (char *)tape->arena.base + tape->buffers[buffer].offset;
+}
+
+/* Tells a step where its operands in the buffers [first, last] lie. */
+static void resolve_step(const wn_tape *tape, wn_step *step, int first, int last) {
+    for (int i = 0; i < step->operand_count; i++) {
+        const wn_operand *operand = &step->operands[i];
+        if (operand->buffer < first || operand->buffer > last)
+            continue;
+        char *address = (char *)tape->buffers[operand->buffer].address + operand->offset;
+        memcpy((char *)step + operand->slot, &address, sizeof address);
+    }
+}
+
 /* Addresses of buffers, then of every operand. */
 static void resolve(wn_tape *tape) {
     for (int b = 0; b < tape->buffer_count; b++)
         if (tape->buffers[b].planned)
-            tape->buffers[b].address = (char *)tape->arena.base + tape->buffers[b].offset;
+            tape->buffers[b].address = place_in_arena(tape, b);
     for (int s = 0; s < tape->step_count; s++)
-        for (int i = 0; i < tape->steps[s].operand_count; i++) {
-            const wn_operand *operand = &tape->steps[s].operands[i];
-            char *address = (char *)tape->buffers[operand->buffer].address + operand->offset;
-            memcpy((char *)&tape->steps[s] + operand->slot, &address, sizeof address);
-        }
+        resolve_step(tape, &tape->steps[s], 0, tape->buffer_count - 1);
 }
 
 /* A plan that cannot be had is told with its sizes. */
@@ -134,11 +145,23 @@ void wn_tape_destroy(wn_tape *tape) {
 }
 
 float *wn_tape_input(wn_tape *tape) {
-    return tape->buffers[tape->input].address;
+    return place_in_arena(tape, tape->input);
 }
 
 int32_t *wn_tape_labels(wn_tape *tape) {
-    return tape->buffers[tape->labels].address;
+    return place_in_arena(tape, tape->labels);
+}
+
+/* Only the steps that read the batch are told: a run over all operands, without any memory traffic to speak
+ * of. */
+void wn_tape_read_batch(wn_tape *tape, float *images, int32_t *labels) {
+    const int buffers[] = {tape->input, tape->labels};
+    void *const addresses[] = {images ? images : wn_tape_input(tape), labels ? labels : wn_tape_labels(tape)};
+    for (int b = 0; b < 2; b++) {
+        tape->buffers[buffers[b]].address = addresses[b];
+        for (int s = 0; s < tape->step_count; s++)
+            resolve_step(tape, &tape->steps[s], buffers[b], buffers[b]);
+    }
 }
 
 void wn_tape_set_options(wn_tape *tape, const wn_step_options *options) {

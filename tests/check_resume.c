@@ -114,11 +114,13 @@ static void check_step_by_step(wn_pool *pool) {
         options.recipe.momentum = runs[i].momentum;
         options.recipe.lr = runs[i].lr;
         options.recipe.schedule.kind = runs[i].momentum > 0 ? WN_SCHEDULE_ONE_CYCLE : WN_SCHEDULE_COSINE;
+        options.feeding = WN_FEEDING_STEPS;
         uLong expected = whole_run(options, &whole);
         forget();
         options.stop = &stop;
         options.csv = csv;
         for (int step = 1; step <= STEPS; step++) {
+            options.feeding = step % 2 ? WN_FEEDING_THREAD : WN_FEEDING_STEPS; /* the order is the same */
             wn_status status = wn_train(&options, &parts);
             char part[64];
             snprintf(part, sizeof part, "signal 15 after step %d, saved", step);

@@ -1,48 +1,37 @@
-/* A steady training step makes no system call and takes no page fault, on all threads. System calls are
- * counted from outside: the parent traces a child that trains between two markers. The counter must see a
- * deliberate call, and the page faults a deliberate one. */
+/* A steady step of a tape, training or not, makes no system call, takes no page fault, allocates nothing and
+ * never sleeps, on any of its threads; and the counters see it when one does. The same tracer as in
+ * check_train_steady.c, on tapes instead of the whole program.
+ *
+ * usage: check_steady COUNT_ALLOCATIONS.so */
 #include "check.h"
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-int main(void) {
-    puts("check_steady: skipped, the sanitizer makes system calls of its own");
-    return 77;
-}
-#else
+#include "misbehaving.h"
 #include "nets.h"
 #include "pool.h"
-#include <errno.h>
-#include <signal.h>
+#include "thread_costs.h"
+#include <limits.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/ptrace.h>
-#include <sys/resource.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 #include <winnow/model.h>
 
-enum { STEPS = 5, SKIPPED = 77, ATTEMPTS = 20 };
-
-/* A system call that means nothing else: no program asks for the session of process -MARKER. */
-enum { MARKER = 424242 };
-
-static void mark(void) {
-    syscall(SYS_getsid, -MARKER);
-}
+enum { STEPS = 5, ATTEMPTS = 10 };
 
 typedef struct steady_case {
     const char *name;
     int size, divisor, threads;
-    bool training, provoked; /* provoked: one deliberate system call between the markers */
+    bool training, provoked; /* provoked: one deliberate system call between the marks */
 } steady_case;
 
-/* Page faults so far, of all threads. */
-static long faults(void) {
-    struct rusage usage;
-    getrusage(RUSAGE_SELF, &usage);
-    return usage.ru_minflt + usage.ru_majflt;
-}
+static const steady_case cases[] = {
+    {"mnist-cnn", 28, 1, 1, true, true},  {"mnist-cnn", 28, 1, 1, true, false},
+    {"mnist-cnn", 28, 1, 2, true, false}, {"alexnet", 67, 8, 2, true, false},
+    {"resnet18", 32, 8, 2, true, false},  {"densenet", 32, 4, 2, true, false},
+    {"resnet18", 32, 8, 2, false, false},
+};
+enum { CASES = sizeof cases / sizeof *cases };
 
 static wn_status make_tape(const steady_case *c, wn_pool *pool, wn_graph *graph, wn_model **model,
                            wn_tape **tape) {
@@ -60,17 +49,41 @@ static wn_status make_tape(const steady_case *c, wn_pool *pool, wn_graph *graph,
     return wn_tape_compile(*model, &options, tape);
 }
 
-/* In the child: trains, with the markers around what must be steady. Returns the exit code: 1 for page
- * faults, 2 when it could not train. */
-static int train_between_markers(const steady_case *c) {
+/* Marks are written by a thread of their own, for which the tape's never wait: they go on with steps until a
+ * mark has been written, and never see the tracer as long as they make no system call. */
+static atomic_int wanted, written;
+
+static void *write_marks(void *unused) {
+    (void)unused;
+    for (int number = 1; number <= 2; number++) {
+        char text[] = "mark 0\n";
+        text[5] = (char)('0' + number);
+        while (atomic_load(&wanted) < number)
+            nanosleep(&(struct timespec){.tv_nsec = 2000000}, NULL);
+        if (write(1, text, sizeof text - 1) < 0)
+            _exit(3);
+        atomic_store(&written, number);
+    }
+    return NULL;
+}
+
+static void run_until(wn_tape *tape, int mark) {
+    atomic_store(&wanted, mark);
+    while (atomic_load(&written) < mark)
+        wn_tape_run(tape);
+}
+
+/* The program that is followed: a tape, with marks around what must be steady. */
+static int run_tape(const steady_case *c) {
     wn_pool *pool = NULL;
     wn_model *model = NULL;
     wn_tape *tape = NULL;
+    pthread_t marker;
     wn_graph *graph = wn_graph_create();
     wn_status status = wn_pool_create(c->threads, &pool);
     if (!wn_failed(status))
         status = make_tape(c, pool, graph, &model, &tape);
-    if (wn_failed(status)) {
+    if (wn_failed(status) || wn_pool_start_beside(pool, "winnow-marker", &marker, write_marks, NULL) != 0) {
         fprintf(stderr, "%s: %s\n", c->name, status.message);
         return 2;
     }
@@ -78,158 +91,88 @@ static int train_between_markers(const steady_case *c) {
         wn_tape_labels(tape)[i] = i;
     for (int i = 0; i < 3; i++)
         wn_tape_run(tape);
-    long before = faults();
-    mark();
-    wn_tape_run(tape); /* wakes threads that fell asleep over the marker */
-    mark();
+    run_until(tape, 1);
     for (int i = 0; i < STEPS; i++) {
         wn_tape_run(tape);
         if (c->provoked && i == 0)
             syscall(SYS_getppid);
     }
-    mark();
-    long found = faults() - before;
+    run_until(tape, 2);
+    pthread_join(marker, NULL);
     wn_tape_destroy(tape);
     wn_model_destroy(model);
     wn_graph_destroy(graph);
     wn_pool_destroy(pool);
-    if (found != 0)
-        fprintf(stderr, "%s: found %ld page faults in %d steps\n", c->name, found, STEPS);
-    return found != 0;
+    return 0;
 }
 
-static int run_child(const steady_case *c) {
-    signal(SIGALRM, SIG_DFL);
-    alarm(300); /* ends a child whose parent died */
-    raise(SIGSTOP);
-    return train_between_markers(c);
-}
-
-/* What the parent has seen. */
-typedef struct trace {
-    int markers;  /* of three, after which counting begins with the second and ends with the third */
-    long counted; /* system calls in between, of all threads */
-    long waits;   /* those of them that wait for another thread or wake it */
-    long number;  /* of the last one */
-    int exit_code;
-} trace;
-
-static void see_system_call(pid_t thread, trace *seen) {
-    struct __ptrace_syscall_info info;
-    if (ptrace(PTRACE_GET_SYSCALL_INFO, thread, (void *)sizeof info, &info) <= 0 ||
-        info.op != PTRACE_SYSCALL_INFO_ENTRY)
-        return;
-    if (info.entry.nr == SYS_getsid && (pid_t)info.entry.args[0] == -MARKER) {
-        seen->markers++;
-    } else if (seen->markers == 2) {
-        seen->counted++;
-        seen->waits += info.entry.nr == SYS_futex;
-        seen->number = (long)info.entry.nr;
+/* What the tape's threads did between the marks. False: it could not be traced. */
+static bool trace_once(int index, const char *library, costs *seen) {
+    static char self[PATH_MAX], number[8];
+    cost_report report;
+    ssize_t length = readlink("/proc/self/exe", self, sizeof self - 1);
+    self[length > 0 ? length : 0] = 0;
+    snprintf(number, sizeof number, "%d", index);
+    char *argv[] = {self, "tape", number, NULL};
+    const char *refusal = cost_run(argv, library, "mark ", &report);
+    *seen = (costs){0};
+    bool complete = CHECK(!refusal && report.exit_code == 0 && report.marks == 2 &&
+                              report.threads == cases[index].threads + 1,
+                          "%s: exit code %d, %d marks of 2, %d threads, %s", cases[index].name,
+                          report.exit_code, report.marks, report.threads, refusal ? refusal : "traced");
+    for (int i = 0; complete && i < report.threads; i++) {
+        costs c = cost_between(&report.mark[0].thread[i], &report.mark[1].thread[i]);
+        if (!report.writes[i])
+            cost_add(seen, &c);
     }
+    cost_free(&report);
+    return complete;
 }
 
-/* Follows a seized, stopped child and its threads to the end. */
-static void follow(pid_t child, trace *seen) {
-    for (;;) {
-        int state;
-        pid_t thread = waitpid(-1, &state, __WALL);
-        if (thread < 0)
-            return;
-        if (WIFEXITED(state) || WIFSIGNALED(state)) {
-            if (thread == child) {
-                seen->exit_code = WIFEXITED(state) ? WEXITSTATUS(state) : 2;
-                return;
-            }
-            continue;
-        }
-        int signal_number = WSTOPSIG(state);
-        bool system_call = signal_number == (SIGTRAP | 0x80), event = state >> 16 != 0;
-        if (system_call)
-            see_system_call(thread, seen);
-        bool pass = !system_call && !event && signal_number != SIGTRAP && signal_number != SIGSTOP;
-        ptrace(PTRACE_SYSCALL, thread, NULL, (void *)(long)(pass ? signal_number : 0));
-    }
-}
-
-/* False where tracing is forbidden. */
-static bool trace_once(const steady_case *c, trace *seen) {
-    *seen = (trace){.exit_code = 2};
-    fflush(NULL);
-    pid_t child = fork();
-    if (child == 0)
-        _exit(run_child(c));
-    int state;
-    if (child < 0 || waitpid(child, &state, WUNTRACED) != child || !WIFSTOPPED(state))
-        return false;
-    long options = PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACECLONE | PTRACE_O_EXITKILL;
-    if (ptrace(PTRACE_SEIZE, child, NULL, (void *)options) != 0) {
-        kill(child, SIGKILL);
-        waitpid(child, &state, 0);
-        return false;
-    }
-    kill(child, SIGCONT);
-    follow(child, seen);
-    return true;
-}
-
-/* A thread that waits long for one that lost its CPU to another program goes to sleep, which is a system call
- * and says nothing about the tape: then the case is traced again. Any other call counts at once. */
-static bool trace_case(const steady_case *c, trace *seen) {
+static void check_case(int index, const char *library) {
+    const steady_case *c = &cases[index];
+    costs seen;
     for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
-        if (!trace_once(c, seen))
-            return false;
-        bool disturbed = c->threads > 1 && seen->counted > 0 && seen->counted == seen->waits;
-        if (!disturbed)
+        if (!trace_once(index, library, &seen))
+            return;
+        if (c->provoked || cost_none(&seen) || c->threads == 1 || !cost_disturbed(&seen))
             break;
     }
-    return true;
+    if (c->provoked) {
+        CHECK(seen.calls == 1 && seen.futexes == 0,
+              "saw %ld system calls, %ld of them futexes, of a tape that made one", seen.calls, seen.futexes);
+    } else if (!cost_none(&seen) && c->threads > 1 && cost_disturbed(&seen)) {
+        printf("%s: not judged, something else took a CPU in every attempt\n", c->name);
+        check_skipped++;
+    } else {
+        CHECK(cost_none(&seen),
+              "%s, %d threads: %ld system calls, %ld page faults, %ld allocations, %ld sleeps in %d steps, "
+              "expected none",
+              c->name, c->threads, seen.calls, seen.faults, seen.allocations, seen.sleeps, STEPS);
+    }
 }
 
-static void check_case(const steady_case *c, const trace *seen) {
-    CHECK(seen->markers == 3, "%s, %d threads: found %d markers of 3", c->name, c->threads, seen->markers);
-    CHECK(seen->exit_code == 0, "%s, %d threads: the child found page faults or could not train (%d)",
-          c->name, c->threads, seen->exit_code);
-    if (c->provoked)
-        CHECK(seen->counted == 1 && seen->number == SYS_getppid,
-              "the counter saw %ld system calls, the last number %ld, expected one getppid (%d)",
-              seen->counted, seen->number, SYS_getppid);
-    else
-        CHECK(seen->counted == 0,
-              "%s, %d threads: found %ld system calls in %d steps (the last number %ld), expected none",
-              c->name, c->threads, seen->counted, STEPS, seen->number);
-}
-
-/* The count of page faults must see one. */
-static void check_fault_counter(void) {
-    long page = sysconf(_SC_PAGESIZE), before = faults();
-    char *memory = mmap(NULL, (size_t)page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    *(volatile char *)memory = 1;
-    CHECK(faults() > before, "a first touch of a page was not counted as a fault");
-    munmap(memory, (size_t)page);
-}
-
-int main(void) {
-    static const steady_case cases[] = {
-        {"mnist-cnn", 28, 1, 1, true, true},  {"mnist-cnn", 28, 1, 1, true, false},
-        {"mnist-cnn", 28, 1, 2, true, false}, {"alexnet", 67, 8, 2, true, false},
-        {"resnet18", 32, 8, 2, true, false},  {"densenet", 32, 4, 2, true, false},
-        {"resnet18", 32, 8, 2, false, false},
-    };
+int main(int argc, char **argv) {
+    static char library[PATH_MAX];
+    if (argc == 2 && strcmp(argv[1], "misbehave") == 0)
+        return misbehaving_program();
+    if (argc == 3 && strcmp(argv[1], "tape") == 0)
+        return run_tape(&cases[atoi(argv[2]) % CASES]);
+    if (argc != 2 || !realpath(argv[1], library)) {
+        fprintf(stderr, "usage: check_steady COUNT_ALLOCATIONS.so\n");
+        return 1;
+    }
+    setvbuf(stdout, NULL, _IOLBF, 0);
+    if (!check_counters(library)) {
+        check_skipped++;
+        return check_finish("check_steady");
+    }
     int cpus = wn_threads_default();
-    check_fault_counter();
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        trace seen;
-        if (cases[i].threads > cpus) {
+    for (int i = 0; i < CASES; i++)
+        if (cases[i].threads <= cpus)
+            check_case(i, library);
+        else
             printf("%s with %d threads: left out, this process may use %d CPUs\n", cases[i].name,
                    cases[i].threads, cpus);
-            continue;
-        }
-        if (!trace_case(&cases[i], &seen)) {
-            printf("check_steady: skipped, this process may not trace another: %s\n", strerror(errno));
-            return SKIPPED;
-        }
-        check_case(&cases[i], &seen);
-    }
     return check_finish("check_steady");
 }
-#endif

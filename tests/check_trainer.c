@@ -3,6 +3,7 @@
 #include "check_pool.h"
 #include "data.h"
 #include "lr_find.h"
+#include "pool.h"
 
 #include <math.h>
 #include <regex.h>
@@ -89,11 +90,115 @@ static void check_repeatable(void) {
           first.seconds_to_here, first.training_seconds, first.evaluating_seconds, first.preparing_seconds);
 }
 
+/* Who prepares the batches changes nothing about them: weights, figures and rows are the same to the bit. */
+static void check_feeding(void) {
+    wn_train_result steps, thread;
+    for (int threads = 1; threads <= 3; threads++) {
+        wn_pool *pool = check_pool_of(threads);
+        wn_train_options options = small_run(pool);
+        options.recipe.augmentation = (wn_augmentation){.pad = 2, .flip = true};
+        options.eval_every = 3; /* while the thread fills its ring to the brim */
+        options.feeding = WN_FEEDING_STEPS;
+        bool ran = run(&options, &steps);
+        options.feeding = WN_FEEDING_THREAD;
+        if (ran && run(&options, &thread))
+            CHECK(same(&steps, &thread) && steps.steps == thread.steps,
+                  "%d threads: loss %.17g with a loader's thread, %.17g without", threads, thread.loss,
+                  steps.loss);
+        wn_pool_destroy(pool);
+    }
+}
+
+/* The stream itself: every image of every epoch once, in the order of its shuffle, from any place on; and the
+ * pages of the slots hold what the loader gives. */
+static void check_stream(wn_pool *pool) {
+    enum { IMAGES = 50, BATCH = 16, EPOCHS = 3, PIXELS = 28 * 28 };
+    wn_dataset data;
+    wn_loader *loader;
+    static int64_t order[IMAGES];
+    static float images[BATCH * PIXELS];
+    int32_t labels[BATCH];
+    wn_status status = wn_dataset_synthetic(1, IMAGES, 10, &data);
+    if (!wn_failed(status))
+        status = wn_loader_create(
+            &data,
+            &(wn_loader_options){
+                .size = 28, .channels = 1, .augmentation = {.pad = 3}, .seed = 5, .pool = pool},
+            &loader);
+    if (!CHECK(!wn_failed(status), "%s", status.message))
+        return;
+    for (int feeding = WN_FEEDING_AUTO; feeding <= WN_FEEDING_STEPS; feeding++)
+        for (int64_t begin = 0; begin <= IMAGES; begin += 25) {
+            wn_batches *batches;
+            status = wn_batches_create(loader,
+                                       &(wn_batches_options){.split = &data.train,
+                                                             .batch = BATCH,
+                                                             .image_floats = PIXELS,
+                                                             .seed = 9,
+                                                             .feeding = (wn_feeding)feeding,
+                                                             .pool = pool},
+                                       &batches);
+            if (!CHECK(!wn_failed(status), "%s", status.message))
+                continue;
+            CHECK(wn_batches_has_thread(batches) ==
+                      (feeding == WN_FEEDING_THREAD ||
+                       (feeding == WN_FEEDING_AUTO && wn_pool_spare_cpus(pool) > 0)),
+                  "feeding %d, %d spare CPUs: %d", feeding, wn_pool_spare_cpus(pool),
+                  wn_batches_has_thread(batches));
+            wn_batches_begin(batches, 1, begin);
+            for (int epoch = begin == IMAGES ? 2 : 1; epoch <= EPOCHS; epoch++) {
+                wn_batches_shuffle(9, epoch, order, IMAGES);
+                for (int64_t at = epoch == 1 ? begin : 0; at < IMAGES; at += BATCH) {
+                    int count = IMAGES - at < BATCH ? (int)(IMAGES - at) : BATCH;
+                    wn_batch batch = wn_batches_next(batches);
+                    wn_loader_fill(loader, &data.train, order + at, count, epoch, images, labels);
+                    CHECK(batch.count == count && batch.epoch == epoch &&
+                              !memcmp(batch.images, images, sizeof *images * PIXELS * (size_t)count) &&
+                              !memcmp(batch.labels, labels, sizeof *labels * (size_t)count),
+                          "feeding %d from %d: %d images of epoch %d, expected %d of %d from %d", feeding,
+                          (int)begin, batch.count, batch.epoch, count, epoch, (int)at);
+                }
+            }
+            wn_batches_destroy(batches);
+        }
+    wn_loader_destroy(loader);
+    wn_dataset_free(&data);
+}
+
+/* A quota of CPU time leaves no CPU spare, whatever the affinity says. */
+static void check_quota(void) {
+    wn_pool *pool = check_pool_of(1);
+    wn_dataset data;
+    wn_loader *loader = NULL;
+    wn_status status = wn_dataset_synthetic(1, 10, 10, &data);
+    if (!wn_failed(status))
+        status =
+            wn_loader_create(&data, &(wn_loader_options){.size = 28, .channels = 1, .pool = pool}, &loader);
+    CHECK(!wn_failed(status), "%s", status.message);
+    for (int quota = 0; quota <= 2; quota++) {
+        wn_batches *batches;
+        status = wn_batches_create(
+            loader,
+            &(wn_batches_options){
+                .split = &data.train, .batch = 5, .image_floats = 28 * 28, .quota = quota, .pool = pool},
+            &batches);
+        bool expected = wn_pool_spare_cpus(pool) > 0 && quota != 1;
+        if (CHECK(!wn_failed(status), "%s", status.message))
+            CHECK(wn_batches_has_thread(batches) == expected, "quota %d: %d, expected %d", quota,
+                  wn_batches_has_thread(batches), expected);
+        wn_batches_destroy(batches);
+    }
+    wn_loader_destroy(loader);
+    wn_dataset_free(&data);
+    wn_pool_destroy(pool);
+}
+
 typedef struct csv_row {
     char kind[8], test_accuracy[16];
     int epoch;
     long long step, examples;
-    double loss, train_accuracy, lr, seconds_step, seconds_total;
+    double loss, train_accuracy, lr, seconds_step, seconds_total, data_wait;
+    long long data_waits;
 } csv_row;
 
 static bool read_row(const char *line, csv_row *row) {
@@ -105,13 +210,13 @@ static bool read_row(const char *line, csv_row *row) {
     const char *rest = line + end;
     size_t length = strcspn(rest, ",");
     snprintf(row->test_accuracy, sizeof row->test_accuracy, "%.*s", (int)length, rest);
-    return sscanf(rest + length, ",%lf,%lf,%lf%n", &row->lr, &row->seconds_step, &row->seconds_total, &end) ==
-               3 &&
+    return sscanf(rest + length, ",%lf,%lf,%lf,%lf,%lld%n", &row->lr, &row->seconds_step, &row->seconds_total,
+                  &row->data_wait, &row->data_waits, &end) == 5 &&
            strcmp(rest + length + end, "\n") == 0;
 }
 
 /* Rows of steps and epochs in order, whose sums agree with each other and with the result. */
-static void check_csv(wn_pool *pool) {
+static void check_csv(wn_pool *pool, wn_feeding feeding) {
     char path[] = "/tmp/check_trainer_XXXXXX", line[256];
     int handle = mkstemp(path);
     if (!CHECK(handle >= 0, "%s cannot be created", path))
@@ -119,6 +224,7 @@ static void check_csv(wn_pool *pool) {
     close(handle);
     wn_train_options options = small_run(pool);
     options.csv = path;
+    options.feeding = feeding;
     wn_train_result result;
     bool ran = run(&options, &result);
     FILE *file = fopen(path, "r");
@@ -127,6 +233,8 @@ static void check_csv(wn_pool *pool) {
     double loss = 0, correct = 0, last_total = 0;
     long long steps = 0, examples = 0, epoch_began = 0;
     int epochs = 0;
+    double waited = 0;
+    long long waits = 0;
     while (fgets(line, sizeof line, file)) {
         if (!CHECK(read_row(line, &row), "not a row: %s", line))
             continue;
@@ -137,6 +245,10 @@ static void check_csv(wn_pool *pool) {
             CHECK(row.test_accuracy[0] == '\0', "test accuracy in a step: %s", line);
             loss += row.loss * (double)batch;
             correct += row.train_accuracy * (double)batch;
+            CHECK(row.data_waits == (row.data_wait > 0) && (feeding == WN_FEEDING_THREAD || !row.data_waits),
+                  "%s", line);
+            waited += row.data_wait;
+            waits += row.data_waits;
             examples = row.examples;
         } else {
             double of = (double)(examples - epoch_began);
@@ -147,7 +259,10 @@ static void check_csv(wn_pool *pool) {
                   loss / of);
             CHECK(fabs(row.train_accuracy - correct / of) < 1e-5, "epoch's accuracy %g, its steps' mean %g",
                   row.train_accuracy, correct / of);
-            loss = correct = 0;
+            CHECK(row.data_waits == waits && fabs(row.data_wait - waited) < 1e-6,
+                  "the steps waited %g s in %lld: %s", waited, waits, line);
+            loss = correct = waited = 0;
+            waits = 0;
             epoch_began = examples;
         }
         CHECK(row.lr > 0.00099 && row.lr < 0.00101 && row.seconds_step > 0 && row.seconds_total >= last_total,
@@ -375,9 +490,13 @@ static void check_log(wn_pool *pool) {
 
 int main(void) {
     check_repeatable();
+    check_feeding();
+    check_quota();
     wn_pool *pool = check_pool_of(1);
     check_learning(pool);
-    check_csv(pool);
+    check_csv(pool, WN_FEEDING_STEPS);
+    check_csv(pool, WN_FEEDING_THREAD);
+    check_stream(pool);
     check_evaluations(pool);
     check_lr_find(pool);
     check_unwritable_csv(pool);

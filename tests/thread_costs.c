@@ -54,6 +54,16 @@ static long read_faults(pid_t program, pid_t tid) {
                : -1;
 }
 
+static void read_name(pid_t program, pid_t tid, char name[16]) {
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%d/task/%d/comm", program, tid);
+    FILE *file = fopen(path, "re");
+    if (file && fscanf(file, "%15[^\n]", name) != 1)
+        name[0] = 0;
+    if (file)
+        fclose(file);
+}
+
 static void read_switches(pid_t program, pid_t tid, costs *c) {
     char path[64], line[256];
     snprintf(path, sizeof path, "/proc/%d/task/%d/status", program, tid);
@@ -81,39 +91,45 @@ static void note_mark(follower *f, long number) {
     for (int i = 0; i < r->threads; i++) {
         costs *c = &mark->thread[i];
         *c = (costs){.calls = f->calls[i], .futexes = f->futexes[i]};
+        read_name(f->program, r->tid[i], r->name[i]);
         c->faults = read_faults(f->program, r->tid[i]);
         read_switches(f->program, r->tid[i], c);
         c->allocations = read_allocations(f, r->tid[i]);
     }
 }
 
-static void look_at_write(follower *f, int thread, uint64_t address, uint64_t length) {
+/* The number behind the word in what a thread is about to write; -1: it is no mark. */
+static long read_mark(const follower *f, uint64_t address, uint64_t length) {
     char text[4096];
     size_t wanted = length < sizeof text - 1 ? length : sizeof text - 1;
     struct iovec here = {text, wanted}, there = {(void *)(uintptr_t)address, wanted};
     ssize_t got = process_vm_readv(f->program, &here, 1, &there, 1, 0);
     if (got <= 0)
-        return;
+        return -1;
     text[got] = 0;
     const char *found = strstr(text, f->word);
     long number;
-    if (!found || sscanf(found + strlen(f->word), "%ld", &number) != 1)
-        return;
-    f->report->writes[thread] = true;
-    note_mark(f, number);
+    return found && sscanf(found + strlen(f->word), "%ld", &number) == 1 ? number : -1;
 }
 
+/* Writing a mark is not counted: it is the counting. */
 static void count_call(follower *f, pid_t tid) {
     struct ptrace_syscall_info info;
     int thread = place_of(f, tid);
     if (ptrace(PTRACE_GET_SYSCALL_INFO, tid, (void *)sizeof info, &info) <= 0 ||
         info.op != PTRACE_SYSCALL_INFO_ENTRY)
         return;
+    long mark = info.entry.nr == SYS_write && info.entry.args[0] == 1
+                    ? read_mark(f, info.entry.args[1], info.entry.args[2])
+                    : -1;
+    if (mark >= 0) {
+        f->report->writes[thread] = true;
+        note_mark(f, mark);
+        return;
+    }
     f->calls[thread]++;
     f->futexes[thread] += info.entry.nr == SYS_futex;
     f->report->last_call[thread] = (int)info.entry.nr;
-    if (info.entry.nr == SYS_write && info.entry.args[0] == 1)
-        look_at_write(f, thread, info.entry.args[1], info.entry.args[2]);
 }
 
 /* Until the program and all its threads have ended. The terminal is emptied so that nobody blocks on it. */
@@ -198,6 +214,23 @@ done:
 void cost_free(cost_report *report) {
     free(report->mark);
     report->mark = NULL;
+}
+
+void cost_add(costs *sum, const costs *more) {
+    sum->calls += more->calls;
+    sum->futexes += more->futexes;
+    sum->faults += more->faults;
+    sum->sleeps += more->sleeps;
+    sum->preemptions += more->preemptions;
+    sum->allocations += more->allocations;
+}
+
+bool cost_none(const costs *c) {
+    return c->calls == 0 && c->faults == 0 && c->sleeps == 0 && c->allocations == 0;
+}
+
+bool cost_disturbed(const costs *c) {
+    return c->faults == 0 && c->allocations == 0 && c->calls == c->futexes && c->preemptions > 0;
 }
 
 costs cost_between(const costs *begin, const costs *end) {

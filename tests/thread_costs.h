@@ -26,7 +26,8 @@ typedef struct cost_report {
     int threads;
     pid_t tid[COST_THREADS];
     bool writes[COST_THREADS]; /* this thread wrote marks */
-    bool counts_allocations;   /* the library was loaded */
+    char name[COST_THREADS][16];
+    bool counts_allocations; /* the library was loaded */
     int marks;
     cost_mark *mark; /* [COST_MARKS], owned */
     int last_call[COST_THREADS];
@@ -34,12 +35,20 @@ typedef struct cost_report {
 } cost_report;
 
 /* Runs a program on a terminal and fills in the report. Whatever it writes to its standard output is looked
- * at for `word` followed by a number: that is a mark. `library` is loaded into it (NULL: none). Returns NULL,
+ * at for `word` followed by a number: that is a mark; writing it is not
+ * counted among the thread's calls. `library` is loaded into it (NULL: none). Returns NULL,
  * or what the system refused. */
 const char *cost_run(char *const argv[], const char *library, const char *word, cost_report *report);
 void cost_free(cost_report *report);
 
 /* end - begin. */
 costs cost_between(const costs *begin, const costs *end);
+void cost_add(costs *sum, const costs *more);
+
+/* Neither system calls nor page faults nor allocations nor voluntary context switches. */
+bool cost_none(const costs *c);
+/* A thread that loses its CPU to something else makes the others sleep, which is a system call and says
+ * nothing about the program: only futexes, and somebody was preempted. Nothing else is excused. */
+bool cost_disturbed(const costs *c);
 
 #endif

@@ -1,13 +1,12 @@
 /* The thread behind the progress line. What the line says is decided here, how a run is summed up in
  * report.c. */
 #include "display.h"
+#include "ticker.h"
 
-#include <pthread.h>
-#include <signal.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
-#include <time.h>
 #include <unistd.h>
 
 struct wn_display {
@@ -15,10 +14,7 @@ struct wn_display {
     bool terminal;
     int epochs;
     int64_t steps_per_epoch;
-    pthread_t thread;
-    pthread_mutex_t lock; /* of `ended`; the training threads never take it before the end */
-    pthread_cond_t end;
-    bool ended;
+    wn_ticker *ticker;
     bool line_open;                /* the terminal's line holds text to be overwritten */
     _Alignas(64) atomic_flag busy; /* somebody reads or writes the state */
     bool fresh;
@@ -70,45 +66,22 @@ static bool take_state(wn_display *d, wn_display_state *state) {
     return fresh;
 }
 
-static void *display(void *argument) {
-    wn_display *d = argument;
+static void tick(void *context, bool last) {
+    wn_display *d = context;
     wn_display_state state;
-    struct timespec next;
-    clock_gettime(CLOCK_MONOTONIC, &next);
-    pthread_mutex_lock(&d->lock);
-    while (!d->ended) {
-        next.tv_sec += d->terminal ? 0 : 5;
-        next.tv_nsec += d->terminal ? 100000000 : 0;
-        if (next.tv_nsec >= 1000000000) {
-            next.tv_sec++;
-            next.tv_nsec -= 1000000000;
-        }
-        while (!d->ended && pthread_cond_timedwait(&d->end, &d->lock, &next) == 0)
-            ;
-        if (!d->ended && take_state(d, &state))
-            show(d, &state);
-    }
-    pthread_mutex_unlock(&d->lock);
-    return NULL;
+    if (!last && take_state(d, &state))
+        show(d, &state);
 }
 
-wn_display *wn_display_start(FILE *log, bool terminal, int epochs, int64_t steps_per_epoch) {
+wn_display *wn_display_start(const wn_pool *pool, FILE *log, bool terminal, int epochs,
+                             int64_t steps_per_epoch) {
     wn_display *d = aligned_alloc(64, (sizeof *d + 63) / 64 * 64);
     if (!d)
         return NULL;
     *d = (wn_display){.log = log, .terminal = terminal, .epochs = epochs, .steps_per_epoch = steps_per_epoch};
     atomic_flag_clear(&d->busy);
-    pthread_mutex_init(&d->lock, NULL);
-    pthread_condattr_t monotonic;
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&d->end, &monotonic);
-    sigset_t all, before; /* signals are for the thread that trains */
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int error = pthread_create(&d->thread, NULL, display, d);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (!error)
+    d->ticker = wn_ticker_start(pool, terminal ? 100 : 5000, tick, d);
+    if (d->ticker)
         return d;
     free(d);
     return NULL;
@@ -125,11 +98,7 @@ void wn_display_publish(wn_display *d, const wn_display_state *state) {
 void wn_display_stop(wn_display *d) {
     if (!d)
         return;
-    pthread_mutex_lock(&d->lock);
-    d->ended = true;
-    pthread_cond_signal(&d->end);
-    pthread_mutex_unlock(&d->lock);
-    pthread_join(d->thread, NULL);
+    wn_ticker_stop(d->ticker);
     if (d->line_open) {
         fputs("\r\033[K", d->log);
         fflush(d->log);

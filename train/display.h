@@ -13,9 +13,10 @@ typedef struct wn_display_state {
 
 typedef struct wn_display wn_display;
 
-/* Starts to show what is published, ten times a second on a terminal, every five seconds elsewhere. NULL when
- * no thread can be had; then there is no progress line. */
-wn_display *wn_display_start(FILE *log, bool terminal, int epochs, int64_t steps_per_epoch);
+/* Starts to show what is published, on a thread beside the pool, ten times a second on a terminal, every five
+ * seconds elsewhere. NULL when no thread can be had; then there is no progress line. */
+wn_display *wn_display_start(const wn_pool *pool, FILE *log, bool terminal, int epochs,
+                             int64_t steps_per_epoch);
 
 /* Leaves word of where the run stands. Never waits and makes no system call: while the other thread reads,
  * this state is dropped for the next one. NULL is fine. */

@@ -17,8 +17,8 @@ struct wn_loader {
     const wn_dataset *dataset;
     wn_loader_options options;
     float mean[WN_CHANNELS_MAX], std[WN_CHANNELS_MAX];
-    workbench *benches; /* one per thread */
-    int threads;
+    workbench *benches; /* one per thread of the pool, and one for a thread beside it */
+    int bench_count;
 };
 
 /* One call of wn_loader_fill, as the threads see it. */
@@ -89,27 +89,38 @@ static void prepare(const wn_loader *loader, const workbench *bench, const uint8
     wn_augment_cut(&d, target, channels, size);
 }
 
-static void fill(void *context, int tid, int threads) {
-    const filling *work = context;
+/* The images [begin, end) of the batch. */
+static void fill_part(const filling *work, const workbench *bench, long begin, long end) {
     const wn_loader *loader = work->loader;
     const wn_dataset *dataset = loader->dataset;
     size_t source_image = (size_t)dataset->channels * (size_t)dataset->height * (size_t)dataset->width;
     size_t image =
         (size_t)loader->options.channels * (size_t)loader->options.size * (size_t)loader->options.size;
-    long begin, end;
-    wn_split(work->batch, tid, threads, &begin, &end);
     for (long n = begin; n < end; n++) {
         int64_t number = work->order[n];
-        prepare(loader, &loader->benches[tid], work->split->images + (size_t)number * source_image,
+        prepare(loader, bench, work->split->images + (size_t)number * source_image,
                 draw_for(loader, number, work->epoch), work->images + (size_t)n * image);
         work->labels[n] = work->split->labels[number];
     }
+}
+
+static void fill(void *context, int tid, int threads) {
+    const filling *work = context;
+    long begin, end;
+    wn_split(work->batch, tid, threads, &begin, &end);
+    fill_part(work, &work->loader->benches[tid], begin, end);
 }
 
 void wn_loader_fill(wn_loader *loader, const wn_split_data *split, const int64_t *order, int batch, int epoch,
                     float *images, int32_t *labels) {
     filling work = {loader, split, order, batch, epoch, images, labels};
     wn_pool_run(loader->options.pool, fill, &work);
+}
+
+void wn_loader_fill_alone(wn_loader *loader, const wn_split_data *split, const int64_t *order, int batch,
+                          int epoch, float *images, int32_t *labels) {
+    filling work = {loader, split, order, batch, epoch, images, labels};
+    fill_part(&work, &loader->benches[loader->bench_count - 1], 0, batch);
 }
 
 static wn_status check(const wn_dataset *dataset, const wn_loader_options *o) {
@@ -143,16 +154,16 @@ static wn_status settle_normalisation(wn_loader *loader) {
 static wn_status open_benches(wn_loader *loader) {
     const wn_dataset *dataset = loader->dataset;
     int size = loader->options.size;
-    loader->threads = wn_pool_threads(loader->options.pool);
-    loader->benches = calloc((size_t)loader->threads, sizeof *loader->benches);
-    for (int i = 0; loader->benches && i < loader->threads; i++) {
+    loader->bench_count = wn_pool_threads(loader->options.pool) + 1;
+    loader->benches = calloc((size_t)loader->bench_count, sizeof *loader->benches);
+    for (int i = 0; loader->benches && i < loader->bench_count; i++) {
         workbench *bench = &loader->benches[i];
         WN_TRY(wn_resize_create(dataset->height, dataset->width, size, &bench->resize));
         bench->planes = calloc((size_t)dataset->channels * (size_t)size * (size_t)size, sizeof(float));
         if (!bench->planes)
             break;
     }
-    if (!loader->benches || !loader->benches[loader->threads - 1].planes)
+    if (!loader->benches || !loader->benches[loader->bench_count - 1].planes)
         return wn_error(WN_ERROR_MEMORY, "out of memory for images of %dx%d", size, size);
     return wn_ok();
 }
@@ -179,7 +190,7 @@ wn_status wn_loader_create(const wn_dataset *dataset, const wn_loader_options *o
 void wn_loader_destroy(wn_loader *loader) {
     if (!loader)
         return;
-    for (int i = 0; loader->benches && i < loader->threads; i++) {
+    for (int i = 0; loader->benches && i < loader->bench_count; i++) {
         wn_resize_destroy(loader->benches[i].resize);
         free(loader->benches[i].planes);
     }

@@ -42,6 +42,11 @@ void wn_loader_destroy(wn_loader *loader); /* NULL is fine */
 void wn_loader_fill(wn_loader *loader, const wn_split_data *split, const int64_t *order, int batch, int epoch,
                     float *images, int32_t *labels);
 
+/* The same by the calling thread alone. Has a workbench of its own, so that it may run beside the other, from
+ * one thread at a time. */
+void wn_loader_fill_alone(wn_loader *loader, const wn_split_data *split, const int64_t *order, int batch,
+                          int epoch, float *images, int32_t *labels);
+
 /* Mean and deviation in use, [channels] each. */
 const float *wn_loader_mean(const wn_loader *loader);
 const float *wn_loader_std(const wn_loader *loader);

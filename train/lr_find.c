@@ -23,13 +23,9 @@ double wn_lr_valley(const double *lr, const double *loss, int count) {
 }
 
 /* One step with this rate; its loss. */
-static double step(wn_trainer *t, double lr, int64_t *fed) {
+static double step(wn_trainer *t, double lr) {
     wn_tape *tape;
-    if (*fed >= t->dataset.train.count) {
-        wn_trainer_shuffle(t, ++t->result.epochs + 1);
-        *fed = 0;
-    }
-    *fed += wn_trainer_prepare(t, *fed, t->result.epochs + 1, &tape);
+    wn_trainer_next(t, &tape);
     wn_trainer_set_rates(t, tape, (wn_rates){(float)lr, t->options.recipe.momentum});
     wn_tape_run(tape);
     return wn_tape_loss(tape);
@@ -37,10 +33,9 @@ static double step(wn_trainer *t, double lr, int64_t *fed) {
 
 static void find(wn_trainer *t, double low, double high, wn_lr_find_result *result) {
     double mean = 0, best = INFINITY;
-    int64_t fed = 0;
-    wn_trainer_shuffle(t, 1);
+    wn_batches_begin(t->batches, 1, 0);
     for (int i = 0; i < WN_LR_FIND_STEPS; i++) {
-        double lr = low * pow(high / low, (double)i / (WN_LR_FIND_STEPS - 1)), loss = step(t, lr, &fed);
+        double lr = low * pow(high / low, (double)i / (WN_LR_FIND_STEPS - 1)), loss = step(t, lr);
         mean = SMOOTHING * mean + (1 - SMOOTHING) * loss;
         double smoothed = mean / (1 - pow(SMOOTHING, i + 1));
         if (!(smoothed <= DIVERGED * best))

@@ -3,6 +3,7 @@
 #include "report.h"
 #include "display.h"
 #include "output.h"
+#include "row_writer.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -64,9 +65,8 @@ static wn_status continue_rows(wn_train_csv *csv, int64_t step, bool *continued)
     return wn_ok();
 }
 
-wn_status wn_train_csv_begin(wn_train_csv *csv, int64_t step) {
-    if (!csv->file)
-        return wn_ok();
+/* The file up to where the rows go. */
+static wn_status begin_file(wn_train_csv *csv, int64_t step) {
     struct stat facts;
     bool continued = false;
     const bool own = !csv->standard && fstat(fileno(csv->file), &facts) == 0 && S_ISREG(facts.st_mode);
@@ -83,31 +83,33 @@ wn_status wn_train_csv_begin(wn_train_csv *csv, int64_t step) {
     return wn_ok();
 }
 
-wn_status wn_train_csv_row(wn_train_csv *csv, const char *kind, const wn_train_row *row) {
+wn_status wn_train_csv_begin(wn_train_csv *csv, const wn_pool *pool, int64_t step) {
     if (!csv->file)
         return wn_ok();
-    char test_accuracy[32] = "";
-    if (row->test_accuracy >= 0)
-        snprintf(test_accuracy, sizeof test_accuracy, "%.6f", row->test_accuracy);
-    fprintf(csv->file, "%s,%d,%lld,%lld,%.9g,%.6f,%s,%.9g,%.9f,%.6f\n", kind, row->epoch,
-            (long long)row->step, (long long)row->examples, row->loss, row->train_accuracy, test_accuracy,
-            (double)row->lr, row->seconds_step, row->seconds_total);
-    if (fflush(csv->file) != 0 || ferror(csv->file))
-        return wn_error(WN_ERROR_IO, "%s: cannot write the row of step %lld: %s", csv->path,
-                        (long long)row->step, strerror(errno));
-    return wn_ok();
+    WN_TRY(begin_file(csv, step));
+    return wn_row_writer_start(pool, csv->file, csv->path, &csv->writer);
+}
+
+wn_status wn_train_csv_row(wn_train_csv *csv, const char *kind, const wn_train_row *row) {
+    return csv->writer ? wn_row_writer_add(csv->writer, kind, row) : wn_ok();
+}
+
+wn_status wn_train_csv_flush(wn_train_csv *csv) {
+    return csv->writer ? wn_row_writer_flush(csv->writer) : wn_ok();
 }
 
 wn_status wn_train_csv_close(wn_train_csv *csv) {
     if (!csv->file)
         return wn_ok();
+    wn_status status = wn_row_writer_stop(csv->writer);
+    csv->writer = NULL;
     int failed = fclose(csv->file);
     csv->file = NULL;
     if (csv->created && !csv->begun)
         unlink(csv->path);
-    if (failed)
+    if (failed && !wn_failed(status))
         return wn_error(WN_ERROR_IO, "%s: cannot finish the CSV file: %s", csv->path, strerror(errno));
-    return wn_ok();
+    return status;
 }
 
 void wn_train_progress_step(wn_train_progress *progress, const wn_train_row *row, double rate,
@@ -115,8 +117,8 @@ void wn_train_progress_step(wn_train_progress *progress, const wn_train_row *row
     if (!progress->log)
         return;
     if (!progress->display && !progress->refused) {
-        progress->display =
-            wn_display_start(progress->log, progress->terminal, progress->epochs, progress->steps_per_epoch);
+        progress->display = wn_display_start(progress->pool, progress->log, progress->terminal,
+                                             progress->epochs, progress->steps_per_epoch);
         progress->refused = !progress->display;
     }
     wn_display_publish(progress->display, &(wn_display_state){*row, rate, remaining});
@@ -132,8 +134,10 @@ void wn_train_report_epoch(wn_train_progress *progress, const wn_train_row *row,
         return;
     wn_train_progress_clear(progress);
     fprintf(progress->log,
-            "epoch %d/%d: loss %.3f, train acc %.3f, test acc %.3f, %.1f examples/sec, %.1f s\n", row->epoch,
-            progress->epochs, row->loss, row->train_accuracy, row->test_accuracy, rate, row->seconds_total);
+            "epoch %d/%d: loss %.3f, train acc %.3f, test acc %.3f, %.1f examples/sec, data wait %.3f s in "
+            "%lld steps, %.1f s\n",
+            row->epoch, progress->epochs, row->loss, row->train_accuracy, row->test_accuracy, rate,
+            row->data_wait, (long long)row->data_waits, row->seconds_total);
     fflush(progress->log);
 }
 

@@ -110,6 +110,7 @@ wn_status wn_trainer_save(wn_trainer *t, const wn_epoch_sums *sums, bool best) {
     char path[4096];
     if (!t->options.checkpoints)
         return wn_ok();
+    WN_TRY(wn_train_csv_flush(&t->csv)); /* a run that is resumed here needs the rows up to here */
     int binding = t->facts.count;
     add_state(t, sums);
     wn_status status = wn_checkpoint_save(path_of(t, "last.safetensors", path), t->model, true, &t->facts);

@@ -7,31 +7,6 @@
 #include <math.h>
 #include <string.h>
 
-void wn_trainer_shuffle(wn_trainer *t, int epoch) {
-    int64_t *order = t->order, count = t->dataset.train.count;
-    uint64_t seed = t->options.seed, stream = WN_STREAM_SHUFFLE | (uint64_t)epoch << 8;
-    for (int64_t i = 0; i < count; i++)
-        order[i] = i;
-    for (int64_t i = count - 1; i > 0; i--) {
-        int64_t j = wn_random_below(seed, stream, (uint64_t)i, (uint32_t)(i + 1));
-        int64_t swapped = order[i];
-        order[i] = order[j];
-        order[j] = swapped;
-    }
-}
-
-/* Puts the images order[begin..) into the tape that takes them: the full one, or the last short one. Returns
- * how many it took. Epoch 0: as they are, without augmentation. */
-static int prepare_batch(wn_trainer *t, const wn_tape_pair *pair, const wn_split_data *split,
-                         const int64_t *order, int64_t begin, int epoch, wn_tape **tape) {
-    bool full = split->count - begin >= pair->batch;
-    int batch = full ? pair->batch : pair->rest_batch;
-    *tape = full ? pair->full : pair->rest;
-    wn_loader_fill(t->loader, split, order + begin, batch, epoch, wn_tape_input(*tape),
-                   wn_tape_labels(*tape));
-    return batch;
-}
-
 /* Rates of a step, counted from 0. */
 static wn_rates rates_at(const wn_trainer *t, int64_t step) {
     const wn_recipe *recipe = &t->options.recipe;
@@ -41,8 +16,11 @@ static wn_rates rates_at(const wn_trainer *t, int64_t step) {
                                                  .epochs = recipe->epochs});
 }
 
-int wn_trainer_prepare(wn_trainer *t, int64_t begin, int epoch, wn_tape **tape) {
-    return prepare_batch(t, &t->training, &t->dataset.train, t->order, begin, epoch, tape);
+wn_batch wn_trainer_next(wn_trainer *t, wn_tape **tape) {
+    wn_batch batch = wn_batches_next(t->batches);
+    *tape = batch.count == t->training.batch ? t->training.full : t->training.rest;
+    wn_tape_read_batch(*tape, batch.images, batch.labels);
+    return batch;
 }
 
 void wn_trainer_set_rates(const wn_trainer *t, wn_tape *tape, wn_rates rates) {
@@ -63,8 +41,12 @@ static double evaluate(wn_trainer *t) {
     const wn_split_data *test = &t->dataset.test;
     int64_t correct = 0;
     for (int64_t done = 0; done < test->count;) {
-        wn_tape *tape;
-        done += prepare_batch(t, &t->evaluation, test, t->test_order, done, 0, &tape);
+        bool full = test->count - done >= t->evaluation.batch;
+        int batch = full ? t->evaluation.batch : t->evaluation.rest_batch;
+        wn_tape *tape = full ? t->evaluation.full : t->evaluation.rest;
+        wn_loader_fill(t->loader, test, t->test_order + done, batch, 0, wn_tape_input(tape),
+                       wn_tape_labels(tape));
+        done += batch;
         wn_tape_run(tape);
         correct += wn_tape_correct(tape);
     }
@@ -89,7 +71,8 @@ static wn_status train_step(wn_trainer *t, int epoch, wn_epoch_sums *sums) {
     wn_train_result *result = &t->result;
     wn_tape *tape;
     double begin = wn_seconds();
-    int batch = wn_trainer_prepare(t, sums->examples, epoch, &tape);
+    wn_batch taken = wn_trainer_next(t, &tape);
+    int batch = taken.count;
     float lr = rates_at(t, result->steps).lr;
     wn_trainer_set_rates(t, tape, rates_at(t, result->steps));
     double prepared = wn_seconds();
@@ -106,6 +89,8 @@ static wn_status train_step(wn_trainer *t, int epoch, wn_epoch_sums *sums) {
     sums->examples += batch;
     sums->loss += loss * batch;
     sums->correct += correct;
+    sums->data_wait += taken.waited;
+    sums->data_waits += taken.waited > 0;
     if (!isfinite(loss))
         return wn_error(WN_ERROR_INVALID,
                         "%s: the loss became %s in step %lld of epoch %d with learning rate %g, expected a "
@@ -122,6 +107,8 @@ static wn_status train_step(wn_trainer *t, int epoch, wn_epoch_sums *sums) {
         .lr = lr,
         .seconds_step = done - prepared,
         .seconds_total = done - t->options.started,
+        .data_wait = taken.waited,
+        .data_waits = taken.waited > 0,
     };
     WN_TRY(wn_train_csv_row(&t->csv, "step", &row));
     row.loss = sums->loss / (double)sums->examples;
@@ -171,6 +158,8 @@ static wn_train_row row_of(const wn_trainer *t, int epoch, const wn_epoch_sums *
         .lr = rates_at(t, result->steps - 1).lr,
         .seconds_step = sums->timed_steps ? sums->training_seconds / (double)sums->timed_steps : 0,
         .seconds_total = result->seconds_to_here,
+        .data_wait = sums->data_wait,
+        .data_waits = sums->data_waits,
     };
 }
 
@@ -201,9 +190,6 @@ static wn_status after_step(wn_trainer *t, const wn_epoch_sums *sums) {
 /* The rest of an epoch that `sums` tells the beginning of, its evaluation, reports and checkpoint. */
 static wn_status train_epoch(wn_trainer *t, int epoch, wn_epoch_sums sums) {
     const wn_train_result *result = &t->result;
-    double begin = wn_seconds();
-    wn_trainer_shuffle(t, epoch);
-    t->result.preparing_seconds += wn_seconds() - begin;
     while (sums.examples < t->dataset.train.count) {
         WN_TRY(train_step(t, epoch, &sums));
         WN_TRY(after_step(t, &sums));
@@ -238,11 +224,12 @@ static void report_start(const wn_trainer *t) {
     wn_recipe_describe(&o->recipe, recipe, sizeof recipe);
     fprintf(o->log,
             "%s on %s: %lld + %lld images of %dx%dx%d as %dx%dx%d, batch %d, %d epochs, seed %llu, %s, %d "
-            "thread%s\n%s\n",
+            "thread%s, batches prepared %s\n%s\n",
             o->net, data->name, (long long)data->train.count, (long long)data->test.count, data->channels,
             data->height, data->width, o->channels, o->size, o->size, o->recipe.batch, o->recipe.epochs,
             (unsigned long long)o->seed, wn_isa_name(o->isa), wn_pool_threads(o->pool),
-            wn_pool_threads(o->pool) == 1 ? "" : "s", recipe);
+            wn_pool_threads(o->pool) == 1 ? "" : "s",
+            wn_batches_has_thread(t->batches) ? "by a thread of their own" : "between steps", recipe);
     if (data->skipped)
         fprintf(o->log, "%lld damaged images left out, the first: %s\n", (long long)data->skipped,
                 data->first_skipped);
@@ -260,9 +247,11 @@ wn_status wn_train(const wn_train_options *options, wn_train_result *result) {
     if (!wn_failed(status) && t.options.resume)
         status = wn_trainer_restore(&t, &sums);
     if (!wn_failed(status))
-        status = wn_train_csv_begin(&t.csv, t.result.steps);
-    if (!wn_failed(status))
+        status = wn_train_csv_begin(&t.csv, t.options.pool, t.result.steps);
+    if (!wn_failed(status)) {
+        wn_batches_begin(t.batches, t.result.epochs + 1, sums.examples);
         report_start(&t);
+    }
     t.begun = t.result;
     for (int epoch = t.result.epochs + 1;
          epoch <= t.options.recipe.epochs && !wn_failed(status) && t.result.seconds_to_reach == 0; epoch++) {

@@ -3,6 +3,7 @@
 #ifndef WN_TRAINER_H
 #define WN_TRAINER_H
 
+#include "batches.h"
 #include "recipe.h"
 #include <signal.h>
 #include <stdio.h>
@@ -26,6 +27,7 @@ typedef struct wn_train_options {
     int eval_batch;     /* 0: as the recipe's batch */
     uint64_t seed;      /* weights, order of the images, augmentation, dropout */
     wn_pool *pool;      /* threads to run on; not NULL */
+    wn_feeding feeding; /* who prepares batches */
     wn_isa isa;
     wn_pick *pick; /* chooses convolution plans; NULL: the default heuristic */
     void *pick_context;
@@ -51,7 +53,7 @@ typedef struct wn_train_result {
     double test_accuracy;        /* after the last epoch */
     double examples_per_second;  /* over training_seconds */
     double loading_seconds;      /* reading or drawing the data set */
-    double preparing_seconds;    /* filling training batches */
+    double preparing_seconds;    /* filling training batches, or fetching those that a thread has filled */
     double training_seconds;     /* steps and everything between them but preparing */
     double evaluating_seconds;
     double seconds_to_here;  /* from `started` to the end of the last evaluation */
@@ -67,13 +69,18 @@ typedef struct wn_train_result {
  *   test_accuracy    over the test images; empty in a step's row
  *   lr               learning rate of the step, or of the epoch's last
  *   seconds_step     the step without preparing its batch; in an epoch's row the mean over its steps
- *   seconds_total    since options->started */
+ *   seconds_total    since options->started
+ *   data_wait        seconds that the step waited for a late loader, in an epoch's row all its steps; always
+ * 0 where batches are prepared between steps data_waits       1: it did; in an epoch's row the number of
+ * steps that did */
 #define WN_TRAIN_CSV_HEADER                                                                                  \
-    "kind,epoch,step,examples,loss,train_accuracy,test_accuracy,lr,seconds_step,seconds_total"
+    "kind,epoch,step,examples,loss,train_accuracy,test_accuracy,lr,seconds_step,seconds_total,data_wait,"    \
+    "data_waits"
 
 /* Trains and evaluates after every epoch. The images are shuffled anew for every epoch by a pure function of
- * (seed, epoch); the last short batch is kept and weighs what it holds. The calling thread prepares each
- * batch between two runs of the tape, so that time is part of the wall clock; it is measured apart.
+ * (seed, epoch); the last short batch is kept and weighs what it holds. Batches are prepared by a thread of
+ * their own on a spare CPU, or by the pool between two runs of the tape (batches.h); what the calling thread
+ * spends on that is measured apart.
  *
  * Opens the CSV file before anything else. Everything is released when it returns. A run that is resumed ends
  * with the weights, to the bit, that it would have ended with uninterrupted, given the same kernels. Where

@@ -2,6 +2,7 @@
 #ifndef WN_TRAINER_INTERNAL_H
 #define WN_TRAINER_INTERNAL_H
 
+#include "batches.h"
 #include "checkpoint.h"
 #include "report.h"
 #include "trainer.h"
@@ -21,10 +22,11 @@ typedef struct wn_trainer {
     wn_model *model;
     wn_loader *loader;
     wn_tape_pair training, evaluation;
-    int64_t *order, *test_order; /* image numbers in the order they are fed */
-    wn_run_facts facts;          /* what makes this run the run it is */
-    int folder;                  /* descriptor of the checkpoints' folder, locked; -1: none */
-    double best_accuracy;        /* on the test images so far; negative: none */
+    wn_batches *batches;  /* of training */
+    int64_t *test_order;  /* image numbers in the order they are fed */
+    wn_run_facts facts;   /* what makes this run the run it is */
+    int folder;           /* descriptor of the checkpoints' folder, locked; -1: none */
+    double best_accuracy; /* on the test images so far; negative: none */
     wn_train_csv csv;
     wn_train_progress progress;
     wn_train_result result, begun; /* so far, and when the run was started or resumed */
@@ -36,17 +38,16 @@ typedef struct wn_epoch_sums {
     int64_t correct, examples, steps;
     int64_t timed_examples, timed_steps; /* of them since the run was started or resumed */
     double training_seconds;             /* of these */
+    double data_wait;                    /* seconds of waiting for a late loader */
+    int64_t data_waits;                  /* steps that waited */
 } wn_epoch_sums;
 
 /* Options to data, model and tapes; nothing of it lasts beyond wn_trainer_release. Errors: as wn_train. */
 wn_status wn_trainer_set_up(wn_trainer *t);
 void wn_trainer_release(wn_trainer *t);
 
-/* Order of the epoch's images: Fisher and Yates, a pure function of seed and epoch; every epoch starts from
- * the identity. */
-void wn_trainer_shuffle(wn_trainer *t, int epoch);
-/* Puts the training images order[begin..) into the tape that takes them; returns how many it took. */
-int wn_trainer_prepare(wn_trainer *t, int64_t begin, int epoch, wn_tape **tape);
+/* The next training batch, and the tape that reads it and takes so many. Valid until the next one. */
+wn_batch wn_trainer_next(wn_trainer *t, wn_tape **tape);
 /* Tells the tape what the coming step works with. */
 void wn_trainer_set_rates(const wn_trainer *t, wn_tape *tape, wn_rates rates);
 

@@ -1,4 +1,5 @@
 /* Setting a training run up: options to data, model and tapes. */
+#include "cgroup.h"
 #include "clock.h"
 #include "trainer_internal.h"
 
@@ -63,6 +64,20 @@ static wn_status open_loader(wn_trainer *t) {
                             &t->loader);
 }
 
+static wn_status open_batches(wn_trainer *t) {
+    const wn_train_options *o = &t->options;
+    return wn_batches_create(
+        t->loader,
+        &(wn_batches_options){.split = &t->dataset.train,
+                              .batch = o->recipe.batch,
+                              .image_floats = (size_t)o->channels * (size_t)o->size * (size_t)o->size,
+                              .seed = o->seed,
+                              .feeding = o->feeding,
+                              .quota = wn_cgroup_quota(""),
+                              .pool = o->pool},
+        &t->batches);
+}
+
 static wn_status load_data(wn_trainer *t) {
     const wn_train_options *o = &t->options;
     double begin = wn_seconds();
@@ -84,11 +99,10 @@ static wn_status load_data(wn_trainer *t) {
     if (data->train.count > UINT32_MAX)
         return wn_error(WN_ERROR_UNSUPPORTED, "%s: %lld images, expected at most %u", data->name,
                         (long long)data->train.count, UINT32_MAX);
-    t->order = calloc((size_t)data->train.count, sizeof *t->order);
     t->test_order = calloc((size_t)data->test.count, sizeof *t->test_order);
-    if (!t->order || !t->test_order)
+    if (!t->test_order)
         return wn_error(WN_ERROR_MEMORY, "no memory for the order of %lld images",
-                        (long long)data->train.count);
+                        (long long)data->test.count);
     for (int64_t i = 0; i < data->test.count; i++)
         t->test_order[i] = i;
     WN_TRY(open_loader(t));
@@ -167,7 +181,9 @@ wn_status wn_trainer_set_up(wn_trainer *t) {
     WN_TRY(build_model(t));
     WN_TRY(compile_pair(t, t->options.recipe.batch, t->dataset.train.count, true, &t->training));
     WN_TRY(compile_pair(t, t->options.eval_batch, t->dataset.test.count, false, &t->evaluation));
+    WN_TRY(open_batches(t));
     t->progress = (wn_train_progress){
+        .pool = t->options.pool,
         .log = t->options.log,
         .terminal = t->options.terminal,
         .epochs = t->options.recipe.epochs,
@@ -185,8 +201,8 @@ void wn_trainer_release(wn_trainer *t) {
     wn_tape_destroy(t->evaluation.rest);
     wn_model_destroy(t->model);
     wn_graph_destroy(t->graph);
+    wn_batches_destroy(t->batches);
     wn_loader_destroy(t->loader);
-    free(t->order);
     free(t->test_order);
     wn_facts_free(&t->facts, 0);
     if (t->folder >= 0)

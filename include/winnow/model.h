@@ -46,9 +46,9 @@ wn_parameter wn_model_parameter(const wn_model *model, int index);
 void wn_model_read(const wn_model *model, int index, float *values);
 void wn_model_write(wn_model *model, int index, const float *values);
 
-/* What the optimiser remembers of each learned parameter, in the parameter's conventional order: moment 0 holds
- * means or velocities, moment 1 squares. A moment is there once a training tape that needs it is compiled;
- * its tensors are zero until the first step. */
+/* What the optimiser remembers of each learned parameter, in the parameter's conventional order: moment 0
+ * holds means or velocities, moment 1 squares. A moment is there once a training tape that needs it is
+ * compiled; its tensors are zero until the first step. */
 bool wn_model_has_moment(const wn_model *model, int moment);
 void wn_model_read_moment(const wn_model *model, int moment, int index, float *values);
 void wn_model_write_moment(wn_model *model, int moment, int index, const float *values);
@@ -89,6 +89,11 @@ void wn_tape_destroy(wn_tape *tape);
 /* Where the caller puts the batch: plain NCHW floats [batch][channels][height][width] and labels [batch]. */
 float *wn_tape_input(wn_tape *tape);
 int32_t *wn_tape_labels(wn_tape *tape);
+
+/* Has the following runs read their batch from memory of the caller's, in the same form; it must hold still
+ * while a run lasts. images aligned to 64 bytes. Both NULL: back to wn_tape_input and wn_tape_labels, which
+ * stay where they are. */
+void wn_tape_read_batch(wn_tape *tape, float *images, int32_t *labels);
 
 /* Hyperparameters of the following steps; defaults lr 0.01, no momentum, no decay, Adam .9/.999/1e-8.
  * RMSprop smooths its squares with beta2. What each does is PyTorch's definition. */
