@@ -136,7 +136,7 @@ static wn_status report(const wn_command *command, int argc, char **argv) {
          .kind = WN_OPTION_TEXT,
          .value = &f.plots,
          .argument = "FOLDER",
-         .help = "write each plot as an SVG file there, too"},
+         .help = "write each plot as SVG and PNG files there, too"},
         {.name = "--title",
          .kind = WN_OPTION_TEXT,
          .value = &f.title,

@@ -18,13 +18,32 @@ FILES = {
         for direction in ("FWD_B", "BWD_D", "BWD_WB") for impl, seconds in (("direct", 1e-3), ("im2col", 2e-3), ("1x1", ""))),
     "steps.csv": "machine,net,size,batch,mode,step,label,kernel,median_seconds,gflops,percent_of_peak,gbytes\n"
                  "m,lenet,28,4,training,0,0 FWD_B,direct,1e-3,1,2,3\nm,lenet,28,4,training,,total,,1e-3,1,2,3\n",
-    "peer.csv": "machine,peer,direction,problem,name,impl,peer_impl,ratio,ratio_low,ratio_high\n"
-                f"m,onednn,FWD_B,{PROBLEM},a,direct,jit,1.5,1.4,1.6\nm,onednn,BWD_D,{PROBLEM},a,direct,jit,,,\n",
+    "peer.csv": "machine,peer,direction,problem,name,impl,peer_impl,peer_seconds,ratio,ratio_low,ratio_high\n"
+                f"m,onednn,FWD_B,{PROBLEM},a,direct,jit,2e-3,1.5,1.4,1.6\nm,onednn,BWD_D,{PROBLEM},a,direct,jit,,,,\n",
     "train-x.csv": "kind,epoch,step,loss,train_accuracy,test_accuracy,seconds_total\nstep,1,1,2.3,0.1,,1\n"
                    "step,1,2,2.0,0.2,,2\nepoch,1,2,2.1,0.2,0.5,3\n",
     "machine.csv": "fact,value,unit,isa,threads,level\npeak,100,GFLOP/s,avx2,2,\ntriad,20,GB/s,avx2,2,memory\n"
                    "triad,80,GB/s,avx2,2,L3\ntriad,30,GB/s,avx2,1,memory\n",
+    "steps.machine.csv": "fact,value,unit,isa,threads,level\ncpu,Some CPU,,,,\ndoctor,serious; load: too much,,,,\n"
+                         "doctor: load,too much,,,,\n",
+    "other.machine.csv": "fact,value,unit,isa,threads,level\ncpu,Some CPU,,,,\ndoctor,good,,,,\n",
+    "parts.csv": "machine,net,size,batch,mode,step,label,layer,pass,part,median_seconds,percent_of_step\n" + "".join(
+        f"m,lenet,28,4,training,{step},{label},{layer},{name},{part},1e-3,50\n"
+        for step, label, layer, name in ((0, "conv1 FWD_B", "conv1", "FWD_B"), ("", "total", "", "total"))
+        for part in ("multiply", "wait")),
+    "winners.csv": "machine,net,size,batch,mode,impl,passes,substituted,total_seconds,forward_seconds,backward_seconds\n"
+                   "m,lenet,28,4,training,winograd,12,7,3e-3,1e-3,2e-3\nm,lenet,28,4,training,depthwise,12,12,,,\n"
+                   "m,lenet,28,4,training,tuned,12,0,2e-3,1e-3,1e-3\n",
+    "pytorch.csv": "net,mode,size,batch,torch_layout,torch_seconds,winnow_seconds,ratio,ratio_low,ratio_high\n"
+                   "lenet,training,28,4,contiguous,4e-3,1e-3,4.125,4,4.5\n",
+    "doctor.csv": "check,verdict,found,wanted,worth\nswap,good,none,unused,nothing\n",
+    "bypass.csv": "item,event,way\nclock,reading,vdso\n",
+    "tuning.csv": "kind,effort,pareto\npick,quick,1\n",
+    "epochs.csv": "kind,epoch,step,loss,train_accuracy,test_accuracy,seconds_total\nepoch,1,9,2.1,0.2,0.5,3\nepoch,2,18,1.1,0.4,0.6,6\n",
 }
+
+
+PLOTS = 10  # three of layers, roofline, steps, parts, peer, pytorch, two of training
 
 
 def check(condition, what):
@@ -61,14 +80,24 @@ def run(folder, *arguments, path=None):
                           env=environment)
 
 
+def write_files(folder):
+    folder.mkdir()
+    for file, text in FILES.items():
+        (folder / file).write_text(text, encoding="utf-8")
+
+
 def check_page(folder, plots):
     page = (folder / "page.html").read_text(encoding="utf-8")
     reader = Reader()
     reader.feed(page)
     check(not reader.open and not reader.wrong, f"elements {reader.open} {reader.wrong}")
     check("<script" not in page, "there is a script in the page")
-    for text in ("<net>", "one & only", "lenet", "train-x", "triad", "of roof", "geometric mean 1.500", "2.00", "direct"):
+    for text in ("<net>", "one & only", "lenet", "train-x", "triad", "of roof", "geometric mean 1.500", "2.00", "direct",
+                 "3.00 (7 of 12)", "4.00, 4.12 times ours", "2.000, 1.50 times ours", "serious; load: too much", "epochs: 2 epochs",
+                 "swap", "multiply"):
         check(text in reader.text, f"the page lacks {text}")
+    check(reader.text.count("Some CPU") == 1, "a fact of two files is not shown once")
+    check("/" + "in/" not in page and str(pathlib.Path.home()) not in page, "a path is in the page")
     check(page.count("<svg") == plots, f"{page.count('<svg')} plots, expected {plots}")
     if plots:
         check("memory</text>" in page.replace("\n", "") or ">memory<" in page, "no roof of the memory")
@@ -79,14 +108,15 @@ def main():
     gnuplot = shutil.which("gnuplot")
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
-        (folder / "in").mkdir()
-        for file, text in FILES.items():
-            (folder / "in" / file).write_text(text, encoding="utf-8")
+        write_files(folder / "in")
         if gnuplot:
             ran = run(folder, "in", "-o", "page.html", "--plots", "plots", "--before", "in/steps.csv", "--after", "in/steps.csv")
             check(ran.returncode == 0, ran.stderr)
-            check_page(folder, 7)
-            check(len(list((folder / "plots").glob("*.svg"))) == 7, "plots as files")
+            check_page(folder, PLOTS)
+            for ending, begin in ((".svg", b"<?xml"), (".png", b"\x89PNG")):
+                files = list((folder / "plots").glob("*" + ending))
+                check(len(files) == PLOTS, f"{len(files)} plots as {ending}")
+                check(all(file.read_bytes().startswith(begin) for file in files), f"plots that are no {ending}")
         else:
             check(not os.environ.get("CI"), "gnuplot is missing")
             counts["skipped"] += 1

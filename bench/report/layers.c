@@ -121,9 +121,21 @@ static double roof_of(const wn_report *report, const wn_layer_times *layer) {
     return slope < peak ? slope : peak;
 }
 
+/* The best of a peer in its own layouts: milliseconds, and their ratio to our best when both ran in turns. */
+static void beside_peer(const wn_report *report, const wn_layer_times *layer, char *text, size_t size) {
+    static const char *const same[] = {"direction", "problem", NULL};
+    const wn_table *found;
+    int at = wn_tables_find(report->tables, report->count, WN_TABLE_PEER, layer->table, layer->best_row, same,
+                            &found);
+    text[0] = '\0';
+    if (found && wn_table_number(found, at, "ratio") > 0)
+        snprintf(text, size, "%.3f, %.2f times ours", 1e3 * wn_table_number(found, at, "peer_seconds"),
+                 wn_table_number(found, at, "ratio"));
+}
+
 static void write_row(const wn_report *report, const wn_layer_set *set, const wn_layer_times *layer,
                       wn_page *page) {
-    char problem[320], time[32], rate[32], share[32], of_roof[32] = "", second[64] = "", times[16];
+    char peer[64], problem[320], time[32], rate[32], share[32], of_roof[32] = "", second[64] = "", times[16];
     wn_problem unnamed = layer->problem;
     unnamed.name[0] = '\0';
     int best = wn_layer_best(set, layer, -1), next = wn_layer_best(set, layer, best);
@@ -142,9 +154,10 @@ static void write_row(const wn_report *report, const wn_layer_set *set, const wn
     if (next >= 0)
         snprintf(second, sizeof second, "%s %.2f", set->impl[next],
                  layer->seconds[next] / layer->seconds[best]);
-    wn_page_row(page,
-                (const char *const[]){wn_direction_name(layer->problem.direction), layer->layer, times,
-                                      problem, set->impl[best], second, time, rate, share, of_roof, NULL});
+    beside_peer(report, layer, peer, sizeof peer);
+    wn_page_row(page, (const char *const[]){wn_direction_name(layer->problem.direction), layer->layer, times,
+                                            problem, set->impl[best], second, time, rate, share, of_roof,
+                                            peer, NULL});
 }
 
 /* Whether an implementation was timed on any pass that a plot shows: gnuplot draws no bars without a value.
@@ -205,7 +218,7 @@ static void write_network(const wn_report *report, const wn_layer_set *set, cons
     wn_page_heading(page, 3, "%s", network[0] ? network : "Problems");
     wn_page_table_begin(page, (const char *const[]){"pass", "layer", "times", "problem", "winner",
                                                     "runner-up, to winner", "ms", "GFLOP/s", "of peak",
-                                                    "of roof", NULL});
+                                                    "of roof", "oneDNN's own ms", NULL});
     for (int l = 0; l < set->count; l++)
         if (strcmp(set->layers[l].network, network) == 0)
             write_row(report, set, &set->layers[l], page);

@@ -7,7 +7,7 @@
 
 typedef struct wn_page {
     FILE *html;
-    const char *plots; /* folder that gets each plot as an SVG file of its own, too; NULL: none */
+    const char *plots; /* folder that gets each plot as SVG and PNG files, too; NULL: none */
     bool gnuplot;      /* there is one: else plots are left out, and the page says so */
     int plot_count;
     wn_status status; /* the first failure; later calls do nothing */
@@ -26,8 +26,8 @@ void wn_page_heading(wn_page *page, int level, const char *format, ...) __attrib
 void wn_page_paragraph(wn_page *page, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* A plot in the page: `script` is gnuplot's, without terminal and output, and owned by the caller; `name` is
- * that of its file, `caption` says what is seen. Errors go to the page's status: UNSUPPORTED with gnuplot's
- * own words. */
+ * that of its files, `caption` says what is seen. Text, axes and background are the page's, in light and
+ * dark. Errors go to the page's status: UNSUPPORTED with gnuplot's own words. */
 void wn_page_plot(wn_page *page, const char *name, const char *caption, int width, int height,
                   const char *script);
 

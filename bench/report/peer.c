@@ -68,8 +68,8 @@ static void plot(const pair *pairs, int count, wn_page *page) {
         fprintf(out, "%d %.4g %.4g %.4g \"%.3f %s %s %s\"\n", i, pairs[i].ratio, pairs[i].low, pairs[i].high,
                 pairs[i].ratio, wn_table_text(pairs[i].table, pairs[i].row, "direction"), name, problem);
     }
-    fputs("E\nplot 1 lc rgb '#666666', $d using 1:2:3:4 with yerrorbars lc rgb '#9ecae1' pt 0, "
-          "$d using 1:2:5 with labels hypertext point pt 7 ps 0.5 lc rgb '#1f77b4'",
+    fputs("E\nplot 1 lc rgb '#858585', $d using 1:2:3:4 with yerrorbars lt 6 pt 0, "
+          "$d using 1:2:5 with labels hypertext point pt 7 ps 0.5 lt 1",
           out);
     fclose(out);
     wn_page_plot(page, "peer", "Every problem beside the peer, with its interval; above 1 we are faster", 900,

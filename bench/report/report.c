@@ -1,4 +1,4 @@
-/* The frame of the page, the machine, and the comparison of two runs. */
+/* The frame of the page, and the comparison of two runs. */
 #include "report/report.h"
 #include <math.h>
 #include <string.h>
@@ -9,14 +9,16 @@ static const char style[] =
     "body{font:15px/1.5 sans-serif;color:var(--fg);background:var(--bg);max-width:1100px;margin:2em "
     "auto;padding:0 1em}"
     "table{border-collapse:collapse;font-size:13px}td,th{padding:2px 8px;border-bottom:1px solid var(--line);"
-    "text-align:left;vertical-align:top}.n{text-align:right;font-variant-numeric:tabular-nums}"
-    "tr:hover td{background:var(--soft)}.wide{overflow-x:auto}figure{margin:1em 0;overflow-x:auto}"
-    "figure svg{background:#fff;max-width:100%;height:auto}figcaption{font-size:13px}h2{margin-top:2em}";
+    "text-align:left;vertical-align:top}.n{text-align:right;font-variant-numeric:tabular-nums;white-space:"
+    "nowrap}"
+    "tr:hover td{background:var(--soft)}.wide{overflow-x:auto;margin:.8em 0}figure{margin:1em "
+    "0;overflow-x:auto}"
+    "figure svg{max-width:100%;height:auto}figcaption{font-size:13px}h2{margin-top:2em}";
 
 void wn_report_quote(char *out, size_t size, const char *text) {
     size_t used = 0;
     for (; *text && used + 1 < size; text++)
-        if (!strchr("\"'\\@{}^_\n", *text))
+        if (!strchr("\"'\\\n", *text))
             out[used++] = *text;
         else
             out[used++] = ' ';
@@ -35,35 +37,6 @@ double wn_report_limit(const wn_report *report, const char *fact, const char *le
                 return wn_table_number(table, row, "value");
     }
     return (double)NAN;
-}
-
-/* The machines that the files come from, each once, and the facts of machine files. */
-void wn_report_machine(const wn_report *report, wn_page *page) {
-    wn_page_heading(page, 2, "Machine");
-    for (int t = 0; t < report->count; t++) {
-        const wn_table *table = &report->tables[t];
-        const char *machine = table->rows ? wn_table_text(table, 0, "machine") : "";
-        bool seen = !*machine;
-        for (int u = 0; u < t && !seen; u++)
-            seen =
-                report->tables[u].rows && !strcmp(wn_table_text(&report->tables[u], 0, "machine"), machine);
-        if (!seen)
-            wn_page_paragraph(page, "%s", machine);
-    }
-    for (int t = 0; t < report->count; t++) {
-        const wn_table *table = &report->tables[t];
-        if (table->kind != WN_TABLE_MACHINE)
-            continue;
-        wn_page_table_begin(page,
-                            (const char *const[]){"fact", "value", "unit", "isa", "threads", "level", NULL});
-        for (int row = 0; row < table->rows; row++)
-            wn_page_row(page,
-                        (const char *const[]){
-                            wn_table_text(table, row, "fact"), wn_table_text(table, row, "value"),
-                            wn_table_text(table, row, "unit"), wn_table_text(table, row, "isa"),
-                            wn_table_text(table, row, "threads"), wn_table_text(table, row, "level"), NULL});
-        wn_page_table_end(page);
-    }
 }
 
 void wn_report_comparison(const wn_report *report, wn_page *page) {
@@ -101,8 +74,8 @@ wn_status wn_report_write(const wn_report *report, wn_page *page) {
     if (!page->gnuplot)
         wn_page_paragraph(page, "Without plots: gnuplot is not on this machine.");
     void (*const sections[])(const wn_report *, wn_page *) = {
-        wn_report_machine,  wn_report_steps, wn_report_winners,  wn_report_layers,
-        wn_report_roofline, wn_report_peer,  wn_report_training, wn_report_comparison};
+        wn_report_machine,  wn_report_steps, wn_report_parts,   wn_report_winners,  wn_report_layers,
+        wn_report_roofline, wn_report_peer,  wn_report_pytorch, wn_report_training, wn_report_comparison};
     for (size_t i = 0; i < sizeof sections / sizeof *sections; i++)
         sections[i](report, page);
     fputs("</body></html>\n", page->html);

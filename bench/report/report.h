@@ -20,10 +20,12 @@ wn_status wn_report_write(const wn_report *report, wn_page *page);
 /* The sections, in the order of the page; each writes nothing when no table is of its kind. */
 void wn_report_machine(const wn_report *report, wn_page *page);
 void wn_report_steps(const wn_report *report, wn_page *page);
+void wn_report_parts(const wn_report *report, wn_page *page);
 void wn_report_winners(const wn_report *report, wn_page *page);
 void wn_report_layers(const wn_report *report, wn_page *page);
 void wn_report_roofline(const wn_report *report, wn_page *page);
 void wn_report_peer(const wn_report *report, wn_page *page);
+void wn_report_pytorch(const wn_report *report, wn_page *page);
 void wn_report_training(const wn_report *report, wn_page *page);
 void wn_report_comparison(const wn_report *report, wn_page *page);
 

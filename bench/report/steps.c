@@ -30,27 +30,41 @@ static int kind_of(const wn_table *table, int row) {
     return KINDS - 1;
 }
 
-static void write_total(const wn_table *table, int row, wn_page *page) {
-    char time[32], rate[32], gflops[32], share[32], gbytes[32];
+/* PyTorch's milliseconds for the same step, and how many times ours that was when both were timed in turns.
+ */
+static void beside_pytorch(const wn_report *report, const wn_table *table, int row, char *text, size_t size) {
+    static const char *const same[] = {"net", "size", "batch", "mode", NULL};
+    const wn_table *found;
+    int at = wn_tables_find(report->tables, report->count, WN_TABLE_PYTORCH, table, row, same, &found);
+    text[0] = '\0';
+    if (found)
+        snprintf(text, size, "%.2f, %.2f times ours", 1e3 * wn_table_number(found, at, "torch_seconds"),
+                 wn_table_number(found, at, "ratio"));
+}
+
+static void write_total(const wn_report *report, const wn_table *table, int row, wn_page *page) {
+    char torch[64], time[32], rate[32], gflops[32], share[32], gbytes[32];
     double seconds = wn_table_number(table, row, "median_seconds");
     snprintf(time, sizeof time, "%.2f", seconds * 1e3);
     snprintf(rate, sizeof rate, "%.1f", wn_table_number(table, row, "batch") / seconds);
     snprintf(gflops, sizeof gflops, "%.1f", wn_table_number(table, row, "gflops"));
     snprintf(share, sizeof share, "%.0f %%", wn_table_number(table, row, "percent_of_peak"));
     snprintf(gbytes, sizeof gbytes, "%.1f", wn_table_number(table, row, "gbytes"));
+    beside_pytorch(report, table, row, torch, sizeof torch);
     wn_page_row(page,
                 (const char *const[]){wn_table_text(table, row, "net"), wn_table_text(table, row, "size"),
                                       wn_table_text(table, row, "batch"), wn_table_text(table, row, "mode"),
-                                      time, rate, gflops, share, gbytes, NULL});
+                                      time, rate, gflops, share, gbytes, torch, NULL});
 }
 
 static void write_totals(const wn_report *report, wn_page *page) {
-    wn_page_table_begin(page, (const char *const[]){"network", "input", "batch", "mode", "step ms",
-                                                    "images/s", "GFLOP/s", "of peak", "GB/s", NULL});
+    wn_page_table_begin(page,
+                        (const char *const[]){"network", "input", "batch", "mode", "step ms", "images/s",
+                                              "GFLOP/s", "of peak", "GB/s", "PyTorch ms", NULL});
     for (int t = 0; t < report->count; t++)
         for (int row = 0; report->tables[t].kind == WN_TABLE_STEPS && row < report->tables[t].rows; row++)
             if (is_total(&report->tables[t], row))
-                write_total(&report->tables[t], row, page);
+                write_total(report, &report->tables[t], row, page);
     wn_page_table_end(page);
 }
 

@@ -7,9 +7,17 @@
 
 /* Columns that only this kind has, all of them. */
 static const char *const marks[WN_TABLE_KINDS][3] = {
-    [WN_TABLE_LAYERS] = {"impl", "ratio_to_best", "problem"}, [WN_TABLE_STEPS] = {"net", "mode", "label"},
-    [WN_TABLE_PEER] = {"peer_impl", "ratio", "problem"},      [WN_TABLE_TRAINING] = {"kind", "epoch", "loss"},
+    [WN_TABLE_LAYERS] = {"impl", "ratio_to_best", "problem"},
+    [WN_TABLE_STEPS] = {"net", "label", "gflops"},
+    [WN_TABLE_PEER] = {"peer_impl", "ratio", "problem"},
+    [WN_TABLE_TRAINING] = {"kind", "epoch", "loss"},
     [WN_TABLE_MACHINE] = {"fact", "value", "unit"},
+    [WN_TABLE_PARTS] = {"label", "part", "percent_of_step"},
+    [WN_TABLE_WINNERS] = {"impl", "passes", "substituted"},
+    [WN_TABLE_PYTORCH] = {"net", "torch_seconds", "ratio"},
+    [WN_TABLE_DOCTOR] = {"check", "verdict", "worth"},
+    [WN_TABLE_BYPASS] = {"item", "event", "way"},
+    [WN_TABLE_TUNING] = {"kind", "effort", "pareto"},
 };
 
 static wn_status no_memory(const char *path) {
@@ -38,10 +46,15 @@ static wn_status find_kind(wn_table *table) {
 }
 
 static wn_status copy_header(const wn_csv_reader *reader, wn_table *table) {
+    const char *slash = strrchr(reader->path, '/');
     table->path = strdup(reader->path);
+    table->base = strdup(slash ? slash + 1 : reader->path);
     table->name = calloc((size_t)reader->columns, sizeof *table->name);
-    if (!table->path || !table->name)
+    if (!table->path || !table->base || !table->name)
         return no_memory(reader->path);
+    char *dot = strrchr(table->base, '.');
+    if (dot)
+        *dot = '\0';
     for (; table->columns < reader->columns; table->columns++)
         if (!(table->name[table->columns] = strdup(reader->name[table->columns])))
             return no_memory(reader->path);
@@ -92,7 +105,12 @@ void wn_table_free(wn_table *table) {
     free(table->name);
     free(table->field);
     free(table->path);
+    free(table->base);
     *table = (wn_table){.path = NULL};
+}
+
+const char *wn_table_name(const wn_table *table) {
+    return table->base;
 }
 
 const char *wn_table_text(const wn_table *table, int row, const char *column) {
@@ -107,4 +125,24 @@ double wn_table_number(const wn_table *table, int row, const char *column) {
     char *end;
     double value = strtod(text, &end);
     return end == text || *end ? (double)NAN : value;
+}
+
+static bool same_fields(const wn_table *a, int row_a, const wn_table *b, int row_b,
+                        const char *const columns[]) {
+    for (int i = 0; columns[i]; i++)
+        if (strcmp(wn_table_text(a, row_a, columns[i]), wn_table_text(b, row_b, columns[i])) != 0)
+            return false;
+    return true;
+}
+
+int wn_tables_find(const wn_table *tables, int count, wn_table_kind kind, const wn_table *table, int row,
+                   const char *const columns[], const wn_table **in) {
+    for (int t = 0; t < count; t++)
+        for (int found = 0; tables[t].kind == kind && found < tables[t].rows; found++)
+            if (same_fields(&tables[t], found, table, row, columns)) {
+                *in = &tables[t];
+                return found;
+            }
+    *in = NULL;
+    return -1;
 }

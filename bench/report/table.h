@@ -11,11 +11,17 @@ typedef enum wn_table_kind {
     WN_TABLE_PEER,     /* winnow bench --peer: a row per problem */
     WN_TABLE_TRAINING, /* winnow train: rows per step and per epoch */
     WN_TABLE_MACHINE,  /* winnow machine --csv, and files beside others: facts */
+    WN_TABLE_PARTS,    /* winnow bench NET --parts-csv: a row per step and part */
+    WN_TABLE_WINNERS,  /* winnow bench --winners: a row per network and implementation */
+    WN_TABLE_PYTORCH,  /* torch_step.py: a row per network */
+    WN_TABLE_DOCTOR,   /* winnow doctor: a row per check */
+    WN_TABLE_BYPASS,   /* winnow bypass: a row per way; not shown */
+    WN_TABLE_TUNING,   /* winnow tune: a row per candidate; not shown */
     WN_TABLE_KINDS
 } wn_table_kind;
 
 typedef struct wn_table {
-    char *path;
+    char *path, *base; /* base: what wn_table_name says */
     wn_table_kind kind;
     int columns, rows, room;
     char **name;  /* [columns] */
@@ -25,6 +31,14 @@ typedef struct wn_table {
 /* Reads a file. Errors: those of the CSV reader; FORMAT for columns that no kind of results has; MEMORY. */
 wn_status wn_table_read(const char *path, wn_table *table);
 void wn_table_free(wn_table *table);
+
+/* The file's name without its folders and its last ending; lives as long as the table. */
+const char *wn_table_name(const wn_table *table);
+
+/* The first row of a table of that kind whose fields in these columns (NULL-terminated) are those of `row` in
+ * `table`; *in is NULL where there is none. */
+int wn_tables_find(const wn_table *tables, int count, wn_table_kind kind, const wn_table *table, int row,
+                   const char *const columns[], const wn_table **in);
 
 /* A field as text ("" where there is no such column) and as a number (NAN where it is none). */
 const char *wn_table_text(const wn_table *table, int row, const char *column);

@@ -1,19 +1,8 @@
 /* Training runs: a curve of the loss and of the accuracies each, and where they ended. */
 #include "report/report.h"
-#include <libgen.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* "train-lenet" of a path that ends in train-lenet.csv. */
-static void name_run(const wn_table *table, char *name, size_t size) {
-    char copy[400];
-    snprintf(copy, sizeof copy, "%s", table->path);
-    snprintf(name, size, "%s", basename(copy));
-    char *dot = strrchr(name, '.');
-    if (dot)
-        *dot = '\0';
-}
 
 static bool is_kind(const wn_table *table, int row, const char *kind) {
     return strcmp(wn_table_text(table, row, "kind"), kind) == 0;
@@ -43,17 +32,21 @@ static void plot_run(const wn_table *table, const char *name, wn_page *page) {
           "set grid\nset key outside right top\n$loss << E\n",
           out);
     int losses = write_points(table, "step", "loss", out);
+    const bool steps = losses > 0;
+    if (!steps)
+        losses = write_points(table, "epoch", "loss", out);
     fputs("E\n$train << E\n", out);
     int train = write_points(table, "epoch", "train_accuracy", out);
     fputs("E\n$test << E\n", out);
     int test = write_points(table, "epoch", "test_accuracy", out);
-    fputs("E\nplot $loss with lines lc rgb '#9ecae1' title 'loss'", out);
+    fputs("E\nplot $loss with lines lt 1 title 'loss'", out);
     if (train)
-        fputs(", $train axes x1y2 with linespoints pt 6 lc rgb '#2ca02c' title 'training accuracy'", out);
+        fputs(", $train axes x1y2 with linespoints pt 6 lt 3 title 'training accuracy'", out);
     if (test)
-        fputs(", $test axes x1y2 with linespoints pt 7 lc rgb '#d62728' title 'test accuracy'", out);
+        fputs(", $test axes x1y2 with linespoints pt 7 lt 5 title 'test accuracy'", out);
     fclose(out);
-    snprintf(caption, sizeof caption, "%s: loss of every step, accuracy after every epoch", name);
+    snprintf(caption, sizeof caption, "%s: loss of every %s, accuracy after every epoch", name,
+             steps ? "step" : "epoch");
     if (losses)
         wn_page_plot(page, name, caption, 800, 340, script);
     free(script);
@@ -72,13 +65,12 @@ void wn_report_training(const wn_report *report, wn_page *page) {
     bool begun = false;
     for (int t = 0; t < report->count; t++) {
         const wn_table *table = &report->tables[t];
-        char name[80];
         if (table->kind != WN_TABLE_TRAINING)
             continue;
         if (!begun)
             wn_page_heading(page, 2, "Training");
         begun = true;
-        name_run(table, name, sizeof name);
+        const char *name = wn_table_name(table);
         int last = last_epoch(table);
         if (last >= 0)
             wn_page_paragraph(page, "%s: %s epochs, loss %s, training accuracy %s, test accuracy %s, %s s",

@@ -1,6 +1,6 @@
-/* Networks by implementation, in the style of convnet-benchmarks, and the roofline: both over the layers'
- * times. */
-#include "peak.h"
+/* Networks by implementation, in the style of convnet-benchmarks: whole steps, and sums over the layers'
+ * times.
+ */
 #include "report/layers.h"
 #include <math.h>
 #include <stdlib.h>
@@ -60,7 +60,93 @@ static int list_networks(const wn_layer_set *set, char (*networks)[32]) {
     return count;
 }
 
+/* Rows of whole steps, of one file after the other. */
+typedef struct whole {
+    const wn_table *table;
+    int row;
+} whole;
+
+/* The row of a network and an implementation, in the same file as `of`. */
+static int row_of(whole of, const char *impl) {
+    static const char *const same[] = {"net", "size", "batch", "mode"};
+    for (int row = 0; row < of.table->rows; row++) {
+        bool found = strcmp(wn_table_text(of.table, row, "impl"), impl) == 0;
+        for (size_t i = 0; i < sizeof same / sizeof *same; i++)
+            found &= !strcmp(wn_table_text(of.table, row, same[i]), wn_table_text(of.table, of.row, same[i]));
+        if (found)
+            return row;
+    }
+    return -1;
+}
+
+/* "213.7 (5 of 23)": milliseconds, and how many passes direct stands in for. */
+static void whole_cell(const wn_table *table, int row, const char *column, bool passes, char *text,
+                       size_t size) {
+    double seconds = wn_table_number(table, row, column);
+    const char *substituted = wn_table_text(table, row, "substituted");
+    if (!(seconds > 0))
+        snprintf(text, size, "-");
+    else if (passes && strcmp(substituted, "0") != 0 && *substituted)
+        snprintf(text, size, "%.2f (%s of %s)", seconds * 1e3, substituted,
+                 wn_table_text(table, row, "passes"));
+    else
+        snprintf(text, size, "%.2f", seconds * 1e3);
+}
+
+static void write_whole_row(const whole *networks, int count, const char *impl, wn_page *page) {
+    static const char *const columns[] = {"total_seconds", "forward_seconds", "backward_seconds"};
+    char text[3 * NETWORKS][48];
+    const char *cells[3 * NETWORKS + 2] = {impl};
+    for (int n = 0; n < 3 * count; n++) {
+        int row = row_of(networks[n / 3], impl);
+        cells[n + 1] = text[n];
+        if (row < 0)
+            snprintf(text[n], sizeof *text, "-");
+        else
+            whole_cell(networks[n / 3].table, row, columns[n % 3], n % 3 == 0, text[n], sizeof *text);
+    }
+    wn_page_row(page, cells);
+}
+
+/* Every network that files of winners have, by its last row: that of the tuned picks. */
+static int list_whole(const wn_report *report, whole networks[NETWORKS]) {
+    int count = 0;
+    for (int t = 0; t < report->count; t++)
+        for (int row = 0; report->tables[t].kind == WN_TABLE_WINNERS && row < report->tables[t].rows; row++)
+            if (strcmp(wn_table_text(&report->tables[t], row, "impl"), "tuned") == 0 && count < NETWORKS)
+                networks[count++] = (whole){&report->tables[t], row};
+    return count;
+}
+
+static void write_whole(const wn_report *report, wn_page *page) {
+    static const char *const parts[] = {"total", "forward", "backward"};
+    whole networks[NETWORKS];
+    char head[3 * NETWORKS][80];
+    const char *header[3 * NETWORKS + 2] = {"implementation"};
+    int count = list_whole(report, networks);
+    if (!count)
+        return;
+    for (int i = 0; i < 3 * count; i++) {
+        whole w = networks[i / 3];
+        snprintf(head[i], sizeof *head, "%s %s, %s %s", wn_table_text(w.table, w.row, "net"),
+                 wn_table_text(w.table, w.row, "batch"), wn_table_text(w.table, w.row, "mode"), parts[i % 3]);
+        header[i + 1] = head[i];
+    }
+    wn_page_heading(page, 2, "Networks by implementation");
+    wn_page_paragraph(
+        page, "Milliseconds of whole steps, updates included in the total, each implementation forced; "
+              "in brackets for how many of the passes direct stands in. All rows in turns.");
+    wn_page_table_begin(page, header);
+    for (int row = 0; row < networks[0].table->rows; row++) {
+        const char *impl = wn_table_text(networks[0].table, row, "impl");
+        if (row <= networks[0].row && row_of(networks[0], impl) == row)
+            write_whole_row(networks, count, impl, page);
+    }
+    wn_page_table_end(page);
+}
+
 void wn_report_winners(const wn_report *report, wn_page *page) {
+    write_whole(report, page);
     wn_layer_set set;
     char networks[NETWORKS][32], head[3 * NETWORKS][48];
     if (wn_failed(wn_layer_set_collect(report->tables, report->count, &set)))
@@ -73,7 +159,7 @@ void wn_report_winners(const wn_report *report, wn_page *page) {
             snprintf(head[i], sizeof *head, "%s %s", networks[i / 3], parts[i % 3]);
             header[i + 1] = head[i];
         }
-        wn_page_heading(page, 2, "Networks by implementation");
+        wn_page_heading(page, 2, "Convolutions of networks by implementation");
         wn_page_paragraph(
             page, "Milliseconds of all convolutions of a training step, each layer timed by itself. Where "
                   "an implementation does not run a layer, direct stands in.");
@@ -83,79 +169,5 @@ void wn_report_winners(const wn_report *report, wn_page *page) {
         write_row(&set, networks, count, -1, page);
         wn_page_table_end(page);
     }
-    wn_layer_set_free(&set);
-}
-
-/* What a roofline must show. */
-typedef struct roof {
-    double peak, low, high; /* GFLOP/s; smallest and largest intensity */
-} roof_range;
-
-/* The slopes under the peak, for each level that the machine file has. */
-static void write_slopes(const wn_report *report, const wn_layer_times *layer, double peak, FILE *out) {
-    for (int level = 0; level < WN_LEVEL_COUNT; level++) {
-        double bandwidth = wn_report_layer_limit(report, layer, "triad", wn_level_names[level]);
-        if (bandwidth > 0)
-            fprintf(out, ", (x * %.6g < %.6g ? x * %.6g : NaN) title '%s' lc rgb '#999999' lw 2 dt %d",
-                    bandwidth, peak, bandwidth, wn_level_names[level], WN_LEVEL_COUNT - level);
-    }
-}
-
-static void write_points(const wn_layer_set *set, wn_direction direction, FILE *out, roof_range *roof) {
-    char layer[80], network[40];
-    fprintf(out, "$%s << E\n", wn_direction_name(direction));
-    for (int l = 0; l < set->count; l++) {
-        const wn_layer_times *times = &set->layers[l];
-        int best = wn_layer_best(set, times, -1);
-        if (times->problem.direction != direction || best < 0)
-            continue;
-        double gflops = times->flops / times->seconds[best] * 1e-9;
-        wn_report_quote(layer, sizeof layer, times->layer);
-        wn_report_quote(network, sizeof network, times->network);
-        fprintf(out, "%.6g %.6g \"%s %s: %s %.1f GFLOP/s, %.0f per cent of the peak\"\n",
-                times->flops / times->bytes, gflops, network, layer, set->impl[best], gflops,
-                100 * gflops / times->peak_gflops);
-        roof->peak = fmax(roof->peak, times->peak_gflops);
-        roof->low = fmin(roof->low, times->flops / times->bytes);
-        roof->high = fmax(roof->high, times->flops / times->bytes);
-    }
-    fputs("E\n", out);
-}
-
-void wn_report_roofline(const wn_report *report, wn_page *page) {
-    wn_layer_set set;
-    char *script = NULL;
-    size_t size = 0;
-    roof_range roof = {.low = INFINITY};
-    if (wn_failed(wn_layer_set_collect(report->tables, report->count, &set)))
-        return;
-    FILE *out = set.count ? open_memstream(&script, &size) : NULL;
-    if (out) {
-        fputs("set logscale xy\nset xlabel 'FLOP per byte of operands'\nset ylabel 'GFLOP/s'\nset grid\n"
-              "set key outside right top\n",
-              out);
-        for (int direction = 0; direction < WN_DIRECTION_COUNT; direction++)
-            write_points(&set, (wn_direction)direction, out, &roof);
-        double measured = wn_report_layer_limit(report, &set.layers[0], "peak", "");
-        if (measured > 0)
-            roof.peak = measured;
-        fprintf(out, "set xrange [%.6g:%.6g]\nplot %.6g title 'FMA peak' lc rgb '#666666' lw 2", roof.low / 2,
-                roof.high * 2, roof.peak);
-        write_slopes(report, &set.layers[0], roof.peak, out);
-        for (int direction = 0; direction < WN_DIRECTION_COUNT; direction++)
-            fprintf(out, ", $%s using 1:2:3 with labels hypertext point pt 7 ps 0.6 lc %d title '%s'",
-                    wn_direction_name((wn_direction)direction), direction + 1,
-                    direction == 0   ? "FWD B"
-                    : direction == 1 ? "BWD D"
-                                     : "BWD WB");
-        fclose(out);
-        wn_page_heading(page, 2, "Roofline");
-        wn_page_plot(page, "roofline",
-                     "The fastest implementation of every pass of every layer; point at one for its name. "
-                     "Winograd does "
-                     "fewer operations than are counted, so it may stand above the FMA peak.",
-                     900, 480, script);
-    }
-    free(script);
     wn_layer_set_free(&set);
 }
