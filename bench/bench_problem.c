@@ -1,9 +1,9 @@
 /* Timing the implementations of one problem in turns, paired round by round. */
 #include "bench.h"
 #include "impl_list.h"
-#include "peak.h"
 #include "measure.h"
 #include "onednn.h"
+#include "peak.h"
 #include "race.h"
 #include "statistics.h"
 #include <math.h>

@@ -3,6 +3,7 @@
 #include "google.h"
 #include <algorithm>
 #include <benchmark/benchmark.h>
+#include <cmath>
 #include <cstring>
 #include <iostream>
 #include <memory>
@@ -85,13 +86,40 @@ class edited : public Reporter {
     }
 };
 
-std::unique_ptr<benchmark::BenchmarkReporter> make_reporter(const std::string &format) {
-    // The CSV reporter is marked deprecated, but --benchmark_format=csv is part of the interface.
+// The counters there may be.
+std::vector<std::string> declared;
+
+// The CSV reporter is marked deprecated, but --benchmark_format=csv is part of the interface. It has the
+// columns of the first run and ends the program when a later one has more. A run that has them all goes
+// first, and what is put out is its header alone.
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wdeprecated-declarations"
-    if (format == "csv")
-        return std::make_unique<edited<benchmark::CSVReporter>>();
+class csv_reporter : public edited<benchmark::CSVReporter> {
+  public:
+    void ReportRuns(const std::vector<Run> &runs) override {
+        if (!begun) {
+            Run all;
+            for (const std::string &name : declared)
+                all.counters[name] = 0;
+            std::ostream &out = GetOutputStream();
+            std::ostringstream text;
+            SetOutputStream(&text);
+            edited::ReportRuns({all});
+            SetOutputStream(&out);
+            out << text.str().substr(0, text.str().find('\n') + 1);
+            begun = true;
+        }
+        edited::ReportRuns(runs);
+    }
+
+  private:
+    bool begun = false;
+};
 #pragma GCC diagnostic pop
+
+std::unique_ptr<benchmark::BenchmarkReporter> make_reporter(const std::string &format) {
+    if (format == "csv")
+        return std::make_unique<csv_reporter>();
     if (format == "json")
         return std::make_unique<edited<benchmark::JSONReporter>>();
     int options = benchmark::ConsoleReporter::OO_None;
@@ -132,6 +160,10 @@ void wn_google_context(const char *key, const char *value) {
     benchmark::AddCustomContext(key, value);
 }
 
+void wn_google_declare(const char *name) {
+    declared.push_back(name);
+}
+
 void wn_google_add(const char *name, wn_google_body *body, void *context) {
     benchmark::RegisterBenchmark(name,
                                  [body, context](benchmark::State &state) {
@@ -161,7 +193,8 @@ void wn_google_iteration(wn_google_state *state, double seconds) {
 }
 
 void wn_google_counter(wn_google_state *state, const char *name, double value) {
-    state->state.counters[name] = value;
+    if (std::isfinite(value))
+        state->state.counters[name] = value;
 }
 
 void wn_google_label(wn_google_state *state, const char *text) {

@@ -27,6 +27,10 @@ const char *wn_google_start(int *argc, char **argv);
 /* Facts about the run, for the head of the table and of the JSON. Strings are copied. */
 void wn_google_context(const char *key, const char *value);
 
+/* Names a counter that benchmarks may have. The columns of a CSV are those that were named; a run that lacks
+ * one leaves it empty. */
+void wn_google_declare(const char *name);
+
 /* Adds a benchmark. The name is copied, the context must live until the end; real time is what the body says,
  * CPU time that of the whole process. */
 void wn_google_add(const char *name, wn_google_body *body, void *context);
@@ -35,9 +39,8 @@ void wn_google_add(const char *name, wn_google_body *body, void *context);
 int wn_google_run(void);
 
 /* For bodies. next: whether another iteration is wanted. iteration: its wall seconds. counter: a figure
- * beside the times; every benchmark must set the same ones, since the CSV's columns come from the first, and
- * they must be finite. label: text behind the row. skip: ends the benchmark with a reason, without times;
- * return after it. */
+ * beside the times, one of those that were declared; one that is not finite is left out. label: text behind
+ * the row. skip: ends the benchmark with a reason, without times; return after it. */
 bool wn_google_next(wn_google_state *state);
 void wn_google_iteration(wn_google_state *state, double seconds);
 void wn_google_counter(wn_google_state *state, const char *name, double value);

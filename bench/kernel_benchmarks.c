@@ -2,10 +2,12 @@
  * time, made anew when another's turn comes. */
 #include "kernel_benchmarks.h"
 #include "google.h"
+#include "grow.h"
 #include "impl_list.h"
 #include "measure.h"
 #include "onednn.h"
 #include "peak.h"
+#include "team_counters.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,16 +18,19 @@ static const double peak_slice = 0.02; /* seconds of measuring the peak before a
 typedef struct kernel_benchmark {
     wn_kernel_benchmarks *set;
     wn_conv_plan plan;
+    wn_cold cold;
     char refusal[128]; /* not empty: why it does not run */
     int runner;        /* its number in the set's measurement; -1: not added to this one */
+    double error;      /* beside sums in f64; negative: not known yet */
 } kernel_benchmark;
 
 struct wn_kernel_benchmarks {
     kernel_benchmark **entries;
     int count, room, refused;
     wn_pool *pool;
+    wn_team_counters *counters; /* of the pool's threads */
     wn_measure *measure;
-    const wn_problem *measured; /* whose operands measure holds */
+    const kernel_benchmark *measured; /* whose operands measure holds */
 };
 
 wn_status wn_kernel_benchmarks_create(wn_kernel_benchmarks **set) {
@@ -40,11 +45,18 @@ static void drop_measure(wn_kernel_benchmarks *set) {
         set->entries[i]->runner = -1;
 }
 
+static void drop_pool(wn_kernel_benchmarks *set) {
+    drop_measure(set);
+    wn_team_counters_close(set->counters);
+    wn_pool_destroy(set->pool);
+    set->counters = NULL;
+    set->pool = NULL;
+}
+
 void wn_kernel_benchmarks_destroy(wn_kernel_benchmarks *set) {
     if (!set)
         return;
-    drop_measure(set);
-    wn_pool_destroy(set->pool);
+    drop_pool(set);
     for (int i = 0; i < set->count; i++)
         free(set->entries[i]);
     free(set->entries);
@@ -63,37 +75,64 @@ int wn_kernel_benchmarks_refused(const wn_kernel_benchmarks *set) {
 static wn_status use_pool(wn_kernel_benchmarks *set, int threads) {
     if (set->pool && wn_pool_threads(set->pool) == threads)
         return wn_ok();
-    drop_measure(set);
-    wn_pool_destroy(set->pool);
-    set->pool = NULL;
-    return wn_pool_create(threads, &set->pool);
+    drop_pool(set);
+    WN_TRY(wn_pool_create(threads, &set->pool));
+    return wn_team_counters_open(set->pool, &set->counters);
 }
 
-/* Operands of the entry's problem, with the entry among their runners. */
+static bool same_operands(const kernel_benchmark *a, const kernel_benchmark *b) {
+    return a->cold == b->cold && wn_problem_equal(&a->plan.problem, &b->plan.problem);
+}
+
+/* Operands of the entry's problem, with the entry among their runners, and its error, once. */
 static wn_status prepare(kernel_benchmark *entry) {
     wn_kernel_benchmarks *set = entry->set;
     WN_TRY(use_pool(set, entry->plan.threads));
-    if (!set->measure || !wn_problem_equal(set->measured, &entry->plan.problem)) {
+    if (!set->measure || !same_operands(set->measured, entry)) {
         drop_measure(set);
-        WN_TRY(wn_measure_create(set->pool, &entry->plan.problem, &set->measure));
-        set->measured = &entry->plan.problem;
+        WN_TRY(wn_measure_create_cold(set->pool, &entry->plan.problem, entry->cold, &set->measure));
+        set->measured = entry;
     }
-    return entry->runner >= 0 ? wn_ok() : wn_measure_add(set->measure, &entry->plan, &entry->runner);
+    if (entry->runner < 0)
+        WN_TRY(wn_measure_add(set->measure, &entry->plan, &entry->runner));
+    double seconds;
+    if (entry->error < 0)
+        entry->error = wn_measure_error(set->measure, entry->runner, &seconds);
+    return wn_ok();
 }
 
-static double operand_bytes(const wn_problem *problem) {
-    return 4 * ((double)wn_conv_src_floats(problem) + (double)wn_conv_weights_floats(problem) +
-                (double)wn_conv_dst_floats(problem));
+/* Names of all counters that a benchmark may have: ours, then perf's. */
+enum { OWN_COUNTERS = 6 };
+static const char *const own_counters[OWN_COUNTERS] = {"GFLOP/s", "%peak",        "GB/s",
+                                                       "FLOP/B",  "workspace_MB", "error"};
+
+void wn_kernel_benchmarks_declare(void) {
+    for (int i = 0; i < OWN_COUNTERS; i++)
+        wn_google_declare(own_counters[i]);
+    for (int i = 0; i < WN_COUNTER_COUNT; i++)
+        wn_google_declare(wn_counter_name((wn_counter)i));
+}
+
+/* What a run of the kernel cost in events. Threads that a library brings are not counted, so it has none of
+ * these but on one thread. */
+static void set_events(wn_google_state *state, const kernel_benchmark *entry, const wn_counter_values *begin,
+                       const wn_counter_values *end, double runs) {
+    wn_counter_values passed = wn_counters_between(begin, end);
+    if (entry->plan.external && entry->plan.threads > 1)
+        return;
+    for (int i = 0; i < WN_COUNTER_COUNT; i++)
+        wn_google_counter(state, wn_counter_name((wn_counter)i), passed.value[i] / runs);
 }
 
 static void set_counters(wn_google_state *state, const kernel_benchmark *entry, double seconds, double peak) {
     const wn_problem *problem = &entry->plan.problem;
-    double flops = wn_problem_flops(problem), bytes = operand_bytes(problem);
+    double flops = wn_problem_flops(problem), bytes = wn_conv_operand_bytes(problem);
     wn_google_counter(state, "GFLOP/s", flops / seconds * 1e-9);
     wn_google_counter(state, "%peak", 100 * flops / seconds / peak);
     wn_google_counter(state, "GB/s", bytes / seconds * 1e-9);
     wn_google_counter(state, "FLOP/B", flops / bytes);
     wn_google_counter(state, "workspace_MB", (double)entry->plan.workspace_bytes * 1e-6);
+    wn_google_counter(state, "error", entry->error);
 }
 
 static void set_label(wn_google_state *state, const kernel_benchmark *entry) {
@@ -114,31 +153,33 @@ static void run(wn_google_state *state, void *context) {
     }
     wn_measure *measure = entry->set->measure;
     double seconds = 0, peak = wn_peak_flops(entry->set->pool, entry->plan.isa, peak_slice);
-    int runs = 0;
+    int runs = 0, repeats;
+    wn_counter_values begin, end;
     wn_measure_run(measure, entry->runner); /* warms up */
+    repeats = wn_measure_repeats(measure, entry->runner);
+    wn_team_counters_read(entry->set->counters, &begin);
     for (; wn_google_next(state); runs++) {
         double once = wn_measure_run(measure, entry->runner);
         wn_google_iteration(state, once);
         seconds += once;
     }
+    wn_team_counters_read(entry->set->counters, &end);
     peak = fmax(peak, wn_peak_flops(entry->set->pool, entry->plan.isa, peak_slice));
     set_label(state, entry);
     set_counters(state, entry, seconds / runs, peak);
+    set_events(state, entry, &begin, &end, (double)runs * repeats);
 }
 
-static wn_status append(wn_kernel_benchmarks *set, const wn_candidate *candidate) {
-    if (set->count == set->room) {
-        int room = set->room ? set->room * 2 : 64;
-        kernel_benchmark **entries = realloc(set->entries, (size_t)room * sizeof(kernel_benchmark *));
-        if (!entries)
-            return wn_error(WN_ERROR_MEMORY, "no memory for %d benchmarks", room);
+static wn_status append(wn_kernel_benchmarks *set, const wn_candidate *candidate, wn_cold cold) {
+    kernel_benchmark **entries = wn_grow(set->entries, set->count, &set->room, sizeof *entries),
+                     *entry = NULL;
+    if (entries) {
         set->entries = entries;
-        set->room = room;
+        entry = calloc(1, sizeof *entry);
     }
-    kernel_benchmark *entry = calloc(1, sizeof *entry);
     if (!entry)
-        return wn_error(WN_ERROR_MEMORY, "no memory for a benchmark");
-    *entry = (kernel_benchmark){.set = set, .plan = candidate->plan, .runner = -1};
+        return wn_error(WN_ERROR_MEMORY, "no memory for %d benchmarks", set->count + 1);
+    *entry = (kernel_benchmark){.set = set, .plan = candidate->plan, .cold = cold, .runner = -1, .error = -1};
     snprintf(entry->refusal, sizeof entry->refusal, "%s", candidate->refusal);
     set->entries[set->count++] = entry;
     return wn_ok();
@@ -152,15 +193,16 @@ static const char *flags_text(const wn_problem *problem) {
 static wn_status register_candidate(wn_kernel_benchmarks *set, const wn_kernel_options *options,
                                     const wn_problem *problem, const wn_candidate *candidate, bool tuned) {
     char text[400], config[256] = "", name[800];
-    WN_TRY(append(set, candidate));
+    WN_TRY(append(set, candidate, options->cold));
     kernel_benchmark *entry = set->entries[set->count - 1];
     entry->plan.problem = *problem; /* a refused plan has none */
     wn_problem_format(problem, text, sizeof text);
     if (options->all_configs && !tuned && !candidate->refusal[0])
         wn_config_format(candidate->plan.impl, &candidate->plan.config, config, sizeof config);
-    snprintf(name, sizeof name, "%s%s/%s/%s/%s/threads:%d%s%s", wn_direction_name(problem->direction),
+    snprintf(name, sizeof name, "%s%s/%s/%s/%s/threads:%d%s%s%s%s", wn_direction_name(problem->direction),
              flags_text(problem), text, tuned ? "tuned" : candidate->plan.impl->name,
-             wn_isa_name(options->isa), options->threads, config[0] ? "/" : "", config);
+             wn_isa_name(options->isa), options->threads, options->cold == WN_COLD_ALL ? "" : "/cold:",
+             options->cold == WN_COLD_ALL ? "" : wn_cold_names[options->cold], config[0] ? "/" : "", config);
     wn_google_add(name, run, entry);
     return wn_ok();
 }

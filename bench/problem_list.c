@@ -1,5 +1,6 @@
 /* Reading descriptors, batch files and the options between them. Descriptors themselves are read by base/. */
 #include "problem_list.h"
+#include "grow.h"
 #include <errno.h>
 #include <libgen.h>
 #include <limits.h>
@@ -89,14 +90,10 @@ static wn_status set_batches(wn_problem_list *list, char *numbers) {
 wn_status wn_problem_list_push(wn_problem_list *list, const wn_problem *problem) {
     if (list->count == PROBLEMS_MAX)
         return wn_error(WN_ERROR_UNSUPPORTED, "found more than %d problems", PROBLEMS_MAX);
-    if (list->count == list->room) {
-        int room = list->room ? list->room * 2 : 64;
-        wn_problem *problems = realloc(list->problems, (size_t)room * sizeof *problems);
-        if (!problems)
-            return wn_error(WN_ERROR_MEMORY, "no memory for %d problems", room);
-        list->problems = problems;
-        list->room = room;
-    }
+    wn_problem *grown = wn_grow(list->problems, list->count, &list->room, sizeof *grown);
+    if (!grown)
+        return wn_error(WN_ERROR_MEMORY, "no memory for %d problems", list->count + 1);
+    list->problems = grown;
     list->problems[list->count++] = *problem;
     return wn_ok();
 }

@@ -1,6 +1,7 @@
 /* The list of timings, and filling it from our CSV files. JSON is read in timings_json.c. */
 #include "timings.h"
 #include "csv_reader.h"
+#include "grow.h"
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
@@ -24,14 +25,10 @@ void wn_timings_free(wn_timings *timings) {
 }
 
 static wn_timing *append(wn_timings *timings, const char *name) {
-    if (timings->count == timings->room) {
-        int room = timings->room ? timings->room * 2 : 64;
-        wn_timing *grown = realloc(timings->timing, (size_t)room * sizeof *grown);
-        if (!grown)
-            return NULL;
-        timings->timing = grown;
-        timings->room = room;
-    }
+    wn_timing *grown = wn_grow(timings->timing, timings->count, &timings->room, sizeof *grown);
+    if (!grown)
+        return NULL;
+    timings->timing = grown;
     wn_timing *added = &timings->timing[timings->count];
     *added = (wn_timing){.name = strdup(name)};
     timings->count += added->name != NULL;

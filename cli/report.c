@@ -1,6 +1,7 @@
 /* winnow report: which files go into the page, and writing it whole or not at all. */
 #include "report/report.h"
 #include "cli.h"
+#include "grow.h"
 #include <dirent.h>
 #include <errno.h>
 #include <limits.h>
@@ -26,14 +27,10 @@ typedef struct tables {
 } tables;
 
 static wn_status add_file(tables *all, const char *path) {
-    if (all->count == all->room) {
-        int room = all->room ? all->room * 2 : 16;
-        wn_table *grown = realloc(all->table, (size_t)room * sizeof *grown);
-        if (!grown)
-            return wn_error(WN_ERROR_MEMORY, "report: no memory for %d files", room);
-        all->table = grown;
-        all->room = room;
-    }
+    wn_table *grown = wn_grow(all->table, all->count, &all->room, sizeof *grown);
+    if (!grown)
+        return wn_error(WN_ERROR_MEMORY, "report: no memory for %d files", all->count + 1);
+    all->table = grown;
     WN_TRY(wn_table_read(path, &all->table[all->count]));
     all->count++;
     return wn_ok();

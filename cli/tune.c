@@ -326,7 +326,6 @@ static wn_status tune_words(tune_job *job, char **words, int count) {
 
 static wn_status read_flags(const wn_command *command, int argc, char **argv, flags *f, int *words,
                             bool *help) {
-    static const char *const colds[] = {"all", "weights", "none", NULL};
     const wn_option options[] = {
         WN_OPTIONS_NETWORK(&f->network),
         {.name = "--train",
@@ -378,7 +377,7 @@ static wn_status read_flags(const wn_command *command, int argc, char **argv, fl
          .kind = WN_OPTION_CHOICE,
          .value = &f->cold,
          .argument = "none|weights|all",
-         .choices = colds,
+         .choices = wn_cold_names,
          .help = "what does not lie in the caches when a run begins (default: all)"},
         {.name = "--force",
          .kind = WN_OPTION_TEXT,
@@ -447,13 +446,12 @@ static wn_status open_job(tune_job *job) {
         WN_TRY(wn_session_csv(&job->session, f->csv, WN_TUNE_HEADER, &job->csv_file));
         job->csv = &job->csv_file;
     }
-    static const wn_cold colds[] = {WN_COLD_ALL, WN_COLD_WEIGHTS, WN_COLD_NONE};
     job->peaks = f->from_db_only ? wn_peaks_typical(wn_pool_threads(job->session.pool))
                                  : wn_peaks_measure(job->session.pool, job->session.isa);
     job->options = (wn_tune_options){.pool = job->session.pool,
                                      .isa = job->session.isa,
                                      .effort = (wn_effort)f->effort,
-                                     .cold = colds[f->cold],
+                                     .cold = (wn_cold)f->cold,
                                      .max_error = f->max_error,
                                      .workspace_limit = (size_t)f->workspace_limit,
                                      .force = f->force,

@@ -2,6 +2,7 @@
 #include "bench_peer.h"
 #include "cli.h"
 #include "clock.h"
+#include "counters.h"
 #include "google.h"
 #include "impl_list.h"
 #include "kernel_benchmarks.h"
@@ -20,11 +21,13 @@ static const char details[] =
     "...);\n"
     "repetitions run in random order. Each implementation is one benchmark; \"tuned\" is what the database "
     "picks.\n"
-    "Time is wall time from barrier to barrier, CPU that of all threads; operands come from memory.";
+    "Time is wall time from barrier to barrier, CPU that of all threads. Operands come from memory "
+    "(--cold).\n"
+    "Counters: error beside sums in f64; perf's events are those of one run, all threads together.";
 
 typedef struct flags {
     const char *isas, *db, *impls, *log;
-    const char *threads;
+    const char *threads, *colds;
     wn_problem_flags problems;
     wn_network_flags network;
     bool all_configs, refused;
@@ -70,6 +73,12 @@ static wn_status read_flags(const wn_command *command, int argc, char **argv, fl
          .value = &f->isas,
          .argument = "LIST",
          .help = "among portable, avx2, avx512 (default: WINNOW_ISA, else the best of this CPU)"},
+        {.name = "--cold",
+         .kind = WN_OPTION_TEXT,
+         .value = &f->colds,
+         .argument = "LIST",
+         .help =
+             "among all, weights, none: what comes from memory in every run, not from caches (default: all)"},
         WN_OPTION_DB(&f->db),
     };
     return wn_options_read(command, options, WN_COUNT_OF(options), argc, argv, words, help);
@@ -120,13 +129,16 @@ static wn_status read_wanted(bench *b, char **words, int count) {
     return select_directions(b);
 }
 
-/* The benchmarks for one ISA and number of threads. */
-static wn_status add_all(bench *b, const char *isa_name, int threads) {
+/* The benchmarks for one ISA, number of threads, and state of the caches. */
+static wn_status add_all(bench *b, const char *isa_name, int threads, wn_cold cold) {
     const flags *f = &b->flags;
     wn_session session = {.pool = NULL};
     wn_tune_db *db = NULL;
-    wn_kernel_options options = {
-        .impls = f->impls, .all_configs = f->all_configs, .refused = f->refused, .threads = threads};
+    wn_kernel_options options = {.impls = f->impls,
+                                 .all_configs = f->all_configs,
+                                 .refused = f->refused,
+                                 .threads = threads,
+                                 .cold = cold};
     WN_TRY(wn_isa_select(isa_name, &options.isa));
     wn_machine_read(&session.machine);
     wn_machine_fingerprint(&session.machine, options.isa, threads, session.fingerprint,
@@ -140,10 +152,10 @@ static wn_status add_all(bench *b, const char *isa_name, int threads) {
     return status;
 }
 
-static wn_status add_threads(bench *b, const char *isa_name) {
+static wn_status add_threads(bench *b, const char *isa_name, wn_cold cold) {
     char text[256], *rest = text;
     if (!b->flags.threads)
-        return add_all(b, isa_name, wn_threads_default());
+        return add_all(b, isa_name, wn_threads_default(), cold);
     snprintf(text, sizeof text, "%s", b->flags.threads);
     for (char *word; (word = strsep(&rest, ","));) {
         char *end;
@@ -151,19 +163,43 @@ static wn_status add_threads(bench *b, const char *isa_name) {
         if (end == word || *end || threads < 1 || threads > WN_THREADS_MAX)
             return wn_error(WN_ERROR_USAGE, "--threads: found \"%.40s\", expected whole numbers from 1 to %d",
                             word, WN_THREADS_MAX);
-        WN_TRY(add_all(b, isa_name, (int)threads));
+        WN_TRY(add_all(b, isa_name, (int)threads, cold));
     }
     return wn_ok();
 }
 
-static wn_status add_isas(bench *b) {
+static wn_status add_isas(bench *b, wn_cold cold) {
     char text[256], *rest = text;
     if (!b->flags.isas)
-        return add_threads(b, NULL);
+        return add_threads(b, NULL, cold);
     snprintf(text, sizeof text, "%s", b->flags.isas);
     for (char *word; (word = strsep(&rest, ","));)
-        WN_TRY(add_threads(b, word));
+        WN_TRY(add_threads(b, word, cold));
     return wn_ok();
+}
+
+static wn_status add_colds(bench *b) {
+    char text[256], *rest = text;
+    snprintf(text, sizeof text, "%s", b->flags.colds ? b->flags.colds : wn_cold_names[WN_COLD_ALL]);
+    for (char *word; (word = strsep(&rest, ","));) {
+        int cold = 0;
+        while (wn_cold_names[cold] && strcmp(wn_cold_names[cold], word) != 0)
+            cold++;
+        if (!wn_cold_names[cold])
+            return wn_error(WN_ERROR_USAGE, "--cold: found \"%.40s\", expected all, weights or none", word);
+        WN_TRY(add_isas(b, (wn_cold)cold));
+    }
+    return wn_ok();
+}
+
+/* Why some counters are missing, in one line for the head of the report. */
+static void describe_counters(void) {
+    wn_counters *counters;
+    if (wn_failed(wn_counters_open(&counters)))
+        return;
+    if (wn_counters_note(counters)[0])
+        wn_google_context("counters", wn_counters_note(counters));
+    wn_counters_close(counters);
 }
 
 /* Facts for the head of the report: what ran where, and how well the clock sees it. */
@@ -183,6 +219,7 @@ static void describe(void) {
     char verdict[1024];
     wn_doctor_verdict(findings, count, verdict, sizeof verdict);
     wn_google_context("doctor", verdict);
+    describe_counters();
 }
 
 /* Google Benchmark would answer --help with its own page alone. */
@@ -210,12 +247,13 @@ static wn_status run(int argc, char **argv) {
     if (!wn_failed(status))
         status = read_wanted(&b, argv + 1, words);
     if (!wn_failed(status))
-        status = add_isas(&b);
+        status = add_colds(&b);
     if (!wn_failed(status) && wn_kernel_benchmarks_count(b.set) == 0)
         status = wn_error(WN_ERROR_UNSUPPORTED,
                           "none of the implementations runs any of the problems (see --refused)");
     if (!wn_failed(status)) {
         describe();
+        wn_kernel_benchmarks_declare();
         if (wn_google_run() == 0)
             status = wn_error(WN_ERROR_USAGE, "--benchmark_filter: found nothing that matches (see "
                                               "--benchmark_list_tests)");

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """winnow-bench as users of Google Benchmark know it: listing, filtering, JSON, mistakes, and its compare.py on two of
 our files. Takes the program's path; prints `check_winnow_bench: N passed, N failed, N skipped`."""
+import csv
 import json
 import os
 import pathlib
@@ -10,6 +11,7 @@ import sys
 import tempfile
 
 PROBLEM = "mb1ic16ih8oc16kh3ph1"
+SOFTWARE = ["task-clock", "page-faults", "context-switches"]
 QUICK = ["--benchmark_min_time=0.001"]
 COMPARE = pathlib.Path("/usr/share/benchmark/compare.py")
 counts = {"passed": 0, "failed": 0, "skipped": 0}
@@ -47,10 +49,35 @@ def check_json(path):
     for entry in runs:
         for counter in ("GFLOP/s", "%peak", "GB/s", "FLOP/B", "workspace_MB"):
             check(entry.get(counter, -1) >= 0, f"{entry['name']}: counter {counter}: {entry.get(counter)}")
+        check(0 < entry["error"] < 1e-5, f"{entry['name']}: error {entry['error']}")
+        for event in SOFTWARE:
+            check(entry.get(event, -1) >= 0, f"{entry['name']}: {event}: {entry.get(event)}")
+        # a hardware event is counted or absent, never zero, and what is absent is explained
+        check(entry.get("cycles", 1) > 0, f"{entry['name']}: cycles {entry.get('cycles')}")
+        check("cycles" in entry or "hardware counters" in result["context"]["counters"], f"{result['context']}")
         check(entry["real_time"] > 0 and entry["label"].split()[0] in ("direct", "im2col"), f"{entry}")
     check(result["context"]["executable"] == "winnow-bench", result["context"]["executable"])
     check("host_name" not in result["context"] and socket.gethostname() not in text, "the host's name is in the JSON")
     check("machine" in result["context"] and "clock" in result["context"], f"{result['context']}")
+
+
+def check_caches():
+    names = run("--benchmark_list_tests", PROBLEM, "--impl=direct", "--cold=all,weights,none").stdout.split()
+    check([name.split("/")[-3] for name in names] == ["threads:" + names[0].split("threads:")[1].split("/")[0],
+          "cold:weights", "cold:none"], f"cold: {names}")
+    ran = run(PROBLEM, "--impl=direct", "--cold=none", *QUICK)
+    check(ran.returncode == 0 and "cold:none" in ran.stdout, f"--cold=none: {ran.stderr}")
+
+
+def check_csv():
+    """Refused runs have no counters: the library alone would take its columns from the first and end at the next."""
+    ran = run("mb1ic16ih8oc16kh3", "--impl=1x1,direct", "--refused", "--benchmark_format=csv", *QUICK)
+    rows = list(csv.DictReader(ran.stdout.splitlines()))
+    check(ran.returncode == 0 and len(rows) == 2, f"csv: {ran.stdout}{ran.stderr}")
+    for row in rows:
+        refused = row["error_occurred"] == "true"
+        check(refused or (float(row["GFLOP/s"]) > 0 and float(row["error"]) > 0 and row["cycles"] != "0"), f"csv: {row}")
+        check(refused == ("/1x1/" in row["name"]), f"csv: {row}")
 
 
 def check_compare(first, second):
@@ -85,7 +112,7 @@ def check_mistakes(folder):
     for code, expected, arguments in (
             (2, "magic", [PROBLEM, "--impl=magic"]), (2, "--benchmark_colour", ["--benchmark_colour=1"]),
             (2, "nosuch", ["nosuch"]), (2, "matches", [PROBLEM, "--benchmark_filter=zzz"]),
-            (2, "--threads", [PROBLEM, "--threads=1,x"]), (2, "sse9", [PROBLEM, "--isa=sse9"]),
+            (2, "all, weights or none", [PROBLEM, "--cold=warm"]), (2, "--threads", [PROBLEM, "--threads=1,x"]), (2, "sse9", [PROBLEM, "--isa=sse9"]),
             (1, "no-such-file", ["--batch=no-such-file"]), (1, "no-such-file", ["--verbose-log=no-such-file"]),
             (1, "no problem", [f"--batch={folder}/empty"]), (1, "found no executed", [f"--verbose-log={folder}/empty"]),
             (1, "refused", ["ic16ih8oc16kh3", "--impl=1x1"])):
@@ -100,6 +127,8 @@ def main():
         check_listing()
         check_json(folder / "a.json")
         check_json(folder / "b.json")
+        check_caches()
+        check_csv()
         check_compare(folder / "a.json", folder / "b.json")
         check_log(folder)
         check_mistakes(folder)

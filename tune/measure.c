@@ -3,6 +3,7 @@
 #include "accuracy.h"
 #include "arena.h"
 #include "clock.h"
+#include "grow.h"
 #include "machine.h"
 #include "random.h"
 #include <math.h>
@@ -17,6 +18,8 @@ enum {
     MAX_REPEATS = 64,
     MAX_PEER_SETS = 256, /* a library keeps objects for each: with more, those would be cold, too */
 };
+
+const char *const wn_cold_names[WN_COLD_COUNT + 1] = {"all", "weights", "none", NULL};
 
 typedef struct measured_plan {
     wn_conv_plan plan;
@@ -146,14 +149,10 @@ static wn_status reserve_prepared(wn_measure *measure, size_t bytes) {
 }
 
 wn_status wn_measure_add(wn_measure *measure, const wn_conv_plan *plan, int *index) {
-    if (measure->count == measure->room) {
-        int room = measure->room ? measure->room * 2 : 16;
-        measured_plan *entries = realloc(measure->entries, (size_t)room * sizeof *entries);
-        if (!entries)
-            return wn_error(WN_ERROR_MEMORY, "tuning: no memory for %d candidates", room);
-        measure->entries = entries;
-        measure->room = room;
-    }
+    measured_plan *entries = wn_grow(measure->entries, measure->count, &measure->room, sizeof *entries);
+    if (!entries)
+        return wn_error(WN_ERROR_MEMORY, "tuning: no memory for %d candidates", measure->count + 1);
+    measure->entries = entries;
     WN_TRY(reserve(&measure->workspace, plan->workspace_bytes));
     WN_TRY(reserve_prepared(measure, plan->prepared_bytes));
     measured_plan added = {.plan = *plan};
@@ -305,6 +304,10 @@ static void timed_task(void *context, int tid, int nthreads) {
     }
     if (tid == 0)
         run->nanoseconds = wn_nanoseconds() - begin;
+}
+
+int wn_measure_repeats(const wn_measure *measure, int index) {
+    return measure->entries[index].repeats;
 }
 
 double wn_measure_run(wn_measure *measure, int index) {

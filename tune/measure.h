@@ -17,7 +17,11 @@ typedef enum wn_cold {
     WN_COLD_ALL,     /* operands come from memory, as in a network too large for the caches */
     WN_COLD_WEIGHTS, /* weights come from memory, activations are where the run before left them */
     WN_COLD_NONE,    /* every run has the same operands */
+    WN_COLD_COUNT
 } wn_cold;
+
+/* "all", "weights", "none", NULL. */
+extern const char *const wn_cold_names[WN_COLD_COUNT + 1];
 
 /* The same under other conditions than WN_COLD_ALL. */
 wn_status wn_measure_create_cold(wn_pool *pool, const wn_problem *problem, wn_cold cold,
@@ -49,5 +53,8 @@ double wn_measure_error(wn_measure *measure, int index, double *seconds);
 /* Seconds of one run of a plan, from barrier to barrier as within a tape. Short runs are repeated, each time
  * with other buffers, and averaged. The first call of a plan decides how often. */
 double wn_measure_run(wn_measure *measure, int index);
+
+/* How often the next wn_measure_run of a plan runs it; 0 before its first. */
+int wn_measure_repeats(const wn_measure *measure, int index);
 
 #endif

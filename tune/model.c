@@ -87,14 +87,8 @@ static double winograd_flops(const wn_conv_plan *plan, int tile, double *traffic
     return 2 * tiles * square * pieces * ic * oc / p->g + 4.0 * points * (values + weights);
 }
 
-/* Bytes of the operands, each once. */
-static double operand_bytes(const wn_problem *p) {
-    return FLOAT * ((double)wn_conv_src_floats(p) + (double)wn_conv_dst_floats(p) +
-                    (double)wn_conv_weights_floats(p));
-}
-
 double wn_model_least(const wn_peaks *peaks, const wn_problem *problem) {
-    return fmax(wn_problem_flops(problem) / peaks->flops, operand_bytes(problem) / peaks->bandwidth);
+    return fmax(wn_problem_flops(problem) / peaks->flops, wn_conv_operand_bytes(problem) / peaks->bandwidth);
 }
 
 static double share_of_peak(const traits *of, const wn_problem *p) {
@@ -114,7 +108,7 @@ double wn_model_estimate(const wn_peaks *peaks, const wn_conv_plan *plan) {
     else if (of->gathered > 0 && p->kh * p->kw > 1)
         traffic = of->gathered * 2 * FLOAT * (double)p->mb * p->oh * p->ow * p->ic * p->kh * p->kw;
     double arithmetic = flops / (peaks->flops * share_of_peak(of, p));
-    double memory = operand_bytes(p) / peaks->bandwidth + traffic / cache_bandwidth;
+    double memory = wn_conv_operand_bytes(p) / peaks->bandwidth + traffic / cache_bandwidth;
     double workspace = (double)plan->workspace_bytes;
     if (workspace > (double)peaks->cache / 2) /* written and read where the cache does not reach */
         memory += 2 * workspace / peaks->bandwidth;

@@ -1,5 +1,7 @@
 /* Layers: collecting their times, and the tables and bars of each network. */
 #include "report/layers.h"
+#include "conv.h"
+#include "grow.h"
 #include "peak.h"
 #include <math.h>
 #include <stdlib.h>
@@ -27,11 +29,6 @@ static void split_name(const char *name, wn_layer_times *layer) {
         layer->times = 1;
 }
 
-static double operand_bytes(const wn_problem *p) {
-    double src = (double)p->mb * p->ic * p->ih * p->iw, dst = (double)p->mb * p->oc * p->oh * p->ow;
-    return 4 * (src + dst + (double)p->oc * p->ic / p->g * p->kh * p->kw);
-}
-
 /* The pass that a row belongs to: one that is known, or a new one. */
 static wn_status find_layer(wn_layer_set *set, const wn_table *table, int row, wn_layer_times **found) {
     wn_layer_times layer = {.table = table,
@@ -49,16 +46,12 @@ static wn_status find_layer(wn_layer_set *set, const wn_table *table, int row, w
         if (wn_problem_equal(&layer.problem, &(*found)->problem) && !strcmp(layer.network, (*found)->network))
             return wn_ok();
     }
-    if (set->count == set->room) {
-        int room = set->room ? set->room * 2 : 64;
-        wn_layer_times *grown = realloc(set->layers, (size_t)room * sizeof *grown);
-        if (!grown)
-            return wn_error(WN_ERROR_MEMORY, "no memory for %d layers", room);
-        set->layers = grown;
-        set->room = room;
-    }
+    wn_layer_times *grown = wn_grow(set->layers, set->count, &set->room, sizeof *grown);
+    if (!grown)
+        return wn_error(WN_ERROR_MEMORY, "no memory for %d layers", set->count + 1);
+    set->layers = grown;
     layer.flops = wn_problem_flops(&layer.problem);
-    layer.bytes = operand_bytes(&layer.problem);
+    layer.bytes = wn_conv_operand_bytes(&layer.problem);
     for (int i = 0; i < WN_REPORT_IMPLS; i++)
         layer.seconds[i] = (double)NAN;
     *found = &set->layers[set->count++];

@@ -151,6 +151,9 @@ int64_t wn_conv_src_floats(const wn_problem *problem);
 int64_t wn_conv_dst_floats(const wn_problem *problem);
 int64_t wn_conv_weights_floats(const wn_problem *problem);
 
+/* Bytes of source, weights and destination, each once: what a run has to move at the least. */
+double wn_conv_operand_bytes(const wn_problem *problem);
+
 /* Weights between the blocked layout and OIHW ([oc][ic/g][kh][kw]). blocked -> OIHW drops the padding;
  * OIHW -> blocked writes zeros into it. */
 void wn_conv_weights_block(const wn_problem *problem, const float *oihw, float *blocked);

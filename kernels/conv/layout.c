@@ -56,6 +56,12 @@ int64_t wn_conv_weights_floats(const wn_problem *problem) {
     return wn_blocks(problem->oc) * inputs * problem->kh * problem->kw * WN_BLOCK;
 }
 
+double wn_conv_operand_bytes(const wn_problem *problem) {
+    return (double)sizeof(float) *
+           ((double)wn_conv_src_floats(problem) + (double)wn_conv_dst_floats(problem) +
+            (double)wn_conv_weights_floats(problem));
+}
+
 /* Where the weights of output channel o and the i-th input channel of its group start, and how far apart
  * neighbouring taps are. */
 typedef struct filter_place {
