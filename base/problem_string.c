@@ -86,11 +86,20 @@ static int find_field(const char *text) {
     return -1;
 }
 
+/* Whether the token is one of those that three-dimensional problems have. */
+static bool is_of_depth(const char *text) {
+    static const char *const tokens[] = {"id", "od", "kd", "sd", "pd", "dd"};
+    for (size_t i = 0; i < sizeof tokens / sizeof *tokens; i++)
+        if (count_letters(text) == 2 && strncmp(tokens[i], text, 2) == 0)
+            return true;
+    return false;
+}
+
 /* Reads one `token value` pair. */
 static wn_status read_field(reading *r) {
     int found = find_field(r->at);
     if (found < 0)
-        return token_error(r, "is unknown");
+        return token_error(r, is_of_depth(r->at) ? "is of three dimensions: expected two" : "is unknown");
     const char *digit = r->at + strlen(fields[found].token);
     if (*digit == '-' && isdigit((unsigned char)digit[1]))
         return token_error(r, "has a negative value");

@@ -13,15 +13,19 @@ enum { NESTING = 16, PROBLEMS_MAX = 1000000 };
 /* A file being read, and the files that led to it. */
 typedef struct source {
     const char *path;
-    int line, depth;
+    int line, column, depth; /* of the word that is read */
 } source;
 
 static wn_status read_word(wn_problem_list *list, const char *word, const source *from);
 
-/* An error with the place in front. What cannot be read on a command line is wrong usage. */
+/* An error with the place in front. What cannot be read on a command line is wrong usage, in a file it is
+ * not. */
 static wn_status complain(const source *from, wn_status status) {
+    if (from->path && status.code == WN_ERROR_USAGE)
+        status.code = WN_ERROR_FORMAT;
     if (from->path)
-        return wn_error(status.code, "%.150s:%d: %.330s", from->path, from->line, status.message);
+        return wn_error(status.code, "%.150s:%d:%d: %.330s", from->path, from->line, from->column,
+                        status.message);
     if (status.code == WN_ERROR_FORMAT)
         status.code = WN_ERROR_USAGE;
     return status;
@@ -121,12 +125,15 @@ static wn_status read_lines(wn_problem_list *list, FILE *file, source *from) {
     wn_status status = wn_ok();
     while (!wn_failed(status) && (length = getline(&line, &room, file)) >= 0) {
         from->line++;
+        from->column = 1;
         if (strlen(line) != (size_t)length)
             status = complain(from, wn_error(WN_ERROR_FORMAT, "found a NUL byte, expected text"));
         char *rest = line, *word;
-        while (!wn_failed(status) && (word = strsep(&rest, " \t\r\n")) && word[0] != '#')
+        while (!wn_failed(status) && (word = strsep(&rest, " \t\r\n")) && word[0] != '#') {
+            from->column = (int)(word - line) + 1;
             if (word[0])
                 status = read_word(list, word, from);
+        }
     }
     if (!wn_failed(status) && ferror(file))
         status = wn_error(WN_ERROR_IO, "%s: %s", from->path, strerror(errno));

@@ -19,7 +19,7 @@ void wn_problem_list_free(wn_problem_list *list);
 /* One word of a command line: a descriptor, --dir=LIST, --mb=LIST, --reset, or --batch=FILE; in a file the
  * same words stand between white space, # begins a comment, and further files are looked up beside it first,
  * then in the working folder. Errors: USAGE for what is wrong on the command line itself, FORMAT and INVALID
- * with file and line for what is wrong in a file, IO, MEMORY. */
+ * with file, line and column for what is wrong in a file, IO, MEMORY. */
 wn_status wn_problem_list_add(wn_problem_list *list, const char *word);
 
 /* Appends one problem as it is. Errors: UNSUPPORTED for more than a million, MEMORY. */

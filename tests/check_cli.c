@@ -172,8 +172,8 @@ static void check_other_mistakes(void) {
         {1, {"/dev/full"}, {"bench", "ic16ih8oc16kh3", "--csv", "/dev/full"}},
         {1, {"/dev/full"}, {"bypass", "lenet", "--csv", "/dev/full"}},
         {1, {"empty"}, {"train", "lenet", "--data", "sound", "--db", "empty"}},
-        {1, {"list.txt:2", "--colour"}, {"bench", "--batch", "list.txt"}},
-        {1, {"inner.txt:1", "\"x\""}, {"bench", "--batch=outer.txt"}},
+        {1, {"list.txt:2:1", "--colour"}, {"bench", "--batch", "list.txt"}},
+        {1, {"inner.txt:1:3", "column 15", "\"x\""}, {"bench", "--batch=outer.txt"}},
         {1, {"no-file"}, {"bench", "--batch=no-file"}},
         {1, {"no-file"}, {"compare", "no-file", "no-file"}},
         {1, {"no-file"}, {"report", "no-file"}},
@@ -205,11 +205,11 @@ static void check_other_mistakes(void) {
     write_text("list.txt", "ic16ih8oc16kh3 # fine\n--colour=red\n");
     mkdir("deeper", 0700);
     write_text("outer.txt", "--batch=deeper/inner.txt\n");
-    write_text("deeper/inner.txt", "ic16ih8oc16kh3x\n");
+    write_text("deeper/inner.txt", "  ic16ih8oc16kh3x\n");
     write_text("endless.txt", "--batch=endless.txt\n");
     write_text("blank.txt", "# nothing here\n");
-    write_text("steps.csv", "net,mode,label,step\nx,training,total,\n");
-    write_text("broken.csv", "net,mode,label\nx,training,total\nx,total\n");
+    write_text("steps.csv", "net,mode,label,step,gflops\nx,training,total,,\n");
+    write_text("broken.csv", "net,gflops,label\nx,,total\nx,total\n");
     write_text("before.csv", "net,label,median_seconds\nx,one,0.1\n");
     write_text("after.csv", "net,label,median_seconds\nx,one,0.15\n");
     for (int i = 0; i < (int)(sizeof mistakes / sizeof mistakes[0]); i++)

@@ -108,7 +108,7 @@ static void check_errors(void) {
         {"i3", PREFIX "1: token \"i3\" is unknown"},
         {"ic3 oc4", PREFIX "4: token \" \" is unknown"},
         {"IC3", PREFIX "1: token \"IC3\" is unknown"},
-        {"ic3oc4id5", PREFIX "7: token \"id5\" is unknown"},
+        {"ic3oc4id5", PREFIX "7: token \"id5\" is of three dimensions: expected two"},
         {"ic3icoc4", PREFIX "4: token \"icoc4\" is unknown"},
         {"ic3,oc4", PREFIX "4: token \",\" is unknown"},
         {"3", PREFIX "1: token \"3\" is unknown"},
