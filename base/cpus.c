@@ -4,30 +4,36 @@
 #include <stdio.h>
 
 /* The lowest CPU on the same physical core; the CPU itself when sysfs does not say. */
-static int first_sibling(int cpu) {
-    char path[96];
-    snprintf(path, sizeof path, "/sys/devices/system/cpu/cpu%d/topology/thread_siblings_list", cpu);
+static int first_sibling(const char *root, int cpu) {
+    char path[4096];
+    snprintf(path, sizeof path, "%.4000s/sys/devices/system/cpu/cpu%d/topology/thread_siblings_list", root,
+             cpu);
     FILE *file = fopen(path, "re");
     if (!file)
         return cpu;
     int first;
-    if (fscanf(file, "%d", &first) != 1)
+    if (fscanf(file, "%d", &first) != 1 || first < 0 || first >= WN_CPUS_MAX)
         first = cpu;
     fclose(file);
     return first;
 }
 
 void wn_cpus_allowed(wn_cpus *cpus) {
-    cpu_set_t mask, cores_taken;
+    cpu_set_t mask;
+    if (sched_getaffinity(0, sizeof mask, &mask) != 0)
+        CPU_ZERO(&mask);
+    wn_cpus_in_order("", &mask, cpus);
+}
+
+void wn_cpus_in_order(const char *root, const cpu_set_t *mask, wn_cpus *cpus) {
+    cpu_set_t cores_taken;
     int siblings[WN_CPUS_MAX], sibling_count = 0;
     cpus->count = 0;
     CPU_ZERO(&cores_taken);
-    if (sched_getaffinity(0, sizeof mask, &mask) != 0)
-        CPU_ZERO(&mask);
     for (int cpu = 0; cpu < CPU_SETSIZE && cpu < WN_CPUS_MAX; cpu++) {
-        if (!CPU_ISSET(cpu, &mask))
+        if (!CPU_ISSET(cpu, mask))
             continue;
-        int core = first_sibling(cpu);
+        int core = first_sibling(root, cpu);
         if (CPU_ISSET(core, &cores_taken)) {
             siblings[sibling_count++] = cpu;
         } else {

@@ -2,6 +2,7 @@
 #ifndef WN_CPUS_H
 #define WN_CPUS_H
 
+#include <sched.h>
 #include <stdbool.h>
 
 enum { WN_CPUS_MAX = 1024 };
@@ -14,6 +15,10 @@ typedef struct wn_cpus {
 /* The CPUs of the calling thread's affinity mask, one of every physical core first, then their siblings: so
  * that the first n of them are the best n. A thread that runs a pool is pinned and sees only its own CPU. */
 void wn_cpus_allowed(wn_cpus *cpus);
+
+/* The same for the CPUs of a mask; siblings are looked up below `root`: "" for this machine, a folder for
+ * tests. */
+void wn_cpus_in_order(const char *root, const cpu_set_t *mask, wn_cpus *cpus);
 
 /* Pins the calling thread. False when the system refuses; then the thread stays where it was. */
 bool wn_cpus_pin(int cpu);

@@ -2,6 +2,7 @@
 #include "arena.h"
 #include "bypass.h"
 #include "clock.h"
+#include "system_files.h"
 #include <errno.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -77,15 +78,9 @@ static double run_reserved(const wn_bypass *bypass, void *state, long events) {
 
 /* The kernel's word for pages it made huge in this process; false where it made none. */
 static bool has_huge_pages(void) {
-    char line[128];
-    long kibibytes = 0;
-    FILE *file = fopen("/proc/self/smaps_rollup", "re");
-    while (file && fgets(line, sizeof line, file))
-        if (sscanf(line, "AnonHugePages: %ld kB", &kibibytes) == 1)
-            break;
-    if (file)
-        fclose(file);
-    return kibibytes > 0;
+    char text[64];
+    return wn_system_field("", "/proc/self/smaps_rollup", "AnonHugePages", text, sizeof text) &&
+           strtol(text, NULL, 10) > 0;
 }
 
 static wn_status need_huge_pages(const wn_bypass *bypass, void **state) {
@@ -97,8 +92,9 @@ static wn_status need_huge_pages(const wn_bypass *bypass, void **state) {
     bool given = has_huge_pages();
     munmap(block, 4 * HUGE_PAGE);
     return given ? wn_ok()
-                 : wn_error(WN_ERROR_UNSUPPORTED, "the kernel gives no transparent huge pages "
-                                                  "(/sys/kernel/mm/transparent_hugepage/enabled)");
+                 : wn_error(WN_ERROR_UNSUPPORTED,
+                            "the kernel gives no transparent huge pages "
+                            "(/sys/kernel/mm/transparent_hugepage/enabled), or /proc is not mounted");
 }
 
 static wn_status need_reserved(const wn_bypass *bypass, void **state) {

@@ -3,6 +3,7 @@
 #include "bypass.h"
 #include "clock.h"
 #include "naive_team.h"
+#include "system_files.h"
 #include <immintrin.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -67,21 +68,16 @@ static wn_status open_realtime(const wn_bypass *bypass, void **state) {
 
 /* The CPUs that the system keeps free (isolcpus=). */
 static wn_status open_isolated(const wn_bypass *bypass, void **state) {
+    char list[256];
+    int cpus[CPU_SETSIZE];
     cpu_set_t isolated;
     CPU_ZERO(&isolated);
-    FILE *file = fopen("/sys/devices/system/cpu/isolated", "re");
-    int first, last;
-    while (file && fscanf(file, "%d", &first) == 1) {
-        last = first;
-        if (fscanf(file, "-%d", &last) < 0)
-            last = first;
-        for (int cpu = first; cpu <= last && cpu < CPU_SETSIZE; cpu++)
-            CPU_SET(cpu, &isolated);
-        if (fgetc(file) != ',')
-            break;
-    }
-    if (file)
-        fclose(file);
+    int count = wn_system_line("", "/sys/devices/system/cpu/isolated", list, sizeof list)
+                    ? wn_system_list(list, cpus, CPU_SETSIZE)
+                    : 0;
+    for (int i = 0; i < count && i < CPU_SETSIZE; i++)
+        if (cpus[i] < CPU_SETSIZE)
+            CPU_SET(cpus[i], &isolated);
     if (CPU_COUNT(&isolated) == 0)
         return wn_error(WN_ERROR_UNSUPPORTED, "no CPU is isolated (boot with isolcpus=LIST)");
     return open_schedule(bypass, &isolated, WN_NAIVE_PINNED, state);

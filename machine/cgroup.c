@@ -2,6 +2,7 @@
  * once. */
 #include "cgroup.h"
 #include <limits.h>
+#include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -13,9 +14,11 @@ static int read_numbers(const char *folder, const char *name, double numbers[2])
     FILE *file = fopen(path, "re");
     if (!file)
         return 0;
-    int count = fscanf(file, "%lf %lf", &numbers[0], &numbers[1]);
+    int read = fscanf(file, "%lf %lf", &numbers[0], &numbers[1]), count = 0;
     fclose(file);
-    return count < 0 ? 0 : count;
+    while (count < read && isfinite(numbers[count]))
+        count++;
+    return count;
 }
 
 /* cpu.max holds "quota period", or "max period" without a limit. */

@@ -2,6 +2,7 @@
  * counter_page.c's. */
 #include "counters.h"
 #include "counter_page.h"
+#include "system_files.h"
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
@@ -106,14 +107,8 @@ static void close_event(wn_counters *c, event *e) {
 
 /* perf_event_paranoid; a large number when it cannot be read. */
 static int paranoia(void) {
-    int level = 99;
-    FILE *file = fopen("/proc/sys/kernel/perf_event_paranoid", "re");
-    if (file) {
-        if (fscanf(file, "%d", &level) != 1)
-            level = 99;
-        fclose(file);
-    }
-    return level;
+    long level;
+    return wn_system_number("", "/proc/sys/kernel/perf_event_paranoid", &level) ? (int)level : 99;
 }
 
 /* Why events are missing, and who could change that. */

@@ -154,6 +154,7 @@ wn_status wn_doctor_apply(const char *root, const char *state, const wn_finding 
     changes all = {NULL, 0};
     char refused[320] = "";
     int made = 0, wanted = 0;
+    bool first = access(state, F_OK) != 0;
     wn_status status = load(state, &all);
     for (int i = 0; i < count && !wn_failed(status); i++)
         if (findings[i].setting && findings[i].verdict >= WN_VERDICT_NOTE &&
@@ -176,11 +177,13 @@ wn_status wn_doctor_apply(const char *root, const char *state, const wn_finding 
         fprintf(out, "%s: %s -> %s\n", c->path, c->old, c->wanted);
         made++;
     }
-    if (!wn_failed(status))
-        fprintf(out,
-                wanted ? "%d of %d settings changed; winnow doctor --restore puts them back\n"
-                       : "nothing to change\n",
-                made, wanted);
+    if (!wn_failed(status) && wanted == 0)
+        fprintf(out, "nothing to change\n");
+    else if (!wn_failed(status))
+        fprintf(out, "%d of %d settings changed%s\n", made, wanted,
+                made || !first ? "; winnow doctor --restore puts them back" : "");
+    if (!wn_failed(status) && first && made == 0)
+        unlink(state); /* there is nothing to put back */
     if (!wn_failed(status) && refused[0])
         status = wn_error(WN_ERROR_IO, "%s", refused);
     free(all.list);

@@ -79,10 +79,14 @@ void wn_check_smt(const wn_examination *e, wn_finding *f) {
         wn_find(f, WN_VERDICT_UNKNOWN, "not shown");
 }
 
-/* A list of CPUs that boot parameters made special; an empty or missing file says there are none. */
+/* A list of CPUs that boot parameters made special; an empty or missing file among others says there are
+ * none. */
 static void check_list(const wn_examination *e, wn_finding *f, const char *path) {
-    char list[160];
-    if (!wn_system_line(e->root, path, list, sizeof list) || strcmp(list, "(null)") == 0)
+    char list[160], online[160];
+    bool shown = wn_system_line(e->root, path, list, sizeof list);
+    if (!shown && !wn_system_line(e->root, CPUS "online", online, sizeof online))
+        wn_find(f, WN_VERDICT_UNKNOWN, "not shown");
+    else if (!shown || strcmp(list, "(null)") == 0)
         wn_find(f, WN_VERDICT_NOTE, "none");
     else if (wn_system_list_count(list) < 0)
         wn_find(f, WN_VERDICT_UNKNOWN, "not a list of CPUs: \"%.60s\"", list);

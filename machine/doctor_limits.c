@@ -10,7 +10,7 @@
 void wn_check_paranoid(const wn_examination *e, wn_finding *f) {
     long level;
     if (!wn_system_number(e->root, "/proc/sys/kernel/perf_event_paranoid", &level))
-        wn_find(f, WN_VERDICT_UNKNOWN, "no perf events in this kernel");
+        wn_find(f, WN_VERDICT_UNKNOWN, "not shown, or no perf events in this kernel");
     else
         wn_find(f, level <= 2 ? WN_VERDICT_GOOD : WN_VERDICT_POOR, "%ld", level);
 }

@@ -20,7 +20,8 @@ void wn_check_numa_balancing(const wn_examination *e, wn_finding *f) {
     long balancing;
     int nodes = count_nodes(e->root);
     if (!wn_system_number(e->root, "/proc/sys/kernel/numa_balancing", &balancing))
-        wn_find(f, nodes > 1 ? WN_VERDICT_UNKNOWN : WN_VERDICT_GOOD, "not in this kernel");
+        wn_find(f, nodes == 1 ? WN_VERDICT_GOOD : WN_VERDICT_UNKNOWN,
+                nodes == 0 ? "not shown" : "not in this kernel");
     else
         wn_find(f, balancing && nodes > 1 ? WN_VERDICT_POOR : WN_VERDICT_GOOD, "%ld with %d node%s",
                 balancing, nodes, nodes == 1 ? "" : "s");

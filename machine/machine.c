@@ -59,30 +59,30 @@ static void read_family(wn_machine *machine) {
 static long parse_size(const char *text) {
     long size = 0;
     char unit = 0;
-    if (sscanf(text, "%ld%c", &size, &unit) < 1 || size < 0)
+    if (sscanf(text, "%ld%c", &size, &unit) < 1 || size < 0 || size > 1L << 32)
         return 0;
     return unit == 'K' ? size << 10 : unit == 'M' ? size << 20 : unit == 'G' ? size << 30 : size;
 }
 
-/* The caches that the given CPU uses. */
-static void read_caches(wn_machine *machine, int cpu) {
+void wn_machine_read_caches(const char *root, int cpu, wn_machine *machine) {
     for (int index = 0;; index++) {
         char path[96], level[16], type[32], size[32], cpus[1024];
         int length = snprintf(path, sizeof path, "/sys/devices/system/cpu/cpu%d/cache/index%d/", cpu, index);
         strcpy(path + length, "level");
-        if (!wn_system_line("", path, level, sizeof level))
+        if (!wn_system_line(root, path, level, sizeof level))
             break;
         strcpy(path + length, "type");
-        if (!wn_system_line("", path, type, sizeof type) || strcmp(type, "Instruction") == 0)
+        if (!wn_system_line(root, path, type, sizeof type) || strcmp(type, "Instruction") == 0)
             continue;
         strcpy(path + length, "size");
-        if (!wn_system_line("", path, size, sizeof size))
+        if (!wn_system_line(root, path, size, sizeof size))
             continue;
         long *caches[] = {&machine->l1d, &machine->l2, &machine->l3};
         if (level[0] >= '1' && level[0] <= '3')
             *caches[level[0] - '1'] = parse_size(size);
         strcpy(path + length, "shared_cpu_list");
-        if (level[0] == '3' && wn_system_line("", path, cpus, sizeof cpus))
+        if (level[0] == '3' && wn_system_line(root, path, cpus, sizeof cpus) &&
+            wn_system_list_count(cpus) > 0)
             machine->l3_cpus = wn_system_list_count(cpus);
     }
 }
@@ -109,7 +109,7 @@ void wn_machine_read(wn_machine *machine) {
     read_vendor(machine);
     read_model_name(machine);
     read_family(machine);
-    read_caches(machine, cpus.cpu[0]);
+    wn_machine_read_caches("", cpus.cpu[0], machine);
     fill_caches(machine);
     machine->cpus = (int)sysconf(_SC_NPROCESSORS_ONLN);
     machine->affinity = cpus.count;

@@ -27,6 +27,10 @@ typedef struct wn_machine {
  * before creating a pool, which narrows the affinity of the calling thread. */
 void wn_machine_read(wn_machine *machine);
 
+/* The caches that a CPU uses, as sysfs below `root` has them ("" for this machine, a folder for tests). What
+ * it does not say, or says in a form that cannot be, is left alone. */
+void wn_machine_read_caches(const char *root, int cpu, wn_machine *machine);
+
 /* "AuthenticAMD-25-1-1 avx2 L1d32K L2512K L332M cpus2 affinity2 quota1.5 threads2": one line of words without
  * commas or quotes, for database and CSV. Unknown caches and a missing quota are left out. Returns the length
  * that the full text has, as snprintf does. */

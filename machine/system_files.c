@@ -70,7 +70,7 @@ bool wn_system_field(const char *root, const char *path, const char *key, char *
     return found;
 }
 
-int wn_system_list_count(const char *list) {
+int wn_system_list(const char *list, int *numbers, int room) {
     int count = 0;
     const char *at = list + strspn(list, " \t");
     while (*at) {
@@ -85,6 +85,8 @@ int wn_system_list_count(const char *list) {
         }
         if (last < first || last - first >= INT_MAX / 2 || count > INT_MAX / 2)
             return -1;
+        for (long n = first; n <= last && count + (n - first) < room; n++)
+            numbers[count + (n - first)] = (int)n;
         count += (int)(last - first) + 1;
         if (*end == ',')
             end++;
@@ -93,4 +95,8 @@ int wn_system_list_count(const char *list) {
         at = end;
     }
     return count;
+}
+
+int wn_system_list_count(const char *list) {
+    return wn_system_list(list, NULL, 0);
 }

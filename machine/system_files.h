@@ -22,5 +22,7 @@ bool wn_system_field(const char *root, const char *path, const char *key, char *
 
 /* How many numbers a list such as "0-3,8,10-11" names; 0 for an empty one, -1 when it is none. */
 int wn_system_list_count(const char *list);
+/* The same, and writes the first `room` of them to `numbers`. */
+int wn_system_list(const char *list, int *numbers, int room);
 
 #endif

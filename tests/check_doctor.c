@@ -2,46 +2,15 @@
  * back, also after a crash and with a damaged state file. */
 #include "check.h"
 #include "doctor.h"
+#include "fake_machine.h"
 #include "system_files.h"
-#include <ftw.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
-
-static char root[64];
-
-static void write_file(const char *path, const char *text) {
-    char full[512];
-    snprintf(full, sizeof full, "%s%s", root, path);
-    for (char *slash = strchr(full + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
-        *slash = 0;
-        mkdir(full, 0700);
-        *slash = '/';
-    }
-    FILE *file = fopen(full, "we");
-    if (!CHECK(file, "cannot write %s", full))
-        return;
-    fputs(text, file);
-    fclose(file);
-}
 
 static const char *read_file(const char *path) {
     static char line[256];
-    return wn_system_choice(root, path, line, sizeof line) ? line : "";
-}
-
-static int remove_entry(const char *path, const struct stat *status, int type, struct FTW *walk) {
-    (void)status, (void)type, (void)walk;
-    return remove(path);
-}
-
-static void begin_machine(void) {
-    snprintf(root, sizeof root, "/tmp/winnow-check-XXXXXX");
-    CHECK(mkdtemp(root), "cannot create a folder in /tmp");
-}
-
-static void end_machine(void) {
-    nftw(root, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+    return wn_system_choice(fake_root, path, line, sizeof line) ? line : "";
 }
 
 static void check_lists(void) {
@@ -62,6 +31,54 @@ static void check_lists(void) {
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         CHECK(wn_system_list_count(cases[i].list) == cases[i].count, "\"%s\": %d, expected %d", cases[i].list,
               wn_system_list_count(cases[i].list), cases[i].count);
+}
+
+/* Lines, numbers, choices and fields as they come, and as they should not. */
+static void check_files(void) {
+    static const struct {
+        const char *text;
+        const char *line, *choice, *field; /* NULL: refused */
+        long number;                       /* -99: refused */
+    } cases[] = {
+        {"", NULL, NULL, NULL, -99},
+        {"\n", NULL, NULL, NULL, -99},
+        {"7\n", "7", "7", NULL, 7},
+        {"-1", "-1", "-1", NULL, -1},
+        {"0x10\n", "0x10", "0x10", NULL, -99},
+        {"12 monkeys\n", "12 monkeys", "12 monkeys", NULL, 12},
+        {"always [madvise] never\n", "always [madvise] never", "madvise", NULL, -99},
+        {"always [madvise\n", "always [madvise", "always [madvise", NULL, -99},
+        {"[]\n", "[]", NULL, NULL, -99},
+        {"keys: 1\nkey :\t 2 \nkey: 3\n", "keys: 1", "keys: 1", "2 ", -99},
+        {"key\nkey:", "key", "key", "", -99},
+    };
+    char text[64];
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        long number;
+        fake_begin();
+        fake_file("/f", cases[i].text);
+        bool read = wn_system_line(fake_root, "/f", text, sizeof text);
+        CHECK(read == (cases[i].line != NULL) && (!read || !strcmp(text, cases[i].line)), "line %zu: \"%s\"",
+              i, text);
+        read = wn_system_choice(fake_root, "/f", text, sizeof text);
+        CHECK(read == (cases[i].choice != NULL) && (!read || !strcmp(text, cases[i].choice)),
+              "choice %zu: \"%s\"", i, text);
+        read = wn_system_field(fake_root, "/f", "key", text, sizeof text);
+        CHECK(read == (cases[i].field != NULL) && (!read || !strcmp(text, cases[i].field)),
+              "field %zu: \"%s\"", i, text);
+        read = wn_system_number(fake_root, "/f", &number);
+        CHECK(read == (cases[i].number != -99) && (!read || number == cases[i].number), "number %zu: %ld", i,
+              number);
+        CHECK(!wn_system_line(fake_root, "/missing", text, sizeof text) &&
+                  !wn_system_field(fake_root, "/missing", "key", text, sizeof text) &&
+                  !wn_system_line(fake_root, "", text, sizeof text),
+              "a missing file, or a folder, was read");
+        fake_end();
+    }
+    int numbers[4] = {0};
+    CHECK(wn_system_list("1-2,9,11-200", numbers, 4) == 193 && numbers[0] == 1 && numbers[1] == 2 &&
+              numbers[2] == 9 && numbers[3] == 11,
+          "the list begins with %d, %d, %d, %d", numbers[0], numbers[1], numbers[2], numbers[3]);
 }
 
 /* A file of a machine, and what one check must say because of it. */
@@ -97,7 +114,7 @@ static const finding_case cases[] = {
     {"SMT siblings", WN_VERDICT_NOTE, "active", {CPU "smt/active", "1\n"}},
     {"SMT siblings", WN_VERDICT_NOTE, "1 others", {CPU "cpu0/topology/thread_siblings_list", "0,64\n"}},
     {"isolated CPUs", WN_VERDICT_GOOD, "2-3", {CPU "isolated", "2-3\n"}},
-    {"isolated CPUs", WN_VERDICT_NOTE, "none", {CPU "isolated", "\n"}},
+    {"isolated CPUs", WN_VERDICT_NOTE, "none", {CPU "isolated", "\n", CPU "online", "0-1\n"}},
     {"isolated CPUs", WN_VERDICT_UNKNOWN, "not a list", {CPU "isolated", "all of them\n"}},
     {"tickless CPUs", WN_VERDICT_NOTE, "none", {CPU "nohz_full", "(null)\n"}},
     {"interrupts",
@@ -214,54 +231,47 @@ static const wn_finding *find(const wn_finding *findings, int count, const char 
 static void check_findings(void) {
     wn_finding findings[WN_FINDINGS];
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        begin_machine();
-        for (int k = 0; cases[i].files[k]; k += 2)
-            write_file(cases[i].files[k], cases[i].files[k + 1]);
-        int count = wn_doctor_examine(root, 0, findings);
+        fake_begin();
+        fake_files(cases[i].files);
+        int count = wn_doctor_examine(fake_root, 0, findings);
         const wn_finding *f = find(findings, count, cases[i].check);
         if (CHECK(f, "no check \"%s\"", cases[i].check))
             CHECK(f->verdict == cases[i].verdict && strstr(f->found, cases[i].found),
                   "%s: %s, \"%s\", expected %s, \"%s\"", f->name, wn_verdict_names[f->verdict], f->found,
                   wn_verdict_names[cases[i].verdict], cases[i].found);
-        end_machine();
+        fake_end();
     }
 }
 
 /* Modules of memory are binary tables. */
 static void check_modules(void) {
     wn_finding findings[WN_FINDINGS];
-    begin_machine();
-    write_file("/sys/firmware/dmi/entries/17-0/raw", "");
+    fake_begin();
     for (int i = 0; i < 3; i++) {
         unsigned char bytes[40] = {17, 40, [13] = i < 2 ? 0x40 : 0, [32] = 0xc0, [33] = 0x12};
         char path[128];
         snprintf(path, sizeof path, "/sys/firmware/dmi/entries/17-%d/raw", i);
-        write_file(path, "");
-        snprintf(path, sizeof path, "%s/sys/firmware/dmi/entries/17-%d/raw", root, i);
-        FILE *file = fopen(path, "we");
-        fwrite(bytes, 1, sizeof bytes, file);
-        fclose(file);
+        fake_bytes(path, bytes, sizeof bytes);
     }
-    int count = wn_doctor_examine(root, 0, findings);
+    int count = wn_doctor_examine(fake_root, 0, findings);
     const wn_finding *f = find(findings, count, "memory channels");
     CHECK(f && strcmp(f->found, "2 modules at 4800 MT/s") == 0, "\"%s\"", f ? f->found : "no such check");
-    end_machine();
+    fake_end();
 }
 
-/* On a machine without a single file every check has something to say, and none claims to be good that read
- * nothing. */
+/* On a machine without a single file every check says that it does not know. */
 static void check_empty_machine(void) {
     wn_finding findings[WN_FINDINGS];
-    begin_machine();
-    int count = wn_doctor_examine(root, 0, findings);
+    fake_begin();
+    int count = wn_doctor_examine(fake_root, 0, findings);
     CHECK(count >= 25, "%d checks", count);
     for (int i = 0; i < count; i++)
         CHECK(findings[i].found[0] && findings[i].wanted && findings[i].worth && findings[i].command &&
-                  findings[i].verdict < WN_VERDICT_POOR,
+                  findings[i].verdict == WN_VERDICT_UNKNOWN,
               "%s: %s, \"%s\"", findings[i].name, wn_verdict_names[findings[i].verdict], findings[i].found);
     char text[200];
-    CHECK(wn_doctor_verdict(findings, count, text, sizeof text) == WN_VERDICT_NOTE, "%s", text);
-    end_machine();
+    CHECK(wn_doctor_verdict(findings, count, text, sizeof text) == WN_VERDICT_UNKNOWN, "%s", text);
+    fake_end();
 }
 
 static void check_verdict(void) {
@@ -280,20 +290,20 @@ static void check_verdict(void) {
 #define GOVERNOR1 CPU "cpu1/cpufreq/scaling_governor"
 
 static void make_bad_machine(void) {
-    begin_machine();
-    write_file(GOVERNOR0, "powersave\n");
-    write_file(GOVERNOR1, "ondemand\n");
-    write_file(THP, "always madvise [never]\n");
-    write_file("/proc/sys/vm/swappiness", "60\n");
-    write_file("/proc/sys/kernel/nmi_watchdog", "0\n");       /* good as it is */
-    write_file("/proc/sys/kernel/randomize_va_space", "2\n"); /* nothing that is applied */
-    write_file("/run/.keep", "");
+    fake_begin();
+    fake_file(GOVERNOR0, "powersave\n");
+    fake_file(GOVERNOR1, "ondemand\n");
+    fake_file(THP, "always madvise [never]\n");
+    fake_file("/proc/sys/vm/swappiness", "60\n");
+    fake_file("/proc/sys/kernel/nmi_watchdog", "0\n");       /* good as it is */
+    fake_file("/proc/sys/kernel/randomize_va_space", "2\n"); /* nothing that is applied */
+    fake_file("/run/.keep", "");
 }
 
 static wn_status apply(const char *state, FILE *out) {
     wn_finding findings[WN_FINDINGS];
-    int count = wn_doctor_examine(root, 0, findings);
-    return wn_doctor_apply(root, state, findings, count, out);
+    int count = wn_doctor_examine(fake_root, 0, findings);
+    return wn_doctor_apply(fake_root, state, findings, count, out);
 }
 
 static void expect_settings(const char *when, const char *governor0, const char *governor1, const char *pages,
@@ -313,23 +323,23 @@ static void check_apply_and_restore(void) {
     char state[128];
     FILE *out = tmpfile();
     make_bad_machine();
-    snprintf(state, sizeof state, "%s/run/state", root);
+    snprintf(state, sizeof state, "%s/run/state", fake_root);
     wn_status status = apply(state, out);
     CHECK(!wn_failed(status), "%s", status.message);
     expect_settings("applied", "performance", "performance", "madvise", "1");
     status = apply(state, out); /* nothing is left to change, and the old values stay */
     CHECK(!wn_failed(status), "%s", status.message);
-    write_file(GOVERNOR0, "schedutil\n"); /* somebody changes one, and it is applied again */
+    fake_file(GOVERNOR0, "schedutil\n"); /* somebody changes one, and it is applied again */
     status = apply(state, out);
     CHECK(!wn_failed(status), "%s", status.message);
     expect_settings("applied again", "performance", "performance", "madvise", "1");
-    status = wn_doctor_restore(root, state, out);
+    status = wn_doctor_restore(fake_root, state, out);
     CHECK(!wn_failed(status), "%s", status.message);
     expect_settings("restored", "powersave", "ondemand", "never", "60");
     CHECK(access(state, F_OK) != 0, "the state file is still there");
-    status = wn_doctor_restore(root, state, out);
+    status = wn_doctor_restore(fake_root, state, out);
     CHECK(status.code == WN_ERROR_IO && strstr(status.message, "nothing to put back"), "%s", status.message);
-    end_machine();
+    fake_end();
     fclose(out);
 }
 
@@ -338,16 +348,53 @@ static void check_crash(void) {
     char state[128];
     FILE *out = tmpfile();
     make_bad_machine();
-    snprintf(state, sizeof state, "%s/run/state", root);
+    snprintf(state, sizeof state, "%s/run/state", fake_root);
     wn_status status = apply(state, out);
     CHECK(!wn_failed(status), "%s", status.message);
-    write_file(GOVERNOR1, "ondemand\n"); /* as if this one had not been reached */
-    write_file("/run/state.new", "half a state fi");
-    status = wn_doctor_restore(root, state, out);
+    fake_file(GOVERNOR1, "ondemand\n"); /* as if this one had not been reached */
+    fake_file("/run/state.new", "half a state fi");
+    status = wn_doctor_restore(fake_root, state, out);
     CHECK(!wn_failed(status), "%s", status.message);
     expect_settings("after a crash", "powersave", "ondemand", "never", "60");
-    end_machine();
+    fake_end();
     fclose(out);
+}
+
+/* Where the system lets nothing be written nothing is left behind. */
+static void check_unprivileged(void) {
+    if (getuid() == 0 && setuid(65534) != 0)
+        return;
+    char state[128];
+    FILE *out = tmpfile();
+    make_bad_machine();
+    snprintf(state, sizeof state, "%s/run/state", fake_root);
+    const char *const settings[] = {GOVERNOR0, GOVERNOR1, THP, "/proc/sys/vm/swappiness"};
+    for (size_t i = 0; i < sizeof settings / sizeof *settings; i++) {
+        char path[200];
+        snprintf(path, sizeof path, "%s%s", fake_root, settings[i]);
+        chmod(path, 0400);
+    }
+    wn_status status = apply(state, out);
+    CHECK(status.code == WN_ERROR_IO && strstr(status.message, "Permission denied"), "code %d: %s",
+          status.code, status.message);
+    expect_settings("without permission", "powersave", "ondemand", "never", "60");
+    CHECK(access(state, F_OK) != 0, "a state file was left for nothing");
+    fake_end();
+    fclose(out);
+}
+
+static void in_child(void (*check)(void)) {
+    fflush(NULL);
+    pid_t child = fork();
+    if (child == 0) {
+        check_failed = 0;
+        check();
+        fflush(NULL);
+        _exit(check_failed ? 1 : 0);
+    }
+    int how = -1;
+    waitpid(child, &how, 0);
+    CHECK(WIFEXITED(how) && WEXITSTATUS(how) == 0, "the child process ended with %x", (unsigned)how);
 }
 
 static void check_state_refusals(void) {
@@ -364,27 +411,28 @@ static void check_state_refusals(void) {
     FILE *out = tmpfile();
     for (size_t i = 0; i < sizeof damaged / sizeof *damaged; i++) {
         make_bad_machine();
-        write_file("/run/state", damaged[i]);
-        snprintf(state, sizeof state, "%s/run/state", root);
-        wn_status status = wn_doctor_restore(root, state, out);
+        fake_file("/run/state", damaged[i]);
+        snprintf(state, sizeof state, "%s/run/state", fake_root);
+        wn_status status = wn_doctor_restore(fake_root, state, out);
         CHECK(status.code == WN_ERROR_FORMAT, "damage %zu: code %d: %s", i, status.code, status.message);
         status = apply(state, out);
         CHECK(status.code == WN_ERROR_FORMAT, "damage %zu, apply: code %d: %s", i, status.code,
               status.message);
         expect_settings("with a damaged state file", "powersave", "ondemand", "never", "60");
-        end_machine();
+        fake_end();
     }
     make_bad_machine();
-    snprintf(state, sizeof state, "%s/no-folder/state", root);
+    snprintf(state, sizeof state, "%s/no-folder/state", fake_root);
     wn_status status = apply(state, out);
     CHECK(status.code == WN_ERROR_IO && strstr(status.message, "nothing was changed"), "%s", status.message);
     expect_settings("without a place for the state file", "powersave", "ondemand", "never", "60");
-    end_machine();
+    fake_end();
     fclose(out);
 }
 
 int main(void) {
     check_lists();
+    check_files();
     check_findings();
     check_modules();
     check_empty_machine();
@@ -392,5 +440,6 @@ int main(void) {
     check_apply_and_restore();
     check_crash();
     check_state_refusals();
+    in_child(check_unprivileged);
     return check_finish("check_doctor");
 }

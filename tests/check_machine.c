@@ -1,13 +1,13 @@
 /* What the machine is said to be: ISA choice, threads, control groups, fingerprint, measured peaks. */
 #include "cgroup.h"
 #include "check.h"
+#include "cpus.h"
+#include "fake_machine.h"
 #include "loops.h"
 #include "peak.h"
-#include <ftw.h>
 #include <math.h>
 #include <sched.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 /* The value of a line of /proc/cpuinfo: the kernel's own reading of CPUID, to compare ours with. */
@@ -121,45 +121,21 @@ static void check_threads(void) {
     sched_setaffinity(0, sizeof all, &all);
 }
 
-/* Writes a file below the root and creates the folders it needs. */
-static void write_file(const char *root, const char *path, const char *text) {
-    char full[512];
-    snprintf(full, sizeof full, "%s/%s", root, path);
-    for (char *slash = strchr(full + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
-        *slash = 0;
-        mkdir(full, 0700);
-        *slash = '/';
-    }
-    FILE *file = fopen(full, "we");
-    if (!CHECK(file, "cannot write %s", full))
-        return;
-    fputs(text, file);
-    fclose(file);
-}
-
-static int remove_entry(const char *path, const struct stat *status, int type, struct FTW *walk) {
-    (void)status, (void)type, (void)walk;
-    return remove(path);
-}
-
 /* A small tree of files as the kernel shows them: pairs of path and text. */
 typedef struct group_case {
     const char *what;
     double quota, memory;
-    const char *files[10];
+    const char *files[12];
 } group_case;
 
 static void check_group_case(const group_case *c) {
-    char root[] = "/tmp/winnow-check-XXXXXX";
-    if (!CHECK(mkdtemp(root), "cannot create a folder in /tmp"))
-        return;
-    for (int i = 0; c->files[i]; i += 2)
-        write_file(root, c->files[i], c->files[i + 1]);
-    double quota = wn_cgroup_quota(root);
+    fake_begin();
+    fake_files(c->files);
+    double quota = wn_cgroup_quota(fake_root);
     CHECK(fabs(quota - c->quota) < 1e-9, "%s: quota %g, expected %g", c->what, quota, c->quota);
-    double memory = wn_cgroup_memory(root);
+    double memory = wn_cgroup_memory(fake_root);
     CHECK(memory == c->memory, "%s: memory %g, expected %g", c->what, memory, c->memory);
-    nftw(root, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
+    fake_end();
 }
 
 static void check_control_groups(void) {
@@ -168,57 +144,198 @@ static void check_control_groups(void) {
         {"version 2, no limit",
          0,
          0,
-         {"proc/self/cgroup", "0::/\n", "sys/fs/cgroup/cpu.max", "max 100000\n"}},
-        {"version 2", 1.5, 0, {"proc/self/cgroup", "0::/a\n", "sys/fs/cgroup/a/cpu.max", "150000 100000\n"}},
+         {"/proc/self/cgroup", "0::/\n", "/sys/fs/cgroup/cpu.max", "max 100000\n"}},
+        {"version 2",
+         1.5,
+         0,
+         {"/proc/self/cgroup", "0::/a\n", "/sys/fs/cgroup/a/cpu.max", "150000 100000\n"}},
         {"version 2, the parent is tighter",
          0.5,
          0,
-         {"proc/self/cgroup", "0::/a/b\n", "sys/fs/cgroup/a/b/cpu.max", "300000 100000\n",
-          "sys/fs/cgroup/a/cpu.max", "50000 100000\n"}},
+         {"/proc/self/cgroup", "0::/a/b\n", "/sys/fs/cgroup/a/b/cpu.max", "300000 100000\n",
+          "/sys/fs/cgroup/a/cpu.max", "50000 100000\n"}},
         {"version 2, the host's path inside a container",
          2,
          0,
-         {"proc/self/cgroup", "0::/docker/123\n", "sys/fs/cgroup/cpu.max", "200000 100000\n"}},
+         {"/proc/self/cgroup", "0::/docker/123\n", "/sys/fs/cgroup/cpu.max", "200000 100000\n"}},
         {"version 2 at unified",
          3,
          0,
-         {"proc/self/cgroup", "0::/\n", "sys/fs/cgroup/unified/cpu.max", "300000 100000\n"}},
+         {"/proc/self/cgroup", "0::/\n", "/sys/fs/cgroup/unified/cpu.max", "300000 100000\n"}},
         {"version 1",
          2.5,
          0,
-         {"proc/self/cgroup", "3:cpuset:/x\n2:cpu,cpuacct:/x\n",
-          "sys/fs/cgroup/cpu,cpuacct/x/cpu.cfs_quota_us", "250000\n",
-          "sys/fs/cgroup/cpu,cpuacct/x/cpu.cfs_period_us", "100000\n"}},
+         {"/proc/self/cgroup", "3:cpuset:/x\n2:cpu,cpuacct:/x\n",
+          "/sys/fs/cgroup/cpu,cpuacct/x/cpu.cfs_quota_us", "250000\n",
+          "/sys/fs/cgroup/cpu,cpuacct/x/cpu.cfs_period_us", "100000\n"}},
         {"version 1, no limit",
          0,
          0,
-         {"proc/self/cgroup", "1:cpu:/\n", "sys/fs/cgroup/cpu/cpu.cfs_quota_us", "-1\n",
-          "sys/fs/cgroup/cpu/cpu.cfs_period_us", "100000\n"}},
+         {"/proc/self/cgroup", "1:cpu:/\n", "/sys/fs/cgroup/cpu/cpu.cfs_quota_us", "-1\n",
+          "/sys/fs/cgroup/cpu/cpu.cfs_period_us", "100000\n"}},
         {"version 1, another controller's quota",
          0,
          0,
-         {"proc/self/cgroup", "1:cpuset:/\n", "sys/fs/cgroup/cpuset/cpu.cfs_quota_us", "100000\n",
-          "sys/fs/cgroup/cpuset/cpu.cfs_period_us", "100000\n"}},
+         {"/proc/self/cgroup", "1:cpuset:/\n", "/sys/fs/cgroup/cpuset/cpu.cfs_quota_us", "100000\n",
+          "/sys/fs/cgroup/cpuset/cpu.cfs_period_us", "100000\n"}},
         {"both",
          1,
          0,
-         {"proc/self/cgroup", "1:cpu:/\n0::/\n", "sys/fs/cgroup/cpu/cpu.cfs_quota_us", "100000\n",
-          "sys/fs/cgroup/cpu/cpu.cfs_period_us", "100000\n", "sys/fs/cgroup/cpu.max", "200000 100000\n"}},
-        {"damaged", 0, 0, {"proc/self/cgroup", "nonsense\n0::/\n", "sys/fs/cgroup/cpu.max", "many\n"}},
-        {"period zero", 0, 0, {"proc/self/cgroup", "0::/\n", "sys/fs/cgroup/cpu.max", "100000 0\n"}},
+         {"/proc/self/cgroup", "1:cpu:/\n0::/\n", "/sys/fs/cgroup/cpu/cpu.cfs_quota_us", "100000\n",
+          "/sys/fs/cgroup/cpu/cpu.cfs_period_us", "100000\n", "/sys/fs/cgroup/cpu.max", "200000 100000\n"}},
+        {"version 2, three levels, max between them",
+         0.25,
+         0,
+         {"/proc/self/cgroup", "0::/a/b/c\n", "/sys/fs/cgroup/a/b/c/cpu.max", "100000 100000\n",
+          "/sys/fs/cgroup/a/b/cpu.max", "max 100000\n", "/sys/fs/cgroup/a/cpu.max", "25000 100000\n",
+          "/sys/fs/cgroup/cpu.max", "max\n"}},
+        {"version 1, the parent is tighter",
+         0.75,
+         0,
+         {"/proc/self/cgroup", "2:cpuacct,cpu:/p/q\n", "/sys/fs/cgroup/cpu/p/q/cpu.cfs_quota_us", "200000\n",
+          "/sys/fs/cgroup/cpu/p/q/cpu.cfs_period_us", "100000\n", "/sys/fs/cgroup/cpu/p/cpu.cfs_quota_us",
+          "75000\n", "/sys/fs/cgroup/cpu/p/cpu.cfs_period_us", "100000\n"}},
+        {"version 1, no period",
+         0,
+         0,
+         {"/proc/self/cgroup", "1:cpu:/\n", "/sys/fs/cgroup/cpu/cpu.cfs_quota_us", "100000\n"}},
+        {"version 1, damaged",
+         0,
+         0,
+         {"/proc/self/cgroup", "1:cpu:/\n", "/sys/fs/cgroup/cpu/cpu.cfs_quota_us", "plenty\n",
+          "/sys/fs/cgroup/cpu/cpu.cfs_period_us", "-5\n"}},
+        {"one number alone", 0, 0, {"/proc/self/cgroup", "0::/\n", "/sys/fs/cgroup/cpu.max", "50000\n"}},
+        {"not a number", 0, 0, {"/proc/self/cgroup", "0::/\n", "/sys/fs/cgroup/cpu.max", "nan 100000\n"}},
+        {"endless", 0, 0, {"/proc/self/cgroup", "0::/\n", "/sys/fs/cgroup/cpu.max", "inf 100000\n"}},
+        {"negative", 0, 0, {"/proc/self/cgroup", "0::/\n", "/sys/fs/cgroup/cpu.max", "-1 100000\n"}},
+        {"no file of groups", 0, 0, {"/sys/fs/cgroup/cpu.max", "50000 100000\n"}},
+        {"a line without colons",
+         0,
+         0,
+         {"/proc/self/cgroup", ":\n::\n\n0\n", "/sys/fs/cgroup/cpu.max", "max\n"}},
+        {"damaged", 0, 0, {"/proc/self/cgroup", "nonsense\n0::/\n", "/sys/fs/cgroup/cpu.max", "many\n"}},
+        {"period zero", 0, 0, {"/proc/self/cgroup", "0::/\n", "/sys/fs/cgroup/cpu.max", "100000 0\n"}},
         {"memory, version 2",
          0,
          1 << 30,
-         {"proc/self/cgroup", "0::/a/b\n", "sys/fs/cgroup/a/memory.max", "1073741824\n",
-          "sys/fs/cgroup/a/b/memory.max", "max\n"}},
+         {"/proc/self/cgroup", "0::/a/b\n", "/sys/fs/cgroup/a/memory.max", "1073741824\n",
+          "/sys/fs/cgroup/a/b/memory.max", "max\n"}},
         {"memory, version 1",
          0,
          1 << 20,
-         {"proc/self/cgroup", "4:memory:/x\n", "sys/fs/cgroup/memory/x/memory.limit_in_bytes", "1048576\n",
-          "sys/fs/cgroup/memory/memory.limit_in_bytes", "9223372036854771712\n"}},
+         {"/proc/self/cgroup", "4:memory:/x\n", "/sys/fs/cgroup/memory/x/memory.limit_in_bytes", "1048576\n",
+          "/sys/fs/cgroup/memory/memory.limit_in_bytes", "9223372036854771712\n"}},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         check_group_case(&cases[i]);
+}
+
+#define CACHE "/sys/devices/system/cpu/cpu3/cache/"
+
+/* Caches as sysfs shows them, whole, in part and damaged. */
+static void check_caches(void) {
+    static const struct {
+        const char *what;
+        long l1d, l2, l3;
+        int l3_cpus;
+        const char *files[26];
+    } cases[] = {
+        {"nothing there", 0, 0, 0, 0, {NULL}},
+        {"all levels",
+         48 << 10,
+         2 << 20,
+         96 << 20,
+         4,
+         {CACHE "index0/level", "1\n", CACHE "index0/type", "Data\n",        CACHE "index0/size", "48K\n",
+          CACHE "index1/level", "1\n", CACHE "index1/type", "Instruction\n", CACHE "index1/size", "64K\n",
+          CACHE "index2/level", "2\n", CACHE "index2/type", "Unified\n",     CACHE "index2/size", "2048K\n",
+          CACHE "index3/level", "3\n", CACHE "index3/type", "Unified\n",     CACHE "index3/size", "96M\n"}},
+        {"damaged",
+         0,
+         0,
+         0,
+         0,
+         {CACHE "index0/level",
+          "first\n",
+          CACHE "index0/type",
+          "Data\n",
+          CACHE "index0/size",
+          "48K\n",
+          CACHE "index1/level",
+          "2\n",
+          CACHE "index1/type",
+          "Unified\n",
+          CACHE "index1/size",
+          "much\n",
+          CACHE "index2/level",
+          "3\n",
+          CACHE "index2/type",
+          "Unified\n",
+          CACHE "index2/size",
+          "99999999999999G\n",
+          CACHE "index2/shared_cpu_list",
+          "all\n"}},
+        {"no type or size", 0, 0, 0, 0, {CACHE "index0/level", "1\n"}},
+        {"negative",
+         0,
+         0,
+         0,
+         0,
+         {CACHE "index0/level", "1\n", CACHE "index0/type", "Data\n", CACHE "index0/size", "-32K\n"}},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        wn_machine machine = {0};
+        fake_begin();
+        fake_files(cases[i].files);
+        if (cases[i].l3_cpus)
+            fake_file(CACHE "index3/shared_cpu_list", "0-3\n");
+        wn_machine_read_caches(fake_root, 3, &machine);
+        CHECK(machine.l1d == cases[i].l1d && machine.l2 == cases[i].l2 && machine.l3 == cases[i].l3 &&
+                  machine.l3_cpus == cases[i].l3_cpus,
+              "%s: %ld, %ld, %ld bytes, shared by %d", cases[i].what, machine.l1d, machine.l2, machine.l3,
+              machine.l3_cpus);
+        fake_end();
+    }
+}
+
+#define SIBLINGS(cpu) "/sys/devices/system/cpu/cpu" cpu "/topology/thread_siblings_list"
+
+/* One CPU of every core first. What sysfs says wrongly or not at all counts as a core of its own. */
+static void check_order(void) {
+    static const struct {
+        const char *what;
+        int order[4];
+        const char *files[9];
+    } cases[] = {
+        {"nothing there", {0, 1, 2, 3}, {NULL}},
+        {"neighbours",
+         {0, 2, 1, 3},
+         {SIBLINGS("0"), "0-1\n", SIBLINGS("1"), "0-1\n", SIBLINGS("2"), "2-3\n", SIBLINGS("3"), "2-3\n"}},
+        {"halves",
+         {0, 1, 2, 3},
+         {SIBLINGS("0"), "0,2\n", SIBLINGS("1"), "1,3\n", SIBLINGS("2"), "0,2\n", SIBLINGS("3"), "1,3\n"}},
+        {"damaged",
+         {0, 1, 2, 3},
+         {SIBLINGS("0"), "\n", SIBLINGS("1"), "-7\n", SIBLINGS("2"), "99999999\n", SIBLINGS("3"), "none\n"}},
+    };
+    cpu_set_t mask;
+    CPU_ZERO(&mask);
+    for (int cpu = 0; cpu < 4; cpu++)
+        CPU_SET(cpu, &mask);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        wn_cpus cpus;
+        fake_begin();
+        fake_files(cases[i].files);
+        wn_cpus_in_order(fake_root, &mask, &cpus);
+        CHECK(cpus.count == 4 && memcmp(cpus.cpu, cases[i].order, sizeof cases[i].order) == 0,
+              "%s: %d CPUs, %d %d %d %d", cases[i].what, cpus.count, cpus.cpu[0], cpus.cpu[1], cpus.cpu[2],
+              cpus.cpu[3]);
+        fake_end();
+    }
+    wn_cpus none;
+    CPU_ZERO(&mask);
+    wn_cpus_in_order("", &mask, &none);
+    CHECK(none.count == 1 && none.cpu[0] == 0, "an empty mask: %d CPUs", none.count);
 }
 
 static void check_fingerprint(void) {
@@ -349,6 +466,8 @@ int main(void) {
     check_environment();
     check_threads();
     check_control_groups();
+    check_caches();
+    check_order();
     check_fingerprint();
     check_reading();
     check_level_bytes();

@@ -53,7 +53,7 @@ void wn_batches_shuffle(uint64_t seed, int epoch, int64_t *order, int64_t count)
 }
 
 /* Fills a slot with the next batch of the stream. */
-static void prepare(wn_batches *b, wn_batch *batch) {
+static void prepare(wn_batches *b, wn_loader_filler *fill, wn_batch *batch) {
     const wn_batches_options *o = &b->options;
     if (b->at.next == o->split->count) {
         b->at = (position){.epoch = b->at.epoch + 1};
@@ -62,8 +62,8 @@ static void prepare(wn_batches *b, wn_batch *batch) {
     int64_t left = o->split->count - b->at.next;
     batch->count = left < o->batch ? (int)left : o->batch;
     batch->epoch = b->at.epoch;
-    (b->threaded ? wn_loader_fill_alone : wn_loader_fill)(
-        b->loader, o->split, b->order + b->at.next, batch->count, batch->epoch, batch->images, batch->labels);
+    fill(b->loader, o->split, b->order + b->at.next, batch->count, batch->epoch, batch->images,
+         batch->labels);
     b->at.next += batch->count;
 }
 
@@ -85,7 +85,7 @@ static void *prepare_ahead(void *argument) {
     wn_batches *b = argument;
     wn_flush_denormals(); /* the pool's arithmetic */
     for (int slot; (slot = vacant_slot(b)) >= 0; wn_ring_fill(&b->ring))
-        prepare(b, &b->slot[slot]);
+        prepare(b, wn_loader_fill_alone, &b->slot[slot]);
     return NULL;
 }
 
@@ -172,7 +172,7 @@ static int await_full(wn_ring *ring) {
 
 wn_batch wn_batches_next(wn_batches *b) {
     if (!b->threaded) {
-        prepare(b, &b->slot[0]);
+        prepare(b, wn_loader_fill, &b->slot[0]);
         return b->slot[0];
     }
     if (b->lent)

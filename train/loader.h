@@ -36,16 +36,18 @@ typedef struct wn_loader wn_loader;
 wn_status wn_loader_create(const wn_dataset *dataset, const wn_loader_options *options, wn_loader **loader);
 void wn_loader_destroy(wn_loader *loader); /* NULL is fine */
 
+/* Either of the two below. */
+typedef void wn_loader_filler(wn_loader *loader, const wn_split_data *split, const int64_t *order, int batch,
+                              int epoch, float *images, int32_t *labels);
+
 /* Writes images order[0..batch) of a split as plain NCHW floats [batch][channels][size][size], and their
  * labels. epoch from 1 augments, 0 does not. Allocates nothing; runs on the pool, from the thread that
  * created it. */
-void wn_loader_fill(wn_loader *loader, const wn_split_data *split, const int64_t *order, int batch, int epoch,
-                    float *images, int32_t *labels);
+wn_loader_filler wn_loader_fill;
 
 /* The same by the calling thread alone. Has a workbench of its own, so that it may run beside the other, from
  * one thread at a time. */
-void wn_loader_fill_alone(wn_loader *loader, const wn_split_data *split, const int64_t *order, int batch,
-                          int epoch, float *images, int32_t *labels);
+wn_loader_filler wn_loader_fill_alone;
 
 /* Mean and deviation in use, [channels] each. */
 const float *wn_loader_mean(const wn_loader *loader);
