@@ -31,8 +31,11 @@ typedef struct side {
 } side;
 
 wn_status wn_bench_peer_find(const char *name, const wn_conv_impl **peer) {
+    *peer = NULL;
+    if (strcmp(name, "self") == 0)
+        return wn_ok();
     if (strcmp(name, "onednn") != 0)
-        return wn_error(WN_ERROR_USAGE, "--peer: found \"%.60s\", expected onednn", name);
+        return wn_error(WN_ERROR_USAGE, "--peer: found \"%.60s\", expected onednn or self", name);
     *peer = wn_onednn_native();
     return *peer ? wn_ok() : wn_error(WN_ERROR_UNSUPPORTED, "--peer=%s: this build is without it", name);
 }
@@ -143,15 +146,42 @@ static double timed(wn_measure *measure, int index, bool is_long) {
     return wn_measure_run(measure, index);
 }
 
-/* Writes the times of both, one pair after the other. */
+/* Writes the times of both, one pair after the other; who begins takes turns. */
 static void run_pairs(const side *ours, int our_best, const side *theirs, int their_best, int pairs,
                       double *our_times, double *their_times) {
     bool we_are_long = wn_measure_run(ours->measure, our_best) > long_run;
     bool they_are_long = wn_measure_run(theirs->measure, their_best) > long_run;
     for (int i = 0; i < pairs; i++) {
-        our_times[i] = timed(ours->measure, our_best, we_are_long);
+        if (i % 2 == 0)
+            our_times[i] = timed(ours->measure, our_best, we_are_long);
         their_times[i] = timed(theirs->measure, their_best, they_are_long);
+        if (i % 2 == 1)
+            our_times[i] = timed(ours->measure, our_best, we_are_long);
     }
+}
+
+void wn_peer_judge(double *our_times, double *their_times, double *ratios, int pairs,
+                   wn_peer_result *result) {
+    int above = 0, below = 0;
+    for (int i = 0; i < pairs; i++) {
+        ratios[i] = their_times[i] / our_times[i];
+        above += ratios[i] > 1;
+        below += ratios[i] < 1;
+    }
+    result->p = wn_sign_test(above, below);
+    result->ratio = wn_median(ratios, pairs); /* sorts */
+    result->low = wn_median_lower(ratios, pairs);
+    result->high = wn_median_upper(ratios, pairs);
+    result->our_seconds = wn_median(our_times, pairs);
+    result->their_seconds = wn_median(their_times, pairs);
+    result->our_min_seconds = our_times[0];
+    result->their_min_seconds = their_times[0];
+    result->pairs = pairs;
+}
+
+bool wn_peer_same(const wn_peer_result *result) {
+    static const double significance = 0.01;
+    return !(result->p <= significance);
 }
 
 static wn_status compare(const wn_bench_peer *bench, const side *ours, int our_best, const side *theirs,
@@ -162,31 +192,35 @@ static wn_status compare(const wn_bench_peer *bench, const side *ours, int our_b
         return wn_error(WN_ERROR_MEMORY, "no memory for %d pairs", pairs);
     double *our_times = times, *their_times = times + pairs, *ratios = their_times + pairs;
     run_pairs(ours, our_best, theirs, their_best, pairs, our_times, their_times);
-    for (int i = 0; i < pairs; i++)
-        ratios[i] = their_times[i] / our_times[i];
-    result->ratio = wn_median(ratios, pairs); /* sorts */
-    result->low = wn_median_lower(ratios, pairs);
-    result->high = wn_median_upper(ratios, pairs);
-    result->our_seconds = wn_median(our_times, pairs);
-    result->their_seconds = wn_median(their_times, pairs);
-    result->our_min_seconds = our_times[0];
-    result->their_min_seconds = their_times[0];
-    result->pairs = pairs;
+    wn_peer_judge(our_times, their_times, ratios, pairs, result);
     free(times);
     return wn_ok();
 }
 
-/* Everything once both sides have candidates. */
-static wn_status meet(const wn_bench_peer *bench, side *ours, side *theirs, wn_peer_result *result) {
-    int our_best, their_best;
-    WN_TRY(wn_measure_create(bench->pool, &result->problem, &ours->measure));
-    WN_TRY(open_candidates(ours));
-    WN_TRY(race(ours, bench->budget / 2, &our_best));
+/* The peer's best, ready to run. */
+static wn_status find_theirs(const wn_bench_peer *bench, side *theirs, int *best) {
     WN_TRY(create_theirs(bench, theirs));
     WN_TRY(open_candidates(theirs));
     for (int i = 0; i < theirs->count; i++)
         wn_measure_visit(theirs->measure, i, wn_onednn_native_place);
-    WN_TRY(race(theirs, bench->budget / 2, &their_best));
+    return race(theirs, bench->budget / 2, best);
+}
+
+/* Our best once more, with operands of its own. */
+static wn_status copy_ours(const wn_bench_peer *bench, const side *ours, int our_best, side *theirs) {
+    theirs->plans[0] = ours->plans[our_best];
+    theirs->count = 1;
+    WN_TRY(wn_measure_create(bench->pool, &theirs->plans[0].problem, &theirs->measure));
+    return open_candidates(theirs);
+}
+
+/* Everything once both sides have candidates. */
+static wn_status meet(const wn_bench_peer *bench, side *ours, side *theirs, wn_peer_result *result) {
+    int our_best, their_best = 0;
+    WN_TRY(wn_measure_create(bench->pool, &result->problem, &ours->measure));
+    WN_TRY(open_candidates(ours));
+    WN_TRY(race(ours, bench->budget / 2, &our_best));
+    WN_TRY(bench->peer ? find_theirs(bench, theirs, &their_best) : copy_ours(bench, ours, our_best, theirs));
     result->ours = ours->plans[our_best];
     result->theirs = theirs->plans[their_best];
     return compare(bench, ours, our_best, theirs, their_best, result);
@@ -205,8 +239,9 @@ wn_status wn_bench_peer_run(const wn_bench_peer *bench, const wn_problem *proble
     list_ours(bench, problem, candidates, &sides[0], result->refusal, sizeof result->refusal);
     if (sides[0].count == 0)
         goto done;
-    list_theirs(bench, problem, &sides[1], result->refusal, sizeof result->refusal);
-    if (sides[1].count == 0)
+    if (bench->peer)
+        list_theirs(bench, problem, &sides[1], result->refusal, sizeof result->refusal);
+    if (bench->peer && sides[1].count == 0)
         goto done;
     result->refusal[0] = '\0';
     status = meet(bench, &sides[0], &sides[1], result);

@@ -4,10 +4,11 @@
 
 #include "csv.h"
 #include "tune.h"
+#include <stdbool.h>
 
 /* The columns of a comparison's CSV, one row per problem:
  *   machine, isa, threads         as in bench.h
- *   peer                          "onednn 2.6.3"
+ *   peer                          "onednn 2.6.3", or "self"
  *   direction, flags, problem     as in bench.h
  *   name                          of the problem
  *   network, layers               of a name like net:layer*N: net and N; else empty and 1
@@ -29,7 +30,7 @@ enum { WN_BENCH_PEER_MIN_PAIRS = 9 };
 
 typedef struct wn_bench_peer {
     const char *fingerprint;
-    const wn_conv_impl *peer; /* runs on operands of its own */
+    const wn_conv_impl *peer; /* runs on operands of its own; NULL: our best once more */
     wn_tune_db *db;           /* NULL: our best comes from a race */
     double budget;            /* seconds for the races of one problem */
     int pairs;
@@ -44,17 +45,25 @@ typedef struct wn_peer_result {
     double our_seconds, their_seconds; /* medians */
     double our_min_seconds, their_min_seconds;
     double ratio, low, high;
+    double p;  /* of the sign test on the pairs: how likely such ratios are without a difference */
     int pairs; /* 0: refusal says why */
     char refusal[128];
 } wn_peer_result;
 
-/* The peer of that name. Errors: USAGE, listing those there are; UNSUPPORTED when this build is without it.
+/* The peer of that name; NULL for "self". Errors: USAGE, listing those there are; UNSUPPORTED when this build
+ * is without it.
  */
 wn_status wn_bench_peer_find(const char *name, const wn_conv_impl **peer);
 
 /* Chooses the best of both by races and times them in pairs. That one of the two cannot run the problem is
  * told by the result. Errors: what wn_problem_check says, MEMORY. */
 wn_status wn_bench_peer_run(const wn_bench_peer *bench, const wn_problem *problem, wn_peer_result *result);
+
+/* Fills in times and ratios from those of the pairs; sorts all three arrays of `pairs`. */
+void wn_peer_judge(double *our_times, double *their_times, double *ratios, int pairs, wn_peer_result *result);
+
+/* No difference at 1 %, by the sign test. */
+bool wn_peer_same(const wn_peer_result *result);
 
 /* One line of the table, below the header; one row of the CSV file. */
 void wn_peer_print_header(const wn_bench_peer *bench, FILE *out);

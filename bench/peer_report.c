@@ -16,9 +16,20 @@ void wn_peer_network(const wn_problem *problem, char network[static 64], int *la
     snprintf(network, 64, "%.*s", colon && counted ? (int)(colon - problem->name) : 0, problem->name);
 }
 
+/* "onednn 2.6.3", or "self". */
+static void peer_text(const wn_bench_peer *bench, char *text, size_t size) {
+    if (bench->peer)
+        snprintf(text, size, "%.*s %s", (int)strcspn(bench->peer->name, "-"), bench->peer->name,
+                 bench->peer->version());
+    else
+        snprintf(text, size, "self");
+}
+
 void wn_peer_print_header(const wn_bench_peer *bench, FILE *out) {
-    fprintf(out, "%s %s beside our best, %s, %d threads; ratio: its time / ours, median of pairs\n",
-            bench->peer->name, bench->peer->version(), wn_isa_name(bench->isa), wn_pool_threads(bench->pool));
+    char peer[64];
+    peer_text(bench, peer, sizeof peer);
+    fprintf(out, "%s beside our best, %s, %d threads; ratio: its time / ours, median of pairs\n", peer,
+            wn_isa_name(bench->isa), wn_pool_threads(bench->pool));
     fprintf(out, "%-7s %-46s %10s %10s %7s %15s  %s\n", "pass", "problem", "our ms", "its ms", "ratio",
             "interval", "ours | its");
 }
@@ -77,8 +88,7 @@ void wn_peer_write(const wn_bench_peer *bench, const wn_peer_result *result, wn_
     unnamed.name[0] = '\0';
     char peer[64], problem[320], network[64];
     int layers;
-    snprintf(peer, sizeof peer, "%.*s %s", (int)strcspn(bench->peer->name, "-"), bench->peer->name,
-             bench->peer->version());
+    peer_text(bench, peer, sizeof peer);
     wn_problem_format(&unnamed, problem, sizeof problem);
     wn_peer_network(p, network, &layers);
     wn_csv_text(csv, bench->fingerprint);
@@ -133,12 +143,13 @@ static void print_means(const wn_peer_result *results, int count, FILE *out) {
 }
 
 static void print_extremes(const wn_peer_result *results, int count, FILE *out) {
-    int compared = 0, fast = 0, slowest = -1;
+    int compared = 0, fast = 0, same = 0, slowest = -1;
     for (int i = 0; i < count; i++) {
         if (results[i].pairs == 0)
             continue;
         compared++;
         fast += results[i].ratio >= 1;
+        same += wn_peer_same(&results[i]);
         if (slowest < 0 || results[i].ratio < results[slowest].ratio)
             slowest = i;
     }
@@ -151,6 +162,7 @@ static void print_extremes(const wn_peer_result *results, int count, FILE *out) 
     fprintf(out, "at least as fast: %d of %d (%.1f %%); slowest: %.3f, %s %s\n", fast, compared,
             100.0 * fast / compared, results[slowest].ratio,
             wn_direction_name(results[slowest].problem.direction), name);
+    fprintf(out, "no difference (sign test of the pairs, 1 %%): %d of %d\n", same, compared);
 }
 
 /* Sums over the layers of each network, in the order in which networks appear. Of a network of which some

@@ -34,3 +34,11 @@ double wn_median_lower(const double *sorted, int count) {
 double wn_median_upper(const double *sorted, int count) {
     return count ? sorted[count - rank_of_bound(count)] : NAN;
 }
+
+double wn_sign_test(int above, int below) {
+    int count = above + below, fewer = above < below ? above : below;
+    double tail = 0;
+    for (int k = 0; k <= fewer; k++)
+        tail += exp(lgamma(count + 1) - lgamma(k + 1) - lgamma(count - k + 1) - count * M_LN2);
+    return fmin(2 * tail, 1);
+}

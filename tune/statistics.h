@@ -11,6 +11,10 @@ double wn_median(double *values, int count);
 double wn_median_lower(const double *sorted, int count);
 double wn_median_upper(const double *sorted, int count);
 
+/* Two-sided p of the hypothesis that values above and below 1 (or 0) are equally likely, by the sign test:
+ * exact. 1 when there are none. */
+double wn_sign_test(int above, int below);
+
 /* Two-sided p of the hypothesis that a[0..m) and b[0..n) were drawn from one distribution, by the rank sum
  * test of Mann and Whitney (1947): exact for up to 30 values a side without ties, else by the normal
  * approximation, corrected for ties. NAN when a side is empty. */
