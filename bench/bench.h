@@ -72,9 +72,10 @@ void wn_bench_net_write_begin(wn_csv *csv, const wn_bench_net *bench);
 
 typedef struct wn_bench_problem {
     const char *fingerprint;
-    const char *impls; /* names joined by commas; NULL: all that are no judge */
-    bool all_configs;  /* else the default config of each */
-    int repetitions;   /* after one that warms up */
+    const char *impls;         /* names joined by commas; NULL: all that are no judge */
+    bool all_configs;          /* else the default config of each */
+    const char *perf_template; /* lines of this (perf_template.h) in place of a table; NULL: a table */
+    int repetitions;           /* after one that warms up */
     wn_isa isa;
     wn_pool *pool;
 } wn_bench_problem;

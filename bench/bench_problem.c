@@ -4,6 +4,7 @@
 #include "measure.h"
 #include "onednn.h"
 #include "peak.h"
+#include "perf_template.h"
 #include "race.h"
 #include "statistics.h"
 #include <math.h>
@@ -192,11 +193,20 @@ static void print_row(const table *t, int i, FILE *out) {
         fprintf(out, "  %-58s refused: %s\n", label, candidate->refusal);
 }
 
-static void report(table *t, FILE *out, wn_csv *csv) {
+/* Lines of the template for all that was timed. */
+static void print_perf(const table *t, FILE *out) {
+    for (int i = 0; i < t->count; i++) {
+        const wn_candidate *candidate = &t->candidates[t->order[i]];
+        if (candidate->rounds > 0)
+            wn_perf_template_print(
+                t->bench->perf_template,
+                &(wn_perf_line){t->problem, candidate, times_of(t, t->order[i]), candidate->rounds}, out);
+    }
+}
+
+static void print_table(const table *t, double peak, FILE *out) {
     char problem[400];
     bool effective = false;
-    memcpy(t->scratch, t->peak, (size_t)t->bench->repetitions * sizeof(double));
-    double peak = wn_median(t->scratch, t->bench->repetitions);
     wn_problem_format(t->problem, problem, sizeof problem);
     fprintf(out, "\n%s %s\n%s, %d threads, %.3f GFLOP, peak of the FMA loop beside it %.1f GFLOP/s\n",
             wn_direction_name(t->problem->direction), problem, wn_isa_name(t->bench->isa),
@@ -205,12 +215,21 @@ static void report(table *t, FILE *out, wn_csv *csv) {
             "% peak", "to best", "workspace MB");
     for (int i = 0; i < t->count; i++) {
         print_row(t, t->order[i], out);
-        if (csv)
-            write_row(t, t->order[i], peak, csv);
         effective |= t->candidates[i].rounds > 0 && wn_plan_effective(&t->candidates[i].plan);
     }
     if (effective)
         fputs(WN_BENCH_EFFECTIVE_NOTE, out);
+}
+
+static void report(table *t, FILE *out, wn_csv *csv) {
+    memcpy(t->scratch, t->peak, (size_t)t->bench->repetitions * sizeof(double));
+    double peak = wn_median(t->scratch, t->bench->repetitions);
+    if (t->bench->perf_template)
+        print_perf(t, out);
+    else
+        print_table(t, peak, out);
+    for (int i = 0; i < t->count && csv; i++)
+        write_row(t, t->order[i], peak, csv);
 }
 
 wn_status wn_bench_problem_run(const wn_bench_problem *bench, const wn_problem *problem, FILE *out,

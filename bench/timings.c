@@ -49,8 +49,8 @@ wn_status wn_timings_add(wn_timings *timings, const char *name, double seconds) 
 
 /* What was timed: the fields of the row that tell it from others, joined by spaces. */
 static void name_row(const wn_csv_reader *reader, char *name, size_t size) {
-    static const char *const columns[] = {"net",       "size",  "batch",   "mode", "label",
-                                          "direction", "flags", "problem", "impl", "config"};
+    static const char *const columns[] = {"command",   "net",   "size",    "batch", "mode",  "label",
+                                          "direction", "flags", "problem", "impl",  "config"};
     size_t used = 0;
     name[0] = '\0';
     for (size_t i = 0; i < sizeof columns / sizeof *columns; i++) {
@@ -58,6 +58,13 @@ static void name_row(const wn_csv_reader *reader, char *name, size_t size) {
         if (field && *field && used < size)
             used += (size_t)snprintf(name + used, size - used, "%s%s", used ? " " : "", field);
     }
+}
+
+/* Ours hold medians or, with a peer, both sides' seconds; hyperfine's have a command and its median. */
+static const char *time_column(const wn_csv_reader *reader) {
+    if (wn_csv_reader_field(reader, "command"))
+        return "median";
+    return wn_csv_reader_field(reader, "median_seconds") ? "median_seconds" : "seconds";
 }
 
 static wn_status read_csv(const char *path, wn_timings *timings) {
@@ -69,7 +76,7 @@ static wn_status read_csv(const char *path, wn_timings *timings) {
         char name[1024];
         double seconds;
         name_row(&reader, name, sizeof name);
-        const char *column = wn_csv_reader_field(&reader, "median_seconds") ? "median_seconds" : "seconds";
+        const char *column = time_column(&reader);
         status = wn_csv_reader_number(&reader, column, &seconds);
         if (!wn_failed(status) && isfinite(seconds) && seconds > 0)
             status = wn_timings_add(timings, name, seconds);
@@ -98,9 +105,10 @@ wn_status wn_timings_read(const char *path, wn_timings *timings) {
     WN_TRY(is_json(path, &json));
     wn_status status = json ? wn_timings_read_json(path, timings) : read_csv(path, timings);
     if (!wn_failed(status) && timings->count == 0)
-        status = wn_error(
-            WN_ERROR_FORMAT,
-            "%.200s: found no time, expected a CSV of winnow bench or a JSON of Google Benchmark", path);
+        status = wn_error(WN_ERROR_FORMAT,
+                          "%.200s: found no time, expected a CSV of winnow bench or a JSON of Google "
+                          "Benchmark, or either of hyperfine",
+                          path);
     if (wn_failed(status))
         wn_timings_free(timings);
     return status;

@@ -17,9 +17,10 @@ typedef struct wn_timings {
 } wn_timings;
 
 /* Reads a CSV of winnow bench (networks, problems, comparisons: the columns that say what was timed become
- * the name) or a JSON of Google Benchmark (repetitions of one name together; aggregates and skipped runs are
- * left out), told apart by the first character. Errors: IO; FORMAT with file and place for what is neither,
- * and for a file without a time; UNSUPPORTED for JSON in a build without cJSON; MEMORY. */
+ * the name), a JSON of Google Benchmark (repetitions of one name together; aggregates and skipped runs are
+ * left out), or what hyperfine exports as CSV (medians of commands) or JSON (all runs); told apart by the
+ * first character and by what they hold. Errors: IO; FORMAT with file and place for what is neither, and for
+ * a file without a time; UNSUPPORTED for JSON in a build without cJSON; MEMORY. */
 wn_status wn_timings_read(const char *path, wn_timings *timings);
 void wn_timings_free(wn_timings *timings);
 

@@ -1,4 +1,4 @@
-/* Times from the JSON of Google Benchmark, read by cJSON. */
+/* Times from the JSON of Google Benchmark and of hyperfine, read by cJSON. */
 #include "timings.h"
 #include <cjson/cJSON.h>
 #include <errno.h>
@@ -64,19 +64,41 @@ static wn_status read_entry(const char *path, const cJSON *entry, wn_timings *ti
     return wn_timings_add(timings, text_of(entry, "name"), time->valuedouble * unit);
 }
 
+/* One command of hyperfine's "results" and the seconds of its runs. */
+static wn_status read_command(const char *path, const cJSON *entry, wn_timings *timings) {
+    const cJSON *times = cJSON_GetObjectItemCaseSensitive(entry, "times"), *time;
+    const char *command = text_of(entry, "command");
+    if (!command[0] || !cJSON_IsArray(times) || cJSON_GetArraySize(times) == 0)
+        return wn_error(WN_ERROR_FORMAT, "%.200s: result \"%.100s\": found no command with times", path,
+                        command);
+    cJSON_ArrayForEach(time, times) {
+        if (!cJSON_IsNumber(time) || !(time->valuedouble > 0))
+            return wn_error(WN_ERROR_FORMAT,
+                            "%.200s: result \"%.100s\": found a time that is no number above 0", path,
+                            command);
+        WN_TRY(wn_timings_add(timings, command, time->valuedouble));
+    }
+    return wn_ok();
+}
+
 wn_status wn_timings_read_json(const char *path, wn_timings *timings) {
     char *text;
     const char *end = NULL;
     wn_status status = read_text(path, &text);
     cJSON *root = wn_failed(status) ? NULL : cJSON_ParseWithOpts(text, &end, 1);
     const cJSON *list = cJSON_GetObjectItemCaseSensitive(root, "benchmarks"), *entry;
+    const cJSON *commands = list ? NULL : cJSON_GetObjectItemCaseSensitive(root, "results");
+    list = commands ? commands : list;
     if (!wn_failed(status) && !root)
         status = wn_error(WN_ERROR_FORMAT, "%.200s:%d: found no JSON", path, end ? line_of(text, end) : 1);
     else if (!wn_failed(status) && !cJSON_IsArray(list))
         status = wn_error(WN_ERROR_FORMAT,
-                          "%.200s: found no list \"benchmarks\", expected a JSON of Google Benchmark", path);
+                          "%.200s: found no list \"benchmarks\" or \"results\", expected a JSON of Google "
+                          "Benchmark or hyperfine",
+                          path);
     if (!wn_failed(status))
-        cJSON_ArrayForEach(entry, list) if (!wn_failed(status)) status = read_entry(path, entry, timings);
+        cJSON_ArrayForEach(entry, list) if (!wn_failed(status)) status =
+            commands ? read_command(path, entry, timings) : read_entry(path, entry, timings);
     cJSON_Delete(root);
     free(text);
     return status;

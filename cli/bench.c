@@ -6,6 +6,7 @@
 #include "impl_list.h"
 #include "net_winners.h"
 #include "onednn.h"
+#include "perf_template.h"
 #include "problem_words.h"
 #include "step_parts.h"
 #include <stdlib.h>
@@ -18,7 +19,11 @@ static const char details[] =
     "Columns of the CSV file for networks:\n  " WN_BENCH_NET_HEADER
     "\nof --parts-csv:\n  " WN_STEP_PARTS_HEADER "\nwith --winners:\n  " WN_NET_WINNERS_HEADER
     "\nand for problems:\n  " WN_BENCH_PROBLEM_HEADER
-    "\nWith --peer=onednn: our best beside the best of oneDNN (direct and Winograd) in its own layouts, in\n"
+    "\nTemplates of --perf-template hold %driver% %engine% %impl% %name% %dir% %alg% %mb% %desc% %prb%, and "
+    "with\n"
+    "-, 0 or + (least, mean, greatest) and K, M or G before the name: %time% (ms) %ops% %flops% %iobytes% "
+    "%bw%.\n"
+    "With --peer=onednn: our best beside the best of oneDNN (direct and Winograd) in its own layouts, in\n"
     "turns, with the median of paired ratios time(oneDNN) / time(ours); above 1 we are faster. Networks "
     "stand\n"
     "for their distinct convolutions in all directions, but for BWD_D of first layers; a problem of up to 4\n"
@@ -28,7 +33,7 @@ static const char details[] =
 enum { DEFAULT_REPETITIONS = 7 };
 
 typedef struct flags {
-    const char *isa, *db, *csv, *impls, *peer, *parts_csv, *trace;
+    const char *isa, *db, *csv, *impls, *peer, *parts_csv, *trace, *perf_template;
     wn_problem_flags problems;
     wn_network_flags network;
     int64_t threads, repetitions; /* 0: the default */
@@ -76,6 +81,11 @@ static wn_status read_flags(const wn_command *command, int argc, char **argv, fl
          .kind = WN_OPTION_SWITCH,
          .value = &f->all_configs,
          .help = "of problems: every config, not only the default of each implementation"},
+        {.name = "--perf-template",
+         .kind = WN_OPTION_TEXT,
+         .value = &f->perf_template,
+         .argument = "def|csv|TEMPLATE",
+         .help = "of problems: lines as benchdnn's --perf-template makes them, in place of tables"},
         {.name = "--constant-weights",
          .kind = WN_OPTION_SWITCH,
          .value = &f->constant_weights,
@@ -116,9 +126,12 @@ static wn_status read_problems(const flags *f, char **words, int count, wn_probl
 
 static wn_status bench_problems(const flags *f, const wn_session *session, wn_problem_list *list,
                                 wn_csv *csv) {
+    if (f->perf_template)
+        printf("Output template: %s\n", f->perf_template);
     wn_bench_problem bench = {.fingerprint = session->fingerprint,
                               .impls = f->impls,
                               .all_configs = f->all_configs,
+                              .perf_template = f->perf_template,
                               .repetitions = f->repetitions ? (int)f->repetitions : DEFAULT_REPETITIONS,
                               .isa = session->isa,
                               .pool = session->pool};
@@ -235,6 +248,10 @@ static wn_status bench(const wn_command *command, int argc, char **argv) {
     if (inside && f.winners)
         return wn_error(WN_ERROR_USAGE,
                         "bench: found --parts, --parts-csv or --trace, expected none with --winners");
+    if (f.perf_template && (f.peer || networks))
+        return wn_error(WN_ERROR_USAGE, "bench: found --perf-template, which is for problems without --peer");
+    if (f.perf_template)
+        WN_TRY(wn_perf_template_read(f.perf_template, &f.perf_template));
     if (f.peer)
         return bench_with_peer(&f, argv, words, networks > 0);
     if (f.budget > 0)

@@ -10,8 +10,9 @@
 #define HEADER "name,repetitions_a,repetitions_b,seconds_a,seconds_b,ratio,p,verdict"
 
 static const char details[] =
-    "A and B are CSV files of winnow bench or JSON files of Google Benchmark (winnow-bench\n"
-    "--benchmark_out). Names that both have are compared: ratio is B's median time by A's, above 1 B is "
+    "A and B are CSV files of winnow bench, JSON files of Google Benchmark (winnow-bench\n"
+    "--benchmark_out), or what hyperfine exports as CSV or JSON. Names that both have are compared: ratio is "
+    "B's median time by A's, above 1 B is "
     "slower.\n"
     "Where both files hold repetitions a Mann-Whitney test says at 1 % whether the times differ. A file "
     "alone\n"

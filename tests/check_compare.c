@@ -117,6 +117,39 @@ static void check_files(void) {
     CHECK(status.code == WN_ERROR_IO && strstr(status.message, "/no/such/file"), "%s", status.message);
 }
 
+/* Whole programs, as hyperfine exports them. */
+static void check_hyperfine(void) {
+    wn_timings timings;
+    wn_status status = wn_timings_read(
+        write_text("a.csv",
+                   "command,mean,stddev,median,user,system,min,max\n\"demo, all\",2,0.1,1.5,3,0,1,3\n"),
+        &timings);
+    CHECK(!wn_failed(status) && timings.count == 1 && timings.timing[0].seconds[0] == 1.5 &&
+              strcmp(timings.timing[0].name, "demo, all") == 0,
+          "%s", status.message);
+    wn_timings_free(&timings);
+    status = wn_timings_read(
+        write_text("a.json",
+                   "{\"results\": [{\"command\": \"demo\", \"mean\": 2, \"times\": [1.5, 2.5, 2]}]}"),
+        &timings);
+    if (status.code == WN_ERROR_UNSUPPORTED) {
+        check_skipped++;
+        return;
+    }
+    CHECK(!wn_failed(status) && timings.count == 1 && timings.timing[0].count == 3 &&
+              timings.timing[0].seconds[1] == 2.5,
+          "%s", status.message);
+    wn_timings_free(&timings);
+    static const char *const bad[] = {"{\"results\": [{\"command\": \"demo\"}]}",
+                                      "{\"results\": [{\"command\": \"demo\", \"times\": [0]}]}",
+                                      "{\"results\": 1}"};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        status = wn_timings_read(write_text("bad.json", bad[i]), &timings);
+        CHECK(status.code == WN_ERROR_FORMAT && strstr(status.message, "bad.json"), "%s: %s", bad[i],
+              status.message);
+    }
+}
+
 static void check_json(void) {
     wn_timings timings;
     const char *run =
@@ -155,6 +188,7 @@ int main(void) {
     check_csv_reader();
     check_files();
     check_json();
+    check_hyperfine();
     char command[200];
     snprintf(command, sizeof command, "rm -r %s", folder);
     CHECK(system(command) == 0, "%s", command);

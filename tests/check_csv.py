@@ -71,6 +71,24 @@ def check_trouble(folder):
         check(ran.returncode == 0 and kept.read_text(encoding="utf-8").startswith("above\n"), f"{command}: appending")
 
 
+def check_perf_template(folder):
+    """Lines for users of benchdnn: as many fields as the template has, in its order."""
+    lines = run(folder, ["bench", PROBLEM, "--impl=direct,im2col", "--repetitions=3",
+                         "--perf-template=%driver%,%dir%,%mb%,%name%,%-time%,%0time%,%+time%,%Mops%,%-Gflops%"])
+    rows = list(csv.reader(io.StringIO(lines.stderr)))
+    check(lines.returncode == 0 and rows[0][0].startswith("Output template: %driver%") and len(rows) == 3, lines.stderr)
+    for row in rows[1:]:
+        least, mean, greatest, mops, gflops = map(float, row[4:])
+        # 16 x 16 channels, 3 x 3 taps on 8 x 8 pixels: 22 x 22 of 24 x 24 are not on padding
+        check(row[:4] == ["conv", "FWD_B", "1", ""] and abs(mops - 2 * 16 * 16 * 22 * 22 / 1e6) < 1e-4, f"{row}")
+        check(0 < least <= mean <= greatest and abs(gflops * least / mops - 1) < 1e-3, f"{row}")
+    for template, fields in (("def", 11), ("csv", 13)):
+        lines = run(folder, ["bench", PROBLEM + 'n"a:b*2"', "--impl=direct", "--repetitions=1",
+                             f"--perf-template={template}"])
+        row = lines.stderr.splitlines()[-1]
+        check(lines.returncode == 0 and len(next(csv.reader([row]))) == fields and row.startswith("perf,cpu,"), row)
+
+
 def main():
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
@@ -78,6 +96,7 @@ def main():
         for command in COMMANDS:
             check_command(folder, *command)
         check_trouble(folder)
+        check_perf_template(folder)
     print(f"check_csv: {counts['passed']} passed, {counts['failed']} failed, {counts['skipped']} skipped")
     sys.exit(1 if counts["failed"] else 0)
 
