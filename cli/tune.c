@@ -2,6 +2,7 @@
 #include "clock.h"
 #include "peak.h"
 #include "tune_best.h"
+#include "tune_flags.h"
 #include "tune_regret.h"
 #include "tune_report.h"
 #include <errno.h>
@@ -26,29 +27,20 @@ static const char details[] =
     "Ctrl-C ends early; what is known is saved. Columns of the CSV file:\n  " WN_TUNE_HEADER;
 
 /* Seconds for each problem when --budget is not given. */
-static const double default_budget[WN_EFFORT_COUNT] = {[WN_EFFORT_QUICK] = 0.5, [WN_EFFORT_FULL] = 0.6};
+static const double default_budget[WN_EFFORT_COUNT] = {[WN_EFFORT_QUICK] = 0.8, [WN_EFFORT_FULL] = 0.8};
 static const double in_place_share = 0.3;  /* of --budget, with effort full */
 static const double training_share = 0.75; /* of that, where there is a tape for inference, too */
 static const double finalist_ratio = 1.3;  /* behind by more, nothing in the network turns it round */
 /* A problem's part of the budget grows with the time of its runs; so much more has everyone. */
 static const double least_part = 0.3e-3;
 
-typedef struct flags {
-    const char *isa, *db, *csv, *force, *skip, *beside, *best_of_each;
-    wn_problem_flags problems;
-    wn_network_flags network;
-    int64_t threads, workspace_limit, regret;
-    double budget, max_error;
-    int effort, cold;
-    bool train, infer, from_db_only, explain;
-} flags;
-
 /* One run of the command. */
 typedef struct tune_job {
-    const flags *flags;
+    const wn_tune_flags *flags;
     wn_session session;
     wn_tune_db *db;
     wn_best_of_each best_of_each;
+    wn_tune_sides sides;
     wn_csv csv_file, *csv; /* csv NULL: none wanted */
     wn_tune_options options;
     wn_work_list list;
@@ -72,7 +64,7 @@ static void catch_interrupts(void) {
     sigaction(SIGINT, &action, NULL);
 }
 
-static wn_tapes tapes_wanted(const flags *f) {
+static wn_tapes tapes_wanted(const wn_tune_flags *f) {
     return f->train == f->infer ? WN_TAPES_BOTH : f->train ? WN_TAPES_TRAINING : WN_TAPES_INFERENCE;
 }
 
@@ -256,7 +248,7 @@ static wn_status confirm_in_place(tune_job *job, wn_network *network, bool train
 
 /* Seconds for races and for the network's steps. Without --budget, steps take what they take. */
 static void share_out(tune_job *job, bool in_place) {
-    const flags *f = job->flags;
+    const wn_tune_flags *f = job->flags;
     job->begin = wn_seconds();
     job->in_place = !in_place ? 0 : f->budget > 0 ? f->budget * in_place_share : INFINITY;
     job->races = f->budget > 0 ? f->budget - job->in_place : default_budget[f->effort] * job->list.count;
@@ -286,17 +278,30 @@ static wn_status tune_list(tune_job *job, wn_network *network) {
     return wn_ok();
 }
 
+static wn_status report_regret(tune_job *job) {
+    wn_regret_job regret = {.list = &job->list,
+                            .session = &job->session,
+                            .db = job->db,
+                            .others = &job->sides,
+                            .peaks = &job->peaks,
+                            .rounds = (int)job->flags->regret,
+                            .part = job->flags->part,
+                            .parts = job->flags->parts,
+                            .csv = job->csv};
+    return job->flags->regret ? wn_tune_regret(&regret) : wn_ok();
+}
+
 static wn_status tune_network(tune_job *job, const char *name) {
     wn_network network;
     WN_TRY(wn_network_open(name, &job->flags->network, &network));
     wn_status status = wn_work_add_network(&job->list, &job->session, &network, tapes_wanted(job->flags));
     if (!wn_failed(status))
         status = tune_list(job, &network);
-    if (!wn_failed(status) && job->flags->regret)
-        status = wn_tune_regret(&job->list, &job->session, job->db, &job->peaks, (int)job->flags->regret);
-    if (!wn_failed(status) && job->flags->beside)
+    if (!wn_failed(status))
+        status = report_regret(job);
+    if (!wn_failed(status) && job->sides.count > 0 && !job->flags->regret)
         status =
-            wn_tune_beside(&network, &job->session, job->db, job->flags->beside, tapes_wanted(job->flags));
+            wn_tune_beside(&network, &job->session, job->db, &job->sides, tapes_wanted(job->flags), job->csv);
     wn_work_free(&job->list);
     wn_network_close(&network);
     return status;
@@ -306,8 +311,8 @@ static wn_status tune_problems(tune_job *job, char **words, int count) {
     wn_status status = wn_work_add_problems(&job->list, words, count, &job->flags->problems);
     if (!wn_failed(status))
         status = tune_list(job, NULL);
-    if (!wn_failed(status) && job->flags->regret)
-        status = wn_tune_regret(&job->list, &job->session, job->db, &job->peaks, (int)job->flags->regret);
+    if (!wn_failed(status))
+        status = report_regret(job);
     wn_work_free(&job->list);
     return status;
 }
@@ -324,123 +329,11 @@ static wn_status tune_words(tune_job *job, char **words, int count) {
     return problems || job->flags->problems.file ? tune_problems(job, words, problems) : wn_ok();
 }
 
-static wn_status read_flags(const wn_command *command, int argc, char **argv, flags *f, int *words,
-                            bool *help) {
-    const wn_option options[] = {
-        WN_OPTIONS_NETWORK(&f->network),
-        {.name = "--train",
-         .kind = WN_OPTION_SWITCH,
-         .value = &f->train,
-         .help = "of networks: training tapes only"},
-        {.name = "--infer",
-         .kind = WN_OPTION_SWITCH,
-         .value = &f->infer,
-         .help = "of networks: inference tapes only"},
-        {.name = "--batch",
-         .kind = WN_OPTION_TEXT,
-         .value = &f->problems.file,
-         .argument = "FILE",
-         .help = "also the problems of a batch file"},
-        {.name = "--dir",
-         .kind = WN_OPTION_TEXT,
-         .value = &f->problems.directions,
-         .argument = "LIST",
-         .help = "of problems: FWD_B,BWD_D,BWD_WB (default: all)"},
-        {.name = "--effort",
-         .kind = WN_OPTION_CHOICE,
-         .value = &f->effort,
-         .argument = "off|heuristic|quick|full",
-         .choices = wn_effort_names,
-         .help = "see above (default: quick)"},
-        {.name = "--budget",
-         .kind = WN_OPTION_REAL,
-         .value = &f->budget,
-         .argument = "SECONDS",
-         .low = 0.001,
-         .high = 1e7,
-         .help = "for each network or all problems (default: 0.5 for each problem; full: 0.8)"},
-        {.name = "--max-error",
-         .kind = WN_OPTION_REAL,
-         .value = &f->max_error,
-         .argument = "E",
-         .low = 1e-9,
-         .high = 1,
-         .help = "of picks, over the root mean square of the results (default: 1e-3)"},
-        {.name = "--workspace-limit",
-         .kind = WN_OPTION_WHOLE,
-         .value = &f->workspace_limit,
-         .argument = "BYTES",
-         .low = 1,
-         .high = 1e15,
-         .help = "of picks (default: none)"},
-        {.name = "--cold",
-         .kind = WN_OPTION_CHOICE,
-         .value = &f->cold,
-         .argument = "none|weights|all",
-         .choices = wn_cold_names,
-         .help = "what does not lie in the caches when a run begins (default: all)"},
-        {.name = "--force",
-         .kind = WN_OPTION_TEXT,
-         .value = &f->force,
-         .argument = "IMPL",
-         .help = "only this implementation, where it runs the problem; tunes again what is known"},
-        {.name = "--skip",
-         .kind = WN_OPTION_TEXT,
-         .value = &f->skip,
-         .argument = "LIST",
-         .help = "without these implementations"},
-        {.name = "--from-db-only",
-         .kind = WN_OPTION_SWITCH,
-         .value = &f->from_db_only,
-         .help = "tune nothing; fail unless the database has every pick"},
-        {.name = "--explain",
-         .kind = WN_OPTION_SWITCH,
-         .value = &f->explain,
-         .help = "print every candidate, and why the others are none"},
-        {.name = "--regret",
-         .kind = WN_OPTION_WHOLE,
-         .value = &f->regret,
-         .argument = "ROUNDS",
-         .low = 3,
-         .high = 60,
-         .help =
-             "afterwards: how far the picks and the model's choices are behind in a race of all candidates"},
-        {.name = "--best-of-each",
-         .kind = WN_OPTION_TEXT,
-         .value = &f->best_of_each,
-         .argument = "FOLDER",
-         .help = "also keep the fastest candidate of each implementation, in FOLDER/IMPL.db"},
-        {.name = "--beside",
-         .kind = WN_OPTION_TEXT,
-         .value = &f->beside,
-         .argument = "LIST",
-         .help = "afterwards: networks' steps beside those with the picks of these databases"},
-        WN_OPTION_THREADS(&f->threads),
-        WN_OPTION_ISA(&f->isa),
-        WN_OPTION_DB(&f->db),
-        WN_OPTION_CSV(&f->csv),
-    };
-    return wn_options_read(command, options, WN_COUNT_OF(options), argc, argv, words, help);
-}
-
-/* Names of implementations must be right. */
-static wn_status check_names(const flags *f) {
-    if (f->force && !wn_conv_find(f->force))
-        return wn_error(WN_ERROR_USAGE, "--force: found \"%.60s\", expected an implementation (winnow list)",
-                        f->force);
-    char list[256], *rest = list;
-    snprintf(list, sizeof list, "%s", f->skip ? f->skip : "");
-    for (char *name; f->skip && (name = strsep(&rest, ","));)
-        if (!wn_conv_find(name))
-            return wn_error(WN_ERROR_USAGE, "--skip: found \"%.60s\", expected implementations (winnow list)",
-                            name);
-    return wn_ok();
-}
-
 static wn_status open_job(tune_job *job) {
-    const flags *f = job->flags;
+    const wn_tune_flags *f = job->flags;
     WN_TRY(wn_session_open_for(f->csv, f->isa, f->threads, &job->session));
     WN_TRY(wn_session_database(&job->session, f->db, true, &job->db));
+    WN_TRY(wn_tune_sides_open(&job->sides, f->beside, job->session.fingerprint));
     WN_TRY(wn_best_of_each_open(&job->best_of_each, f->best_of_each, job->session.fingerprint));
     if (f->csv) {
         WN_TRY(wn_session_csv(&job->session, f->csv, WN_TUNE_HEADER, &job->csv_file));
@@ -462,23 +355,23 @@ static wn_status open_job(tune_job *job) {
 }
 
 static wn_status tune(const wn_command *command, int argc, char **argv) {
-    flags f = {.effort = WN_EFFORT_QUICK};
+    wn_tune_flags f = {.effort = WN_EFFORT_QUICK};
     int words, networks;
     bool help;
-    WN_TRY(read_flags(command, argc, argv, &f, &words, &help));
+    WN_TRY(wn_tune_flags_read(command, argc, argv, &f, &words, &help));
     if (help)
         return wn_ok();
     if (words == 0 && !f.problems.file)
         return wn_error(WN_ERROR_USAGE, "tune: found no network or problem, expected winnow tune %s",
                         command->usage);
     WN_TRY(wn_words_count_networks(argv, words, &networks));
-    WN_TRY(check_names(&f));
     tune_job job = {.flags = &f};
     wn_status status = open_job(&job);
     catch_interrupts();
     if (!wn_failed(status))
         status = tune_words(&job, argv, words);
     wn_status written = wn_csv_close(&job.csv_file);
+    wn_tune_sides_close(&job.sides);
     wn_best_of_each_close(&job.best_of_each);
     wn_tune_db_close(job.db);
     wn_session_close(&job.session);

@@ -1,19 +1,28 @@
-/* How good picks are: against a long race of all candidates, and whole steps beside other databases' picks.
- */
+/* How good picks are: against a long race of all candidates. */
 #ifndef WN_TUNE_REGRET_H
 #define WN_TUNE_REGRET_H
 
+#include "csv.h"
+#include "tune_sides.h"
 #include "tune_work.h"
 
-/* Races all candidates of each problem without stopping early: three rounds of all, then `rounds` of those
- * within 1.5 times the best and of the picks. Prints how many times as long as the best the database's pick
- * and the model's choice take (medians of paired ratios), and geometric means. */
-wn_status wn_tune_regret(const wn_work_list *list, const wn_session *session, wn_tune_db *db,
-                         const wn_peaks *peaks, int rounds);
+/* What is raced against what. */
+typedef struct wn_regret_job {
+    const wn_work_list *list;
+    const wn_session *session;
+    wn_tune_db *db;
+    const wn_tune_sides *others; /* further databases whose picks are looked at */
+    const wn_peaks *peaks;
+    int rounds;
+    int part, parts; /* every parts-th problem from the part-th on, from 1 */
+    wn_csv *csv;     /* NULL: none */
+} wn_regret_job;
 
-/* Times a network's step with the database's picks in turns with those of other databases (paths joined by
- * commas) and prints the median of paired ratios time(other) / time(ours). */
-wn_status wn_tune_beside(wn_network *network, const wn_session *session, wn_tune_db *db, const char *others,
-                         wn_tapes tapes);
+/* Races all candidates of each problem: few rounds of all, more of those that are close, `rounds` of the best
+ * and of every pick. Prints how many times as long as the best the database's pick, the model's choice and
+ * the others' picks take (medians of paired ratios), their geometric means and the worst, and with several
+ * others how well these agree. In the CSV file (WN_TUNE_HEADER) a row for the best and for each pick, with
+ * the ratio to the best. */
+wn_status wn_tune_regret(const wn_regret_job *job);
 
 #endif

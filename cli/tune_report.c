@@ -98,20 +98,52 @@ void wn_tune_write_candidate(wn_csv *csv, const wn_session *session, const wn_wo
     wn_csv_end_row(csv);
 }
 
-void wn_tune_write_step(wn_csv *csv, const wn_session *session, const char *net, bool training,
-                        const wn_in_place *step) {
-    enum { EMPTY_BEFORE = 9, EMPTY_BETWEEN = 7 };
+static void write_empty(wn_csv *csv, int columns) {
+    for (int i = 0; i < columns; i++)
+        wn_csv_text(csv, "");
+}
+
+static void write_tape(wn_csv *csv, const wn_session *session, const char *kind, const char *net,
+                       bool training) {
     char label[96];
     snprintf(label, sizeof label, "%s %s", net, training ? "training" : "inference");
-    write_begin(csv, session, "step", label);
-    for (int i = 0; i < EMPTY_BEFORE; i++)
-        wn_csv_text(csv, "");
-    wn_csv_number(csv, (double)NAN);
+    write_begin(csv, session, kind, label);
+}
+
+void wn_tune_write_step(wn_csv *csv, const wn_session *session, const char *net, bool training,
+                        const wn_in_place *step) {
+    enum { BEFORE_MEDIAN = 10, BEFORE_IN_PLACE = 7 };
+    write_tape(csv, session, "step", net, training);
+    write_empty(csv, BEFORE_MEDIAN);
     wn_csv_number(csv, step->isolated);
-    for (int i = 0; i < EMPTY_BETWEEN; i++)
-        wn_csv_text(csv, "");
+    write_empty(csv, BEFORE_IN_PLACE);
     wn_csv_number(csv, step->in_place);
     wn_csv_number(csv, step->step);
+    wn_csv_text(csv, "");
+    wn_csv_end_row(csv);
+}
+
+void wn_tune_print_side(FILE *out, const char *net, bool training, const wn_tune_side_row *row) {
+    fprintf(out, "%s %s: %10.3f ms, %.3f times ours (%.3f to %.3f): %s, with picks for %d of %d steps\n", net,
+            training ? "training" : "inference", row->seconds * 1e3, row->ratio, row->low, row->high,
+            row->name, row->known, row->steps);
+    fflush(out);
+}
+
+void wn_tune_write_side(wn_csv *csv, const wn_session *session, const char *net, bool training,
+                        const wn_tune_side_row *row) {
+    enum { BEFORE_IMPL = 3, BEFORE_RATIO = 6, BEFORE_STEP = 4 };
+    write_tape(csv, session, "beside", net, training);
+    wn_csv_number(csv, row->known);
+    write_empty(csv, BEFORE_IMPL);
+    wn_csv_text(csv, row->name);
+    write_empty(csv, BEFORE_RATIO);
+    wn_csv_number(csv, row->ratio);
+    wn_csv_number(csv, row->low);
+    wn_csv_number(csv, row->high);
+    wn_csv_number(csv, row->rounds);
+    write_empty(csv, BEFORE_STEP);
+    wn_csv_number(csv, row->seconds);
     wn_csv_text(csv, "");
     wn_csv_end_row(csv);
 }

@@ -31,6 +31,17 @@ void wn_tune_write_candidate(wn_csv *csv, const wn_session *session, const wn_wo
 void wn_tune_write_step(wn_csv *csv, const wn_session *session, const char *net, bool training,
                         const wn_in_place *step);
 
+/* The step with one database's picks beside that with ours. */
+typedef struct wn_tune_side_row {
+    const char *name;
+    int known, steps; /* steps that it has a pick for, and all */
+    int rounds;
+    double seconds, ratio, low, high; /* ratio: to ours, with its bounds at 98 % */
+} wn_tune_side_row;
+void wn_tune_print_side(FILE *out, const char *net, bool training, const wn_tune_side_row *row);
+void wn_tune_write_side(wn_csv *csv, const wn_session *session, const char *net, bool training,
+                        const wn_tune_side_row *row);
+
 /* The candidate that runs without a database, where it was timed; else NULL. */
 const wn_candidate *wn_tune_default_among(const wn_candidate *candidates, int count);
 

@@ -289,6 +289,13 @@ static void check_help(void) {
     CHECK(o.code == 0 && strstr(o.out, "--batch-size"), "-h behind other flags: code %d", o.code);
 }
 
+static int count_words(const char *text, const char *word) {
+    int words = 0;
+    for (const char *at = text; (at = strstr(at, word)); at += strlen(word))
+        words++;
+    return words;
+}
+
 static void check_list_and_summary(void) {
     static outcome o;
     RUN(&o, "list");
@@ -413,6 +420,29 @@ static void check_tune_options(void) {
         "--workspace-limit=4096", "--explain");
     CHECK(o.code == 0 && strstr(o.out, "at most 4096 are wanted") && strstr(o.out, "  direct "),
           "code %d: %s%s", o.code, o.out, o.err);
+}
+
+/* A database that came with winnow: of another machine, here of another number of threads. */
+static void check_shipped_database(void) {
+    static outcome o;
+    static char shipped[OUTPUT], first[OUTPUT], second[OUTPUT];
+    setenv("WINNOW_SYSTEM_DB", "t.db", 1);
+    RUN(&o, "bench", "mnist-cnn", "--batch-size", "2", "--repetitions", "1", "--threads", "2", "--db",
+        "own.db");
+    CHECK(o.code == 0 && o.err[0] == '\0', "code %d: %s", o.code, o.err);
+    read_whole("t.db", shipped);
+    read_whole("own.db", first);
+    CHECK(count_words(first, "threads2\t") == count_words(shipped, "threads1\t") &&
+              strstr(first, "\theuristic\t") && !strstr(first, "threads1\t"),
+          "verified picks of another machine are not kept as this one's: %s", first);
+    RUN(&o, "bench", "mnist-cnn", "--batch-size", "2", "--repetitions", "1", "--threads", "2", "--db",
+        "own.db");
+    read_whole("own.db", second);
+    CHECK(o.code == 0 && strcmp(first, second) == 0, "what was verified is verified again: %s", o.err);
+    setenv("WINNOW_SYSTEM_DB", "problems.txt", 1);
+    RUN(&o, "summary", "lenet", "--batch-size", "1", "--threads", "1");
+    CHECK(o.code == 0, "a shipped database that is none ended the run: code %d: %s", o.code, o.err);
+    unsetenv("WINNOW_SYSTEM_DB");
 }
 
 static void check_db_command(void) {
@@ -590,6 +620,7 @@ int main(int argc, char **argv) {
     check_shapes();
     check_tune_and_bench();
     check_tune_options();
+    check_shipped_database();
     check_db_command();
     check_bypass();
     check_doctor();

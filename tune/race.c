@@ -6,20 +6,18 @@
 #include <math.h>
 #include <stdlib.h>
 
-/* Dropped after the first round: this many times the best. A second look would cost more than it can change.
- */
-static const double hopeless = 3.0;
-/* Dropped while there are too few rounds for confidence in small differences: slower by this much each time.
- */
-static const double clearly_slower = 1.25;
+/* Dropped after so many rounds: slower by more each time, for the first two also when warming up. The fewer
+ * they are, the more it has to be, since a burst may have hit a candidate and not the leader. From
+ * CONFIDENT_ROUNDS on bounds of the median say what is slower by more than a tie. */
+static const double clearly_slower[] = {INFINITY, 1.7, 1.35, 1.18, 1.1, 1.06};
 /* Runs once more although the budget is spent: at most this much slower when warming up. */
 static const double hopeful = 1.5;
 /* Of the budget, for warming up: a race of fewer candidates says more than one run of each. */
 static const double warm_up_share = 0.4;
 enum {
-    CONFIDENT_ROUNDS = 6, /* 2^-6 < 2 %: from here on the order-statistic bounds mean what they say */
-    HASTY_ROUNDS = 2,     /* with the budget spent */
-    LEAST_FIELD = 3,      /* warmed up whatever the budget says */
+    CONFIDENT_ROUNDS = sizeof clearly_slower / sizeof clearly_slower[0], /* 2^-6 < 2 % */
+    HASTY_ROUNDS = 2,                                                    /* with the budget spent */
+    LEAST_FIELD = 3, /* warmed up whatever the budget says */
     NOISE_PAIRS = 3,
 };
 
@@ -148,20 +146,17 @@ static int leader(const race_state *run) {
                           scratch);
 }
 
-/* True when the sorted ratios to the leader say that a candidate has lost. Before there are enough rounds
- * only the hopeless have; once the budget is spent also those that were clearly slower both times. */
-static bool has_lost(const double *ratios, int pairs, double warm_up_ratio, bool spent) {
-    const double limit = spent ? clearly_slower : hopeless;
+/* True when the sorted ratios to the leader say that a candidate has lost. */
+static bool has_lost(const double *ratios, int pairs, double warm_up_ratio) {
     if (pairs == 0)
         return false;
-    if (pairs < WN_RACE_MIN_ROUNDS)
-        return ratios[0] > limit && warm_up_ratio > limit;
-    return wn_median_lower(ratios, pairs) > (pairs < CONFIDENT_ROUNDS ? clearly_slower : WN_RACE_TIE);
+    double limit = pairs < CONFIDENT_ROUNDS ? clearly_slower[pairs] : WN_RACE_TIE;
+    return wn_median_lower(ratios, pairs) > limit && (pairs >= WN_RACE_MIN_ROUNDS || warm_up_ratio > limit);
 }
 
 /* Drops what has lost, and what has shown no valid time in three rounds. Returns true when the race is
  * decided: one is left, or all that are left are ties with confidence. */
-static bool drop_losers(race_state *run, bool spent) {
+static bool drop_losers(race_state *run) {
     int first = leader(run), left = 0;
     bool ties = true;
     for (int i = 0; i < run->race->candidates; i++) {
@@ -172,8 +167,7 @@ static bool drop_losers(race_state *run, bool spent) {
             first < 0 ? 0 : paired_ratios(times_of(run, i), times_of(run, first), run->rounds, ratios);
         wn_median(ratios, pairs); /* sorts */
         double warm_up_ratio = first < 0 ? 0 : run->warm_up[i] / run->warm_up[first];
-        if (has_lost(ratios, pairs, warm_up_ratio, spent) ||
-            (pairs == 0 && run->rounds >= WN_RACE_MIN_ROUNDS)) {
+        if (has_lost(ratios, pairs, warm_up_ratio) || (pairs == 0 && run->rounds >= WN_RACE_MIN_ROUNDS)) {
             run->running[i] = false;
             continue;
         }
@@ -270,7 +264,7 @@ wn_status wn_race_run(const wn_race *race, wn_race_result *results, wn_race_repo
         run_round(&run);
         bool stopped = race->stop && *race->stop;
         spent = is_spent(&run);
-        bool alone = run.rounds > 0 && drop_losers(&run, spent);
+        bool alone = run.rounds > 0 && drop_losers(&run);
         int least = stopped ? 1 : spent ? HASTY_ROUNDS : WN_RACE_MIN_ROUNDS;
         decided = run.rounds >= least && (alone || spent);
     }

@@ -58,9 +58,9 @@ typedef struct wn_tune_options {
     const volatile sig_atomic_t *stop; /* not zero: end soon with what is known; NULL: never */
 } wn_tune_options;
 
-/* The default of max_error. Products in f32 are within 1e-5 of the exact sums, Winograd's F(4x4) within 1e-4;
- * what is beyond this is a wrong result or too coarse to train with. */
-#define WN_TUNE_MAX_ERROR 1e-3
+/* The default of max_error: a few times what the coarsest sound candidate shows on networks' layers, F(6x6)
+ * (docs/tuning.md). What is beyond it is wrong. */
+#define WN_TUNE_MAX_ERROR 2e-4
 
 /* What a tuning of one problem says beside its candidates. */
 typedef struct wn_tune_report {
