@@ -8,7 +8,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { ROWS = 1024, MILLISECONDS = 250 };
+enum { ROWS = 8192, MILLISECONDS = 1000 };
 
 typedef struct entry {
     char kind[8];

@@ -13,8 +13,8 @@ typedef struct wn_row_writer wn_row_writer;
  */
 wn_status wn_row_writer_start(const wn_pool *pool, FILE *file, const char *path, wn_row_writer **writer);
 
-/* Leaves a row, which reaches the system within a tenth of a second. No system call, as long as the file
- * takes a thousand rows in that time. Errors: IO, of an earlier row. */
+/* Leaves a row, which reaches the system within a second. No system call, as long as the file
+ * takes eight thousand rows in that time. Errors: IO, of an earlier row. */
 wn_status wn_row_writer_add(wn_row_writer *writer, const char *kind, const wn_train_row *row);
 
 /* Returns when all rows so far have reached the system. Errors: IO. */
