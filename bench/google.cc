@@ -57,6 +57,9 @@ void replace_between(std::string &text, const std::string &begin, const std::str
         text.replace(at, stop + end.size() - at, replacement);
 }
 
+// A stream took less than was written.
+bool output_lost;
+
 // A reporter whose head is written to a string, edited, and only then put out.
 template <class Reporter>
 class edited : public Reporter {
@@ -74,6 +77,11 @@ class edited : public Reporter {
         out << edit(out_text.str());
         err << edit(err_text.str());
         return go_on;
+    }
+
+    void Finalize() override {
+        Reporter::Finalize();
+        output_lost |= !this->GetOutputStream().flush();
     }
 
   private:
@@ -175,13 +183,17 @@ void wn_google_add(const char *name, wn_google_body *body, void *context) {
         ->UseManualTime();
 }
 
+const char *wn_google_out(void) {
+    return seen.out.empty() ? nullptr : seen.out.c_str();
+}
+
 int wn_google_run(void) {
     std::unique_ptr<benchmark::BenchmarkReporter> display = make_reporter(seen.format), file;
     if (!seen.out.empty())
         file = make_reporter(seen.out_format);
     const size_t count = benchmark::RunSpecifiedBenchmarks(display.get(), file.get());
     benchmark::Shutdown();
-    return static_cast<int>(count);
+    return output_lost ? -1 : static_cast<int>(count);
 }
 
 bool wn_google_next(wn_google_state *state) {

@@ -35,7 +35,11 @@ void wn_google_declare(const char *name);
  * CPU time that of the whole process. */
 void wn_google_add(const char *name, wn_google_body *body, void *context);
 
-/* Runs the benchmarks that the flags select, or lists them; returns how many there were. */
+/* The file of --benchmark_out; NULL without one. */
+const char *wn_google_out(void);
+
+/* Runs the benchmarks that the flags select, or lists them; returns how many there were, -1 when some of the
+ * results could not be written. */
 int wn_google_run(void);
 
 /* For bodies. next: whether another iteration is wanted. iteration: its wall seconds. counter: a figure

@@ -27,7 +27,7 @@ static void known_names(const char *also, char *names, size_t size) {
         snprintf(names + used, size - used, ",%s", also);
 }
 
-wn_status wn_impl_list_check(const char *list, const char *also) {
+wn_status wn_impl_list_check(const char *flag, const char *list, const char *also) {
     char names[256];
     known_names(also, names, sizeof names);
     for (const char *at = list; at; at = *at ? at + 1 : NULL) {
@@ -35,7 +35,7 @@ wn_status wn_impl_list_check(const char *list, const char *also) {
         size_t length = strcspn(at, ",");
         snprintf(name, sizeof name, "%.*s", (int)(length < sizeof name ? length : sizeof name - 1), at);
         if (length >= sizeof name || !wn_impl_list_holds(names, name))
-            return wn_error(WN_ERROR_USAGE, "--impl: found \"%s\", expected names among %s", name, names);
+            return wn_error(WN_ERROR_USAGE, "%s: found \"%s\", expected names among %s", flag, name, names);
         at += length;
     }
     return wn_ok();

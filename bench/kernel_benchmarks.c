@@ -233,7 +233,7 @@ static wn_status add_candidates(wn_kernel_benchmarks *set, const wn_kernel_optio
 
 wn_status wn_kernel_benchmarks_add(wn_kernel_benchmarks *set, const wn_kernel_options *options,
                                    const wn_problem *problem) {
-    WN_TRY(wn_impl_list_check(options->impls, "tuned"));
+    WN_TRY(wn_impl_list_check("--impl", options->impls, "tuned"));
     wn_candidate *candidates = calloc(WN_TUNE_MAX_CANDIDATES, sizeof *candidates);
     if (!candidates)
         return wn_error(WN_ERROR_MEMORY, "no memory for the candidates of a problem");

@@ -120,7 +120,7 @@ static wn_status read_flags(const wn_command *command, int argc, char **argv, fl
 }
 
 static wn_status read_problems(const flags *f, char **words, int count, wn_problem_list *list) {
-    WN_TRY(wn_impl_list_check(f->impls, NULL));
+    WN_TRY(wn_impl_list_check("--impl", f->impls, NULL));
     return wn_words_read_problems(words, count, &f->problems, list);
 }
 

@@ -121,7 +121,7 @@ wn_status wn_networks_winners(const wn_networks *networks, char **names, int cou
     wn_winners *winners = calloc((size_t)count, sizeof *winners);
     if (!winners)
         return wn_error(WN_ERROR_MEMORY, "no memory for the rows of %d networks", count);
-    wn_status status = wn_impl_list_check(networks->impls, NULL);
+    wn_status status = wn_impl_list_check("--impl", networks->impls, NULL);
     if (!wn_failed(status) && networks->csv)
         status = wn_session_csv(networks->session, networks->csv, WN_NET_WINNERS_HEADER, &csv);
     if (!wn_failed(status))

@@ -1,5 +1,6 @@
 /* The command line of winnow tune. */
 #include "tune_flags.h"
+#include "impl_list.h"
 #include <string.h>
 
 /* "2/5": every fifth problem from the second on. NULL: all. */
@@ -15,15 +16,10 @@ static wn_status read_part(const char *text, int *part, int *parts) {
 
 /* Names of implementations must be right. */
 static wn_status check_names(const wn_tune_flags *f) {
-    if (f->force && !wn_conv_find(f->force))
-        return wn_error(WN_ERROR_USAGE, "--force: found \"%.60s\", expected an implementation (winnow list)",
-                        f->force);
-    char list[256], *rest = list;
-    snprintf(list, sizeof list, "%s", f->skip ? f->skip : "");
-    for (char *name; f->skip && (name = strsep(&rest, ","));)
-        if (!wn_conv_find(name))
-            return wn_error(WN_ERROR_USAGE, "--skip: found \"%.60s\", expected implementations (winnow list)",
-                            name);
+    if (f->force && strchr(f->force, ','))
+        return wn_error(WN_ERROR_USAGE, "--force: found \"%.60s\", expected one implementation", f->force);
+    WN_TRY(wn_impl_list_check("--force", f->force, NULL));
+    WN_TRY(wn_impl_list_check("--skip", f->skip, NULL));
     return wn_ok();
 }
 

@@ -9,6 +9,7 @@
 #include "problem_words.h"
 #include "program.h"
 #include "verbose_log.h"
+#include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -230,6 +231,16 @@ static bool wants_help(int argc, char **argv) {
     return false;
 }
 
+/* Before anything is measured; the library would end the program itself. */
+static wn_status check_out(const char *path) {
+    FILE *file = path ? fopen(path, "ae") : NULL;
+    if (path && !file)
+        return wn_error(WN_ERROR_IO, "--benchmark_out: %.200s: %s", path, strerror(errno));
+    if (file)
+        fclose(file);
+    return wn_ok();
+}
+
 static wn_status run(int argc, char **argv) {
     static const wn_command command = {"winnow-bench", "[NET...|PROBLEM...] [options] [--benchmark_...]",
                                        "benchmark the implementations of convolutions with Google Benchmark",
@@ -243,6 +254,7 @@ static wn_status run(int argc, char **argv) {
     if (unknown)
         return wn_error(WN_ERROR_USAGE, "%.80s: unknown flag, expected one of Google Benchmark's", unknown);
     WN_TRY(read_flags(&command, argc - 1, argv + 1, &b.flags, &words, &help));
+    WN_TRY(check_out(wn_google_out()));
     wn_status status = wn_kernel_benchmarks_create(&b.set);
     if (!wn_failed(status))
         status = read_wanted(&b, argv + 1, words);
@@ -254,7 +266,11 @@ static wn_status run(int argc, char **argv) {
     if (!wn_failed(status)) {
         describe();
         wn_kernel_benchmarks_declare();
-        if (wn_google_run() == 0)
+        int count = wn_google_run();
+        if (count < 0)
+            status = wn_error(WN_ERROR_IO, "%s: not everything could be written",
+                              wn_google_out() ? wn_google_out() : "standard output");
+        if (count == 0)
             status = wn_error(WN_ERROR_USAGE, "--benchmark_filter: found nothing that matches (see "
                                               "--benchmark_list_tests)");
     }

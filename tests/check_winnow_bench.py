@@ -113,6 +113,8 @@ def check_mistakes(folder):
             (2, "magic", [PROBLEM, "--impl=magic"]), (2, "--benchmark_colour", ["--benchmark_colour=1"]),
             (2, "nosuch", ["nosuch"]), (2, "matches", [PROBLEM, "--benchmark_filter=zzz"]),
             (2, "all, weights or none", [PROBLEM, "--cold=warm"]), (2, "--threads", [PROBLEM, "--threads=1,x"]), (2, "sse9", [PROBLEM, "--isa=sse9"]),
+            (1, "no-such-folder/x.json: No such file", [PROBLEM, "--benchmark_out=no-such-folder/x.json"]),
+            (1, "/dev/full: not everything", [PROBLEM, "--impl=direct", "--benchmark_out=/dev/full", *QUICK]),
             (1, "no-such-file", ["--batch=no-such-file"]), (1, "no-such-file", ["--verbose-log=no-such-file"]),
             (1, "no problem", [f"--batch={folder}/empty"]), (1, "found no executed", [f"--verbose-log={folder}/empty"]),
             (1, "refused", ["ic16ih8oc16kh3", "--impl=1x1"])):

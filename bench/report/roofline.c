@@ -10,11 +10,13 @@ typedef struct roof {
     double peak, low, high; /* GFLOP/s; smallest and largest intensity */
 } roof_range;
 
-/* The slopes under the peak, for each level that the machine file has. */
-static void write_slopes(const wn_report *report, const wn_layer_times *layer, double peak, FILE *out) {
+/* The slopes under the peak, for each level that the machine file has and whose ridge is in view. */
+static void write_slopes(const wn_report *report, const wn_layer_times *layer, const roof_range *roof,
+                         FILE *out) {
+    double peak = roof->peak;
     for (int level = 0; level < WN_LEVEL_COUNT; level++) {
         double bandwidth = wn_report_layer_limit(report, layer, "triad", wn_level_names[level]);
-        if (bandwidth > 0)
+        if (bandwidth > 0 && peak / bandwidth > roof->low / 2)
             fprintf(out, ", (x * %.6g < %.6g ? x * %.6g : NaN) title '%s' lc rgb '#b8860b' lw 2 dt %d",
                     bandwidth, peak, bandwidth, wn_level_names[level], WN_LEVEL_COUNT - level);
     }
@@ -58,9 +60,12 @@ void wn_report_roofline(const wn_report *report, wn_page *page) {
         double measured = wn_report_layer_limit(report, &set.layers[0], "peak", "");
         if (measured > 0)
             roof.peak = measured;
+        double l3 = wn_report_layer_limit(report, &set.layers[0], "triad", wn_level_names[WN_LEVEL_L3]);
+        if (l3 > 0) /* the ridges of memory and L3 are in view */
+            roof.low = fmin(roof.low, roof.peak / l3);
         fprintf(out, "set xrange [%.6g:%.6g]\nplot %.6g title 'FMA peak' lc rgb '#858585' lw 2", roof.low / 2,
                 roof.high * 2, roof.peak);
-        write_slopes(report, &set.layers[0], roof.peak, out);
+        write_slopes(report, &set.layers[0], &roof, out);
         for (int direction = 0; direction < WN_DIRECTION_COUNT; direction++)
             fprintf(out, ", $%s using 1:2:3 with labels hypertext point pt 7 ps 0.6 lc %d title '%s'",
                     wn_direction_name((wn_direction)direction), direction + 1,
