@@ -28,6 +28,8 @@ void wn_recipe_options(wn_recipe_flags *f, wn_option options[WN_RECIPE_OPTIONS])
         {"--beta2", WN_OPTION_REAL, &f->beta2, "B", 0, 1, NULL, "of the squares, with adam and rmsprop"},
         {"--weight-decay", WN_OPTION_REAL, &f->weight_decay, "D", 0, 1e6, NULL,
          "times the weights, added to the gradient; with adamw apart from it"},
+        {"--label-smoothing", WN_OPTION_REAL, &f->label_smoothing, "S", 0, 1, NULL,
+         "share of the target spread over all classes, in training"},
         {"--init", WN_OPTION_CHOICE, &f->init, "xavier|kaiming|pytorch", 0, 0, inits, "initial weights"},
         {"--normalise", WN_OPTION_TEXT, &f->normalise, "HOW", 0, 0, NULL,
          "of pixels: none, measured (on the training images), or MEAN,STD"},
@@ -124,6 +126,7 @@ wn_status wn_recipe_flags_apply(const wn_recipe_flags *f, const wn_net *net, int
     take(f->momentum, &recipe->momentum);
     take(f->beta2, &recipe->beta2);
     take(f->weight_decay, &recipe->weight_decay);
+    take(f->label_smoothing, &recipe->label_smoothing);
     recipe->nesterov |= f->nesterov;
     if (f->schedule >= 0)
         recipe->schedule.kind = (wn_schedule_kind)f->schedule;

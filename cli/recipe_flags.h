@@ -8,7 +8,7 @@
 /* As given on the command line; what was not given is as WN_RECIPE_FLAGS_NONE has it. */
 typedef struct wn_recipe_flags {
     int64_t epochs, pad, cutout;
-    double lr, momentum, beta2, weight_decay, warmup, gamma, period, crop, jitter;
+    double lr, momentum, beta2, weight_decay, label_smoothing, warmup, gamma, period, crop, jitter;
     int optimizer, schedule, init, flip;
     bool nesterov;
     const char *milestones, *normalise;
@@ -23,11 +23,11 @@ typedef struct wn_image_flags {
 #define WN_RECIPE_FLAGS_NONE                                                                                 \
     {                                                                                                        \
         .pad = -1, .cutout = -1, .crop = -1, .jitter = -1, .lr = -1, .momentum = -1, .beta2 = -1,            \
-        .weight_decay = -1, .warmup = -1, .gamma = -1, .period = -1, .optimizer = -1, .schedule = -1,        \
-        .init = -1, .flip = -1                                                                               \
+        .weight_decay = -1, .label_smoothing = -1, .warmup = -1, .gamma = -1, .period = -1, .optimizer = -1, \
+        .schedule = -1, .init = -1, .flip = -1                                                               \
     }
 
-enum { WN_RECIPE_OPTIONS = 19 };
+enum { WN_RECIPE_OPTIONS = 20 };
 
 /* Rows of option tables that the commands working on data have. */
 #define WN_OPTION_DATA(variable)                                                                             \

@@ -48,10 +48,6 @@ static void infer_window(wn_graph *graph, wn_layer *layer, wn_graph_tensor *outp
             layer->kh, layer->sh, layer->ph, most);
         return;
     }
-    if (layer->kind == WN_KIND_MAX_POOL && layer->kh > 16) {
-        wn_layer_fail(graph, layer, "found kernel %d, expected at most 16", layer->kh);
-        return;
-    }
     if (layer->kind == WN_KIND_MAX_POOL && layer->exclude_pad) {
         wn_layer_fail(graph, layer, "found exclude_pad, which only average pools have");
         return;
@@ -120,11 +116,25 @@ static double window_flops(const wn_lowering *lowering, const wn_layer *layer) {
     return wn_lower_elements(lowering, layer->output) * layer->kh * layer->kw;
 }
 
+static bool wide_taps(const wn_layer *layer) {
+    return layer->kh * layer->kw > WN_MAX_POOL_TAPS;
+}
+
 /* Max pooling of a ReLU's output notes no tap where the maximum is not positive, so that its gradient comes
  * out masked. */
 static bool masks(const wn_lowering *lowering, const wn_layer *layer) {
     return layer->kind == WN_KIND_MAX_POOL && layer->kh * layer->kw < WN_MAX_POOL_TAPS &&
            lowering->values[lowering->roots[layer->inputs[0]]].rectified;
+}
+
+/* Binds where the chosen taps lie: a byte for every element, or four where a byte is too small. */
+static void bind_taps(wn_lowering *lowering, wn_step *step, const wn_layer *layer, int buffer,
+                      wn_access access) {
+    wn_pool_args *args = &step->args.pool;
+    if (wide_taps(layer))
+        wn_bind_buffer(lowering, step, &args->wide_argmax, buffer, access);
+    else
+        wn_bind_buffer(lowering, step, &args->argmax, buffer, access);
 }
 
 static void forward(wn_lowering *lowering, wn_group *group) {
@@ -139,9 +149,10 @@ static void forward(wn_lowering *lowering, wn_group *group) {
     wn_bind_view(lowering, step, &args->y, layer->output, y, WN_ACCESS_SET);
     step->flops = window_flops(lowering, layer);
     if (max && lowering->tape->options.training) {
-        int64_t elements = lowering->tape->options.batch * wn_dense_stride(lowering, layer->output);
-        group->saved[0] = wn_lower_buffer(lowering, elements); /* one byte each */
-        wn_bind_buffer(lowering, step, &args->argmax, group->saved[0], WN_ACCESS_SET);
+        int64_t bytes =
+            wn_lower_bytes(lowering, lowering->tape->options.batch, wn_dense_stride(lowering, layer->output));
+        group->saved[0] = wn_lower_buffer(lowering, wide_taps(layer) ? bytes : bytes / (int)sizeof(float));
+        bind_taps(lowering, step, layer, group->saved[0], WN_ACCESS_SET);
         args->relu = masks(lowering, layer);
     }
 }
@@ -161,7 +172,7 @@ static void backward(wn_lowering *lowering, wn_group *group) {
     wn_bind_view(lowering, step, &args->dx, layer->inputs[0], dx, accumulate ? WN_ACCESS_ADD : WN_ACCESS_SET);
     step->flops = max ? wn_lower_elements(lowering, layer->output) : window_flops(lowering, layer);
     if (max)
-        wn_bind_buffer(lowering, step, &args->argmax, group->saved[0], WN_ACCESS_READ);
+        bind_taps(lowering, step, layer, group->saved[0], WN_ACCESS_READ);
     if (masked)
         wn_gradient_set_masked(lowering, layer->inputs[0]);
 }

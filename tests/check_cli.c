@@ -106,6 +106,8 @@ static void check_usage_mistakes(void) {
         {2, {"--normalise", "\"0.5\"", "measured"}, {"train", "lenet", "--normalise", "0.5"}},
         {2, {"--normalise", "\"1,1,1,1\"", "three means"}, {"train", "lenet", "--normalise", "1,1,1,1"}},
         {2, {"momentum", "Nesterov", "above 0"}, {"train", "lenet", "--nesterov"}},
+        {2, {"--label-smoothing", "\"2\""}, {"train", "lenet", "--label-smoothing", "2"}},
+        {2, {"label smoothing is 1", "below 1"}, {"train", "lenet", "--label-smoothing", "1"}},
         {2, {"--resume", "--checkpoints"}, {"train", "lenet", "--resume"}},
         {2, {"--save-every", "--checkpoints"}, {"train", "lenet", "--save-every", "5"}},
         {2, {"--flip", "\"maybe\"", "off, on"}, {"train", "lenet", "--flip", "maybe"}},

@@ -49,6 +49,9 @@ static wn_tensor net_batch_norm(wn_graph *g, wn_tensor x) {
 static wn_tensor net_max_pool(wn_graph *g, wn_tensor x) {
     return wn_max_pool(g, x, .kernel = 3, .stride = 2, .pad = 1);
 }
+static wn_tensor net_max_pool_large(wn_graph *g, wn_tensor x) {
+    return wn_max_pool(g, wn_relu(g, x), .kernel = 17, .stride = 4, .pad = 8);
+}
 static wn_tensor net_max_pool_ceil(wn_graph *g, wn_tensor x) {
     return wn_max_pool(g, x, .kernel = 2, .ceil_mode = true);
 }
@@ -125,6 +128,7 @@ static const struct {
     {"linear", net_linear},
     {"batch norm", net_batch_norm},
     {"max pool", net_max_pool},
+    {"max pool with a large window", net_max_pool_large},
     {"max pool, ceil mode", net_max_pool_ceil},
     {"average pool", net_average_pool},
     {"average pool, ceil mode", net_average_pool_ceil},

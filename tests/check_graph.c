@@ -138,7 +138,7 @@ static void bad_pool_pad(wn_graph *g, wn_tensor x) {
     wn_max_pool(g, x, .kernel = 3, .pad = 2);
 }
 static void bad_pool_large(wn_graph *g, wn_tensor x) {
-    wn_max_pool(g, x, .kernel = 17, .pad = 8);
+    wn_max_pool(g, x, .kernel = 16385);
 }
 static void bad_linear_map(wn_graph *g, wn_tensor x) {
     wn_linear(g, x, 10);
@@ -227,7 +227,7 @@ static const bad_case bad_cases[] = {
     {bad_conv_size, {"'big' (conv)", "4x3 pixels", "is 10x10"}},
     {bad_pool_kernel, {"(average_pool)", "kernel 0"}},
     {bad_pool_pad, {"(max_pool)", "padding 2", "half the kernel"}},
-    {bad_pool_large, {"(max_pool)", "kernel 17", "at most 16"}},
+    {bad_pool_large, {"(max_pool)", "kernel 16385", "from 1 to 16384"}},
     {bad_linear_map, {"(linear)", "3x8x6", "flatten"}},
     {bad_linear_features, {"(linear)", "-1 output features"}},
     {bad_norm_flat, {"(batch_norm)", "flattened map 3x8x6"}},

@@ -64,18 +64,18 @@ static wn_pool_args pool_args(const pool_case *c) {
 }
 
 /* The kernel's choice for element i of y as an index into x. */
-static long chosen(const pool_case *c, const uint8_t *argmax, const ref_tensor *x, const ref_tensor *y,
+static long chosen(const pool_case *c, const wn_pool_args *args, const ref_tensor *x, const ref_tensor *y,
                    long i) {
     const ref_window *k = &c->window;
     long pixels = (long)y->h * y->w, pixel = i % pixels, channel = i / pixels % y->c, n = i / pixels / y->c;
     long plane = n * wn_blocks(y->c) + channel / WN_BLOCK;
-    int tap = argmax[(plane * pixels + pixel) * WN_BLOCK + channel % WN_BLOCK];
+    long at = (plane * pixels + pixel) * WN_BLOCK + channel % WN_BLOCK;
+    int tap = args->argmax ? args->argmax[at] : args->wide_argmax[at];
     int h = (int)(pixel / y->w) * k->sh - k->ph + tap / k->kw,
         w = (int)(pixel % y->w) * k->sw - k->pw + tap % k->kw;
     return ref_index(x, (int)n, (int)channel, h, w);
 }
 
-/* Both forward passes: with and without choices. want[] receives the reference's choices. */
 /* With `relu` the same taps, and none where the maximum is not positive. */
 static void check_relu_mask(const pool_case *c, pool_run *run, const op_tensor *y, size_t bytes) {
     const uint8_t *plain = run->args.argmax;
@@ -97,8 +97,17 @@ static void check_relu_mask(const pool_case *c, pool_run *run, const op_tensor *
     free(masked);
 }
 
-static void check_max_forward(const wn_ops *ops, const pool_case *c, uint8_t *argmax, size_t bytes,
-                              long *want) {
+static bool wide(const pool_case *c) {
+    return c->window.kh * c->window.kw > WN_MAX_POOL_TAPS;
+}
+
+static void set_taps(const pool_case *c, void *taps, wn_pool_args *args) {
+    args->argmax = wide(c) ? NULL : taps;
+    args->wide_argmax = wide(c) ? taps : NULL;
+}
+
+/* Both forward passes: with and without choices. want[] receives the reference's choices. */
+static void check_max_forward(const wn_ops *ops, const pool_case *c, void *taps, size_t bytes, long *want) {
     ref_tensor x = ref_create(c->x.n, c->x.c, c->x.h, c->x.w), y = ref_create(c->x.n, c->x.c, c->oh, c->ow);
     op_tensor from = op_create(x.n, x.c, x.h, x.w, 0, 1), to = op_create(y.n, y.c, y.h, y.w, 1, 0);
     random_integers(&x);
@@ -110,12 +119,12 @@ static void check_max_forward(const wn_ops *ops, const pool_case *c, uint8_t *ar
     op_run(c->name, call_pool, &run, 1, (op_region[]){op_region_of(&to)}, 1);
     op_check(c->name, &to, &y, NULL);
     op_poison(&to);
-    run.args.argmax = argmax;
-    op_run(c->name, call_pool, &run, 1, (op_region[]){op_region_of(&to), {argmax, bytes}}, 2);
+    set_taps(c, taps, &run.args);
+    op_run(c->name, call_pool, &run, 1, (op_region[]){op_region_of(&to), {taps, bytes}}, 2);
     op_check(c->name, &to, &y, NULL);
     long wrong = 0;
     for (long i = 0; i < ref_count(&y); i++)
-        wrong += chosen(c, argmax, &x, &y, i) != want[i];
+        wrong += chosen(c, &run.args, &x, &y, i) != want[i];
     CHECK(wrong == 0, "%s: %ld of %ld windows chose another pixel than the first maximum", c->name, wrong,
           ref_count(&y));
     if (c->window.kh * c->window.kw < WN_MAX_POOL_TAPS)
@@ -126,7 +135,7 @@ static void check_max_forward(const wn_ops *ops, const pool_case *c, uint8_t *ar
     ref_destroy(&y);
 }
 
-static void check_max_backward(const wn_ops *ops, const pool_case *c, uint8_t *argmax, const long *want,
+static void check_max_backward(const wn_ops *ops, const pool_case *c, void *taps, const long *want,
                                bool accumulate) {
     ref_tensor dx = ref_create(c->x.n, c->x.c, c->x.h, c->x.w), dy = ref_create(c->x.n, c->x.c, c->oh, c->ow);
     op_tensor from = op_create(dy.n, dy.c, dy.h, dy.w, 0, 0), to = op_create(dx.n, dx.c, dx.h, dx.w, 2, 0);
@@ -140,7 +149,7 @@ static void check_max_backward(const wn_ops *ops, const pool_case *c, uint8_t *a
     pool_run run = {ops->max_pool_backward, pool_args(c)};
     run.args.dy = from.view;
     run.args.dx = to.view;
-    run.args.argmax = argmax;
+    set_taps(c, taps, &run.args);
     run.args.accumulate = accumulate;
     op_run(c->name, call_pool, &run, 1, (op_region[]){op_region_of(&to)}, 1);
     op_check(c->name, &to, &dx, NULL);
@@ -152,15 +161,15 @@ static void check_max_backward(const wn_ops *ops, const pool_case *c, uint8_t *a
 
 static void check_max(const wn_ops *ops, const pool_case *c) {
     size_t pixels = (size_t)c->oh * (size_t)c->ow;
-    size_t bytes = (size_t)c->x.n * (size_t)wn_blocks(c->x.c) * pixels * WN_BLOCK;
+    size_t bytes = (size_t)c->x.n * (size_t)wn_blocks(c->x.c) * pixels * WN_BLOCK * (wide(c) ? 4 : 1);
     long *want = malloc((size_t)c->x.n * (size_t)c->x.c * pixels * sizeof *want);
-    uint8_t *argmax = malloc(bytes);
-    memset(argmax, 255, bytes);
-    check_max_forward(ops, c, argmax, bytes, want);
-    check_max_backward(ops, c, argmax, want, false);
-    check_max_backward(ops, c, argmax, want, true);
+    void *taps = malloc(bytes);
+    memset(taps, 255, bytes);
+    check_max_forward(ops, c, taps, bytes, want);
+    check_max_backward(ops, c, taps, want, false);
+    check_max_backward(ops, c, taps, want, true);
     free(want);
-    free(argmax);
+    free(taps);
 }
 
 /* Sums and their rounding: `terms` additions of half an epsilon each of at most the sum of the absolute
@@ -230,8 +239,7 @@ static void check_average_backward(const wn_ops *ops, const pool_case *c, bool a
 }
 
 static void check_case(const wn_ops *ops, const pool_case *c) {
-    if (c->window.kh * c->window.kw <= WN_MAX_POOL_TAPS)
-        check_max(ops, c);
+    check_max(ops, c);
     check_average_forward(ops, c);
     check_average_backward(ops, c, false);
     check_average_backward(ops, c, true);
@@ -255,6 +263,22 @@ static void check_common(const wn_ops *ops, const char *isa) {
                 if (complete_case(&c, isa))
                     check_case(ops, &c);
             }
+    }
+}
+
+/* Windows with more taps than a byte can count, square and long, over the edge and side by side. */
+static void check_large(const wn_ops *ops, const char *isa) {
+    static const pool_case cases[] = {
+        {.x = {2, 17, 40, 33},
+         .window = {.kh = 17, .kw = 17, .sh = 5, .sw = 3, .ph = 8, .pw = 4, .groups = 1}},
+        {.x = {1, 5, 70, 66}, .window = {.kh = 64, .kw = 64, .sh = 2, .sw = 2, .groups = 1}},
+        {.x = {1, 33, 300, 3}, .window = {.kh = 130, .kw = 2, .sh = 130, .sw = 1, .groups = 1}},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        pool_case c = cases[i];
+        c.ceil_mode = i == 2;
+        if (CHECK(complete_case(&c, isa), "large window %zu has no output", i))
+            check_max(ops, &c);
     }
 }
 
@@ -350,6 +374,7 @@ int main(void) {
         const char *name = wn_isa_name((wn_isa)isa);
         check_special(op_table(isa), name);
         check_common(op_table(isa), name);
+        check_large(op_table(isa), name);
         check_random(op_table(isa), name, check_full() ? 1000 : 60);
         for (int i = 0; i < (check_full() ? 1000 : 60); i++)
             check_adaptive(op_table(isa), name, i % 2);

@@ -55,6 +55,23 @@ static void check_learning(wn_pool *pool) {
         CHECK(result.test_accuracy > 0.6, "with momentum: test accuracy %g", result.test_accuracy);
 }
 
+/* Smoothed targets have an entropy, below which no loss falls; what is learned is the same. */
+static void check_label_smoothing(wn_pool *pool) {
+    wn_train_options options = small_run(pool);
+    const double smoothing = 0.3, rest = smoothing / 10, label = 1 - smoothing + rest;
+    const double entropy = -label * log(label) - 9 * rest * log(rest);
+    wn_train_result result;
+    options.limit = 800;
+    options.test_limit = 300;
+    options.recipe.batch = 16;
+    options.recipe.epochs = 3;
+    options.recipe.lr = 0.004f;
+    options.recipe.label_smoothing = (float)smoothing;
+    if (run(&options, &result))
+        CHECK(result.test_accuracy > 0.6 && result.loss > entropy && result.loss < 1.5 * entropy,
+              "loss %g, expected from %g on; test accuracy %g", result.loss, entropy, result.test_accuracy);
+}
+
 static bool same(const wn_train_result *a, const wn_train_result *b) {
     return a->loss == b->loss && a->train_accuracy == b->train_accuracy &&
            a->test_accuracy == b->test_accuracy;
@@ -440,6 +457,7 @@ static void check_refused_options(wn_pool *pool) {
     WITH(recipe.lr, -0.5f, WN_ERROR_INVALID, "learning rate is -0.5", "above 0");
     WITH(recipe.lr, NAN, WN_ERROR_INVALID, "learning rate is", "above 0");
     WITH(recipe.momentum, 1, WN_ERROR_INVALID, "momentum is 1", "0 to below 1");
+    WITH(recipe.label_smoothing, 1, WN_ERROR_INVALID, "label smoothing is 1", "0 to below 1");
     WITH(recipe.weight_decay, INFINITY, WN_ERROR_INVALID, "weight decay is inf");
     WITH(eval_every, -1, WN_ERROR_INVALID, "steps between two evaluations is -1");
     WITH(time_to, 1.5, WN_ERROR_INVALID, "test accuracy to reach is 1.5", "0 to 1");
@@ -494,6 +512,7 @@ int main(void) {
     check_quota();
     wn_pool *pool = check_pool_of(1);
     check_learning(pool);
+    check_label_smoothing(pool);
     check_csv(pool, WN_FEEDING_STEPS);
     check_csv(pool, WN_FEEDING_THREAD);
     check_stream(pool);

@@ -149,6 +149,8 @@ wn_status wn_recipe_check(const wn_recipe *r) {
     WN_TRY(expect(isfinite(r->eps) && r->eps > 0, "eps", (double)r->eps, "a number above 0"));
     WN_TRY(expect(isfinite(r->weight_decay) && r->weight_decay >= 0, "weight decay", (double)r->weight_decay,
                   "at least 0"));
+    WN_TRY(expect(r->label_smoothing >= 0 && r->label_smoothing < 1, "label smoothing",
+                  (double)r->label_smoothing, "0 to below 1"));
     WN_TRY(expect(!r->nesterov || (r->optimizer == WN_OPTIMIZER_SGD && r->momentum > 0),
                   "momentum with Nesterov's step", (double)r->momentum, "above 0, and sgd"));
     return wn_schedule_check(&r->schedule);
@@ -190,6 +192,8 @@ void wn_recipe_describe(const wn_recipe *r, char *text, size_t size) {
     describe_optimizer(r, text, size);
     wn_schedule_describe(&r->schedule, schedule, sizeof schedule);
     append(text, size, "; lr %g, %s; %s weights", (double)r->lr, schedule, inits[r->init]);
+    if (r->label_smoothing > 0)
+        append(text, size, "; labels smoothed by %g", (double)r->label_smoothing);
     append(text, size, "; pixels in [0, 1]%s", normalisations[r->normalisation.kind]);
     if (r->augmentation.crop > 0)
         append(text, size, ", random crops of %g%% or more resized", 100 * (double)r->augmentation.crop);

@@ -15,6 +15,7 @@ typedef struct wn_recipe {
     float lr;                       /* the schedule's highest */
     float momentum;                 /* of SGD and RMSprop, 0: no buffer; beta1 of Adam */
     float weight_decay, beta2, eps;
+    float label_smoothing; /* of the training loss: the share of the target spread over all classes */
     wn_schedule schedule;
     wn_init init;
     wn_normalisation normalisation;

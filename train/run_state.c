@@ -54,6 +54,7 @@ void wn_trainer_state_facts(wn_trainer *t) {
     wn_facts_add(facts, "lr", "%.9g", (double)r->lr);
     wn_facts_add(facts, "momentum", "%.9g", (double)r->momentum);
     wn_facts_add(facts, "weight decay", "%.9g", (double)r->weight_decay);
+    wn_facts_add(facts, "label smoothing", "%.9g", (double)r->label_smoothing);
     wn_facts_add(facts, "beta2", "%.9g", (double)r->beta2);
     wn_facts_add(facts, "eps", "%.9g", (double)r->eps);
     add_schedule(facts, &r->schedule);

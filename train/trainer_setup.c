@@ -143,6 +143,7 @@ static wn_status compile_tape(wn_trainer *t, int batch, bool training, wn_tape *
         .pick = o->pick,
         .pick_context = o->pick_context,
         .no_fuse = o->no_fuse,
+        .label_smoothing = training ? recipe->label_smoothing : 0,
         .seed = o->seed,
     };
     return wn_tape_compile(t->model, &tape_options, tape);

@@ -41,8 +41,9 @@ typedef struct wn_pool_args {
     wn_view x, y;   /* forward: x read, y written */
     wn_view dy, dx; /* backward: dy read, dx written (accumulate: added to) */
     int kh, kw, sh, sw, ph, pw;
-    uint8_t *argmax; /* max pool in training: index kh_*kw+kw_ of the chosen tap (the first maximum, as
-                        PyTorch; NaN wins) for every element of y, dense nChw16c order; NULL in evaluation */
+    uint8_t *argmax;      /* max pool in training: index kh_*kw+kw_ of the chosen tap (the first maximum, as
+                             PyTorch; NaN wins) for every element of y, dense nChw16c order; NULL in evaluation */
+    int32_t *wide_argmax; /* the same in its place where kh * kw is above WN_MAX_POOL_TAPS */
     bool accumulate;
     bool relu; /* max pool in training: x is a ReLU's output; where the maximum is not positive argmax is
                   WN_MAX_POOL_NONE, so that the gradient comes out masked (at most 255 taps) */
@@ -52,8 +53,7 @@ typedef struct wn_pool_args {
 } wn_pool_args; /* windows may hang over the right and lower edge (ceil mode): only existing pixels count for
                    max; average divides by the window clipped to the padded input, as PyTorch with
                    count_include_pad = true, and with exclude_pad by the pixels that exist, as with false.
-                   Every window holds an existing pixel, and one that is trained through max pooling has at
-                   most WN_MAX_POOL_TAPS taps (kh * kw) */
+                   Every window holds an existing pixel */
 enum { WN_MAX_POOL_TAPS = 256, WN_MAX_POOL_NONE = 255 };
 
 /* y = x with pad_height rows above and below and pad_width columns left and right of it that show pixels of
