@@ -70,7 +70,8 @@ static void find_groups(wn_lowering *lowering, bool *taken, wn_group *at) {
     for (int i = 0; i < graph->layer_count; i++) {
         if (taken[i])
             continue;
-        wn_group group = {.head = &graph->layers[i], .residual = -1, .output = graph->layers[i].output};
+        wn_group group = {
+            .head = &graph->layers[i], .residual = -1, .output = graph->layers[i].output, .statistics = -1};
         int last = can_head(group.head->kind) ? fuse(lowering, &group, taken) : i;
         at[last] = group;
     }

@@ -26,8 +26,9 @@ struct wn_group {
     const wn_layer *norm; /* inference: the batch norm folded into a convolution; NULL: none */
     int residual;         /* tensor that the step of a batch norm, or of a convolution, adds; -1: none */
     bool relu;
-    int output;   /* tensor of the last layer */
-    int saved[2]; /* buffers that the forward step keeps for the backward step */
+    int output;     /* tensor of the last layer */
+    int saved[2];   /* buffers that the forward step keeps for the backward step */
+    int statistics; /* buffer that a batch norm keeps for others that read its input; -1: none */
 };
 
 struct wn_lowering {

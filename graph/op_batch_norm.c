@@ -80,6 +80,56 @@ static void bind_forward_training(wn_lowering *lowering, wn_group *group, wn_ste
     bind_partial(lowering, step, group->head->inputs[0]);
 }
 
+/* The tensor that a concatenation begins with; -1 when this one is none. */
+static int first_part(const wn_lowering *lowering, int tensor) {
+    const wn_graph *graph = lowering->graph;
+    int producer = graph->tensors[tensor].producer;
+    if (producer < 0 || graph->layers[producer].kind != WN_KIND_CONCAT)
+        return -1;
+    return lowering->roots[graph->layers[producer].inputs[0]];
+}
+
+/* Does a concatenation begin with the tensor? */
+static bool begins_others(const wn_lowering *lowering, int tensor) {
+    for (int i = 0; i < lowering->graph->layer_count; i++)
+        if (lowering->graph->layers[i].kind == WN_KIND_CONCAT &&
+            lowering->roots[lowering->graph->layers[i].inputs[0]] == tensor)
+            return true;
+    return false;
+}
+
+/* The group before this one that normalises the tensor and keeps its statistics. */
+static const wn_group *find_statistics(const wn_lowering *lowering, int tensor) {
+    for (int i = 0; i < lowering->current; i++) {
+        const wn_group *group = &lowering->groups[i];
+        if (group->head->kind == WN_KIND_BATCH_NORM && group->statistics >= 0 &&
+            lowering->roots[group->head->inputs[0]] == tensor)
+            return group;
+    }
+    return NULL;
+}
+
+/* A batch norm of a dense block reads what the one before it has read, and a few channels more. What is known
+ * of the former is not summed up again; what is known then is kept for the next one. */
+static void bind_statistics(wn_lowering *lowering, wn_group *group, wn_step *step) {
+    const wn_graph_tensor *tensors = lowering->graph->tensors;
+    wn_batch_norm_args *args = &step->args.batch_norm;
+    const int x = lowering->roots[group->head->inputs[0]];
+    const wn_group *known = NULL;
+    int part = x;
+    while (!known && (part = first_part(lowering, part)) >= 0)
+        known = find_statistics(lowering, part);
+    if (known) {
+        wn_bind_buffer(lowering, step, &args->known, known->statistics, WN_ACCESS_READ);
+        args->known_blocks = wn_blocks(tensors[part].physical);
+    }
+    if (!begins_others(lowering, x))
+        return;
+    int64_t doubles = (int64_t)wn_blocks(tensors[x].physical) * WN_BATCH_NORM_STATISTICS;
+    group->statistics = wn_lower_buffer(lowering, doubles * (int64_t)sizeof(double));
+    wn_bind_buffer(lowering, step, &args->statistics, group->statistics, WN_ACCESS_SET);
+}
+
 static void forward(wn_lowering *lowering, wn_group *group) {
     const wn_layer *layer = group->head;
     bool training = lowering->tape->options.training;
@@ -102,6 +152,7 @@ static void forward(wn_lowering *lowering, wn_group *group) {
     if (training) {
         check_batch(lowering, layer);
         bind_forward_training(lowering, group, step);
+        bind_statistics(lowering, group, step);
     } else {
         wn_bind_buffer(lowering, step, &args->running_mean, layer->first_parameter + 2, WN_ACCESS_READ);
         wn_bind_buffer(lowering, step, &args->running_var, layer->first_parameter + 3, WN_ACCESS_READ);

@@ -4,6 +4,7 @@
 #include "op_fixture.h"
 #include <float.h>
 #include <math.h>
+#include <string.h>
 
 typedef struct norm_run {
     const wn_ops *ops;
@@ -128,6 +129,35 @@ static void add_residual_and_relu(const norm_case *c, const ref_tensor *residual
         ref_relu_forward(y, y);
 }
 
+/* With the statistics of the first blocks known the bits stay, and nothing is summed up for these. */
+static void check_known(norm_case *c, op_tensor *to, const double *statistics) {
+    wn_batch_norm_args *args = &c->run.args;
+    const op_region y = op_region_of(to);
+    const int blocks = wn_blocks(c->shape.c);
+    const size_t channels = (size_t)c->shape.c * sizeof(float);
+    float expected[2][MOST_LANES], *saved[2] = {c->vectors[SAVED_MEAN], c->vectors[SAVED_INV_STD]};
+    void *bits = malloc(y.bytes);
+    memcpy(bits, y.memory, y.bytes);
+    for (int i = 0; i < 2; i++)
+        memcpy(expected[i], saved[i], sizeof expected[i]);
+    for (int known = 1; known <= blocks; known++) {
+        args->known = statistics;
+        args->known_blocks = known;
+        args->statistics = NULL;
+        for (int64_t i = 0; i < wn_batch_norm_workspace(c->shape.n, c->shape.c); i++)
+            args->partial[i] = NAN;
+        op_poison(to);
+        op_run(c->name, call_train, &c->run, wn_batch_norm_phases(&args->x), &y, 1);
+        CHECK(!memcmp(bits, y.memory, y.bytes) && !memcmp(expected[0], saved[0], channels) &&
+                  !memcmp(expected[1], saved[1], channels),
+              "%s: other bits with the statistics of %d of %d blocks known", c->name, known, blocks);
+        const long chunks = (c->shape.n + WN_OP_CHUNK - 1) / WN_OP_CHUNK;
+        CHECK(isnan(args->partial[known * chunks * WN_BATCH_NORM_CHUNK_FLOATS - 1]),
+              "%s: what is known of %d blocks was summed up again", c->name, known);
+    }
+    free(bits);
+}
+
 static void check_forward(norm_case *c, const wn_ops *ops, bool training) {
     op_shape s = c->shape;
     ref_tensor x = ref_create(s.n, s.c, s.h, s.w), y = ref_create(s.n, s.c, s.h, s.w);
@@ -151,6 +181,8 @@ static void check_forward(norm_case *c, const wn_ops *ops, bool training) {
         op_region outputs[5] = {op_region_of(to)};
         for (int i = 0; i < 4; i++)
             outputs[1 + i] = (op_region){c->vectors[RUNNING_MEAN + i], sizeof c->vectors[0]};
+        double *statistics = calloc((size_t)wn_blocks(s.c) * WN_BATCH_NORM_STATISTICS, sizeof *statistics);
+        c->run.args.statistics = statistics;
         op_run(c->name, call_train, &c->run, wn_batch_norm_phases(&c->run.args.x), outputs, 5);
         check_vector(c, "mean", SAVED_MEAN);
         for (int i = s.c; i < c->lanes; i++) /* of constant zeros */
@@ -158,6 +190,10 @@ static void check_forward(norm_case *c, const wn_ops *ops, bool training) {
         check_vector(c, "1 / deviation", SAVED_INV_STD);
         check_vector(c, "running mean", RUNNING_MEAN);
         check_vector(c, "running variance", RUNNING_VAR);
+        op_check(c->name, to, &y, bound.data);
+        if (to == &apart)
+            check_known(c, to, statistics);
+        free(statistics);
     } else {
         ref_batch_norm_eval(&c->reference, &x, &y);
         for (int i = 0; i < s.c; i++)

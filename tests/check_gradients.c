@@ -86,6 +86,14 @@ static wn_tensor net_response_norm(wn_graph *g, wn_tensor x) {
     y = wn_local_response_norm(g, wn_conv(g, y, 37), .size = 9, .alpha = 3);
     return wn_add(g, y, wn_local_response_norm(g, y, .size = 5, .alpha = 1, .k = 2));
 }
+/* Each batch norm reads what the one before it read, and more; the last one also holes. */
+static wn_tensor net_dense(wn_graph *g, wn_tensor x) {
+    for (int i = 0; i < 3; i++) {
+        wn_tensor y = wn_conv(g, wn_relu(g, wn_batch_norm(g, x)), 5 + 12 * i, .kernel = 3, .pad = 1);
+        x = wn_concat(g, (wn_tensor[]){x, y}, 2);
+    }
+    return wn_batch_norm(g, x);
+}
 static wn_tensor net_relu(wn_graph *g, wn_tensor x) {
     return wn_relu(g, x);
 }
@@ -144,6 +152,7 @@ static const struct {
     {"dropout over holes", net_dropout_holes},
     {"add", net_add},
     {"concat", net_concat},
+    {"dense block", net_dense},
     {"residual block", net_residual},
 };
 enum { KINDS = sizeof kinds / sizeof *kinds };

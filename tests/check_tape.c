@@ -256,6 +256,21 @@ static int count_steps(const wn_tape *tape, const char *action) {
     return count;
 }
 
+/* A batch norm of a dense block takes over the statistics of what the one before it has read. */
+static void check_known_statistics(const wn_tape *tape) {
+    int norms = 0;
+    for (int s = 0; s < tape->step_count; s++) {
+        const wn_step *step = &tape->steps[s];
+        if (strncmp(step->kernel, "batch_norm", 10) != 0 || !strstr(step->label, "FWD"))
+            continue;
+        int expected = norms ? 1 + norms : 0;
+        CHECK(step->args.batch_norm.known_blocks == expected, "%s knows %d blocks, expected %d", step->label,
+              step->args.batch_norm.known_blocks, expected);
+        norms++;
+    }
+    CHECK(norms == 3, "found %d batch norms, expected 3", norms);
+}
+
 /* A dense block: every layer reads all before it. Nothing is copied, forward or backward. */
 static void check_concatenation_is_a_view(wn_pool *pool) {
     wn_graph *g = wn_graph_create();
@@ -268,10 +283,12 @@ static void check_concatenation_is_a_view(wn_pool *pool) {
     wn_model *model = create_model(g);
     wn_tape *tape =
         compile(model, (wn_tape_options){.batch = BATCH, .training = true, .pool = pool}, "dense block");
-    if (tape)
+    if (tape) {
         CHECK(count_steps(tape, " COPY") + count_steps(tape, " SUM") == 0,
               "a dense block copies %d times and adds %d times, expected no such steps",
               count_steps(tape, " COPY"), count_steps(tape, " SUM"));
+        check_known_statistics(tape);
+    }
     wn_tape_destroy(tape);
     wn_model_destroy(model);
     wn_graph_destroy(g);

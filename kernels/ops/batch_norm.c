@@ -4,7 +4,7 @@
  * Sums go over tiles of at most TILE pixels in f32, tiles are joined in double per chunk of WN_OP_CHUNK
  * images, and chunks in order by every thread for the blocks it works on. Blocks come in waves: a phase
  * finishes the wave before and sums up the next one, so that the second reading of a wave finds it in the
- * cache. A variance is
+ * cache. Blocks whose statistics are known from another batch norm are not summed up again. A variance is
  * never the difference of two large numbers: tiles and chunks are (mean, M2) pairs, merged by Chan, Golub &
  * LeVeque, "Updating Formulae and a Pairwise Algorithm for Computing Sample Variances", 1979. */
 #include "ops_internal.h"
@@ -20,6 +20,7 @@ typedef struct chunk_sums {
 } chunk_sums;
 
 _Static_assert(sizeof(chunk_sums) == sizeof(float) * WN_BATCH_NORM_CHUNK_FLOATS, "workspace of a chunk");
+_Static_assert(sizeof(chunk_sums) == sizeof(double) * WN_BATCH_NORM_STATISTICS, "statistics of a block");
 
 /* Blocks [begin, end) of a wave; none before the first and behind the last. */
 typedef struct wave_blocks {
@@ -118,8 +119,12 @@ static void chunk_statistics(const wn_batch_norm_args *args, long block, long ch
 }
 
 /* Statistics of a block over the whole batch. */
-static void merge_chunks(const wn_batch_norm_args *args, long block, chunk_sums *total) {
+static void block_statistics(const wn_batch_norm_args *args, long block, chunk_sums *total) {
     long images = args->x.images, pixels = wn_plane_pixels(&args->x);
+    if (block < args->known_blocks) {
+        *total = ((const chunk_sums *)args->known)[block];
+        return;
+    }
     *total = (chunk_sums){0};
     for (long chunk = 0; chunk < chunks_of(images); chunk++) {
         long seen = chunk * WN_OP_CHUNK, count = wn_min_long(WN_OP_CHUNK, images - seen);
@@ -174,7 +179,9 @@ static void normalise_plane(const wn_batch_norm_args *args, long image, long blo
 static void finish_statistics(const wn_batch_norm_args *args, long block, bool owner, normalisation *by) {
     double values = (double)args->x.images * (double)wn_plane_pixels(&args->x);
     chunk_sums total;
-    merge_chunks(args, block, &total);
+    block_statistics(args, block, &total);
+    if (owner && args->statistics)
+        ((chunk_sums *)args->statistics)[block] = total;
     for (long i = 0, channel = block * WN_BLOCK; i < WN_BLOCK; i++, channel++) {
         float inv_std = (float)(1.0 / sqrt(total.second[i] / values + (double)args->eps));
         by->mean[i] = (float)total.first[i];
@@ -201,9 +208,10 @@ void WN_TARGET_NAME(batch_norm_train)(const wn_batch_norm_args *args, int phase,
             finish_statistics(args, block, item % images == 0, &by);
         normalise_plane(args, item % images, block, &by);
     }
-    wn_split((next.end - next.begin) * chunks, tid, nthreads, &begin, &end);
+    const long unknown = wn_max_long(next.begin, wn_min_long(args->known_blocks, next.end));
+    wn_split((next.end - unknown) * chunks, tid, nthreads, &begin, &end);
     for (long item = begin; item < end; item++)
-        chunk_statistics(args, next.begin + item / chunks, item % chunks);
+        chunk_statistics(args, unknown + item / chunks, item % chunks);
 }
 
 void WN_TARGET_NAME(batch_norm_eval)(const wn_batch_norm_args *args, int tid, int nthreads) {

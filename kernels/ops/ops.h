@@ -81,6 +81,10 @@ typedef struct wn_batch_norm_args {
     float *running_mean, *running_var; /* [blocks*16] */
     float *saved_mean, *saved_inv_std; /* [blocks*16] written by forward training, read by backward */
     float *partial;                    /* workspace, wn_batch_norm_workspace floats */
+    double *statistics;  /* forward training, NULL: not wanted: receives (mean, sum of squared deviations) of
+                            every block, WN_BATCH_NORM_STATISTICS doubles each */
+    const double *known; /* the same of the first known_blocks blocks, of a tensor whose values they are */
+    int known_blocks;
     float eps, momentum;
     bool relu;       /* y = max(0, ...); backward masks with y > 0 */
     bool accumulate; /* dx is added to */
@@ -89,6 +93,7 @@ typedef struct wn_batch_norm_args {
 } wn_batch_norm_args;
 
 enum { WN_BATCH_NORM_CHUNK_FLOATS = 64 }; /* of workspace per chunk of images and block: 2 x 16 doubles */
+enum { WN_BATCH_NORM_STATISTICS = 32 };
 int64_t wn_batch_norm_workspace(int images, int channels);
 /* Channel blocks that are summed up and finished together, and the phases of training and backward. */
 long wn_batch_norm_wave(const wn_view *x);

@@ -40,6 +40,9 @@ static inline float *wn_view_at(const wn_view *view, wn_run run) {
 static inline long wn_min_long(long a, long b) {
     return a < b ? a : b;
 }
+static inline long wn_max_long(long a, long b) {
+    return a > b ? a : b;
+}
 
 /* Pooling windows along one axis: the existing pixels of window o, and the windows that cover pixel i. */
 typedef struct wn_range {
