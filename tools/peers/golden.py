@@ -84,9 +84,8 @@ class Case:
         return model.to(dtype)
 
 
-# Where batch norm divides by tiny variances, rounding grows: there learning rates are small and steps few. Rates and
-# steps are also such that no gradient hangs on a ReLU or a maximum that is nearer to its kink than Winograd's
-# rounding reaches: there two right answers differ.
+# Where batch norm divides by tiny variances, rounding grows: there learning rates are small. googlenet for ImageNet has
+# few steps, since in its fourth the f64 runs of PyTorch and of the tests' interpreter are more than 1e-8 apart.
 CASES = [
     Case("lenet", "d2l", width_divisor=1, size=28, batch=16, lr=0.5),
     Case("lenet-bn", "d2l", width_divisor=1, size=28, batch=16, lr=0.25),
@@ -104,9 +103,9 @@ CASES = [
     Case("alexnet-2012", "imagenet", width_divisor=24, size=127, batch=8, lr=0.0625),
     Case("vgg13", "imagenet", width_divisor=64, size=64, batch=8, lr=0.0625),
     Case("nin", "imagenet", width_divisor=16, size=127, batch=8, lr=0.0625),
-    Case("googlenet", "imagenet", width_divisor=8, size=96, batch=8, lr=2**-10, steps=2),
-    Case("resnet50", "imagenet", width_divisor=32, size=96, batch=16, lr=2**-14, steps=5),
-    Case("densenet121", "imagenet", width_divisor=16, size=96, batch=8, lr=2**-12, steps=3),
+    Case("googlenet", "imagenet", width_divisor=8, size=96, batch=8, lr=2**-10, steps=3),
+    Case("resnet50", "imagenet", width_divisor=32, size=96, batch=16, lr=2**-14),
+    Case("densenet121", "imagenet", width_divisor=16, size=96, batch=8, lr=2**-12),
     Case("resnet20", "cifar", width_divisor=2, size=16, batch=8, lr=0.03125),
     Case("mnist-bn", "d2l", width_divisor=1, size=28, batch=32, lr=2**-7, momentum=0.875, weight_decay=2**-6,
          suffix="-momentum"),
