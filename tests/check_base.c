@@ -1,7 +1,8 @@
-/* Statuses, arena, clock, random numbers, splitting work. */
+/* Statuses, arena, growing lists, clock, random numbers, splitting work. */
 #include "arena.h"
 #include "check.h"
 #include "clock.h"
+#include "grow.h"
 #include "pool.h"
 #include "random.h"
 #include <math.h>
@@ -197,12 +198,34 @@ static void check_split(void) {
             check_split_into(totals[t], nthreads);
 }
 
+/* Items stay as they are, and room is found seldom. */
+static void check_growing(void) {
+    enum { COUNT = 1000 };
+    int *items = NULL, room = 0, moves = 0;
+    for (int i = 0; i < COUNT; i++) {
+        int before = room, *grown = wn_grow(items, i, &room, sizeof *items);
+        if (!CHECK(grown && room > i, "room for %d of %d", room, i + 1))
+            break;
+        items = grown;
+        items[i] = i;
+        moves += room != before;
+    }
+    bool same = true;
+    for (int i = 0; i < COUNT; i++)
+        same &= items[i] == i;
+    CHECK(same && moves < 10, "%d moves", moves);
+    int full = INT32_MAX - 1;
+    CHECK(!wn_grow(items, full, &full, sizeof *items) && full == INT32_MAX - 1, "grew beyond all numbers");
+    free(items);
+}
+
 int main(void) {
     uint64_t seed = check_seed();
     check_status();
     check_arena();
     check_arena_too_large();
     check_aligned_memory();
+    check_growing();
     check_clock();
     check_philox();
     check_uniform(seed);
