@@ -18,6 +18,7 @@ void wn_comparison_free(wn_comparison *comparison) {
 
 static wn_compared compare_one(const wn_timing *a, const wn_timing *b) {
     wn_compared row = {.name = a->name, .count_a = a->count, .count_b = b->count};
+    row.low = row.high = (double)NAN;
     row.p = wn_mann_whitney(a->seconds, a->count, b->seconds, b->count);
     row.median_a = wn_median(a->seconds, a->count); /* sorts */
     row.median_b = wn_median(b->seconds, b->count);
@@ -29,6 +30,29 @@ static wn_compared compare_one(const wn_timing *a, const wn_timing *b) {
         row.verdict = row.p > significance ? WN_SAME : row.ratio > 1 ? WN_SLOWER : WN_FASTER;
     }
     return row;
+}
+
+/* The same of runs in turns. */
+static wn_status compare_pairs(const wn_timing *a, const wn_timing *b, wn_compared *row) {
+    enum { LEAST = 6 }; /* pairs that an interval at 98 % needs */
+    int count = a->count;
+    *row = (wn_compared){.name = a->name, .count_a = count, .count_b = b->count, .p = (double)NAN};
+    if (count != b->count)
+        return wn_error(WN_ERROR_FORMAT, "%.100s: found %d repetitions and %d, expected pairs", a->name,
+                        count, b->count);
+    double *ratios = malloc((size_t)count * sizeof *ratios);
+    if (!ratios)
+        return wn_error(WN_ERROR_MEMORY, "no memory for %d pairs", count);
+    for (int i = 0; i < count; i++)
+        ratios[i] = b->seconds[i] / a->seconds[i];
+    row->ratio = wn_median(ratios, count); /* sorts */
+    row->low = wn_median_lower(ratios, count);
+    row->high = wn_median_upper(ratios, count);
+    row->verdict = count < LEAST ? WN_UNSURE : row->low > 1 ? WN_SLOWER : row->high < 1 ? WN_FASTER : WN_SAME;
+    row->median_a = wn_median(a->seconds, count);
+    row->median_b = wn_median(b->seconds, count);
+    free(ratios);
+    return wn_ok();
 }
 
 static wn_status summarise(wn_comparison *comparison) {
@@ -50,23 +74,31 @@ static wn_status summarise(wn_comparison *comparison) {
     return wn_ok();
 }
 
-wn_status wn_compare(const wn_timings *a, const wn_timings *b, wn_comparison *comparison) {
+wn_status wn_compare(const wn_timings *a, const wn_timings *b, bool paired, wn_comparison *comparison) {
     *comparison = (wn_comparison){.rows = calloc((size_t)a->count + 1, sizeof *comparison->rows)};
     if (!comparison->rows)
         return wn_error(WN_ERROR_MEMORY, "no memory for a comparison of %d times", a->count);
-    for (int i = 0; i < a->count; i++) {
+    wn_status status = wn_ok();
+    for (int i = 0; i < a->count && !wn_failed(status); i++) {
         const wn_timing *other = wn_timings_find(b, a->timing[i].name);
-        if (other)
-            comparison->rows[comparison->count++] = compare_one(&a->timing[i], other);
+        wn_compared *row = &comparison->rows[comparison->count];
+        if (!other)
+            continue;
+        if (paired)
+            status = compare_pairs(&a->timing[i], other, row);
+        else
+            *row = compare_one(&a->timing[i], other);
+        comparison->count++;
     }
     comparison->only_a = a->count - comparison->count;
     comparison->only_b = b->count - comparison->count;
-    wn_status status = comparison->count
-                           ? summarise(comparison)
-                           : wn_error(WN_ERROR_FORMAT,
-                                      "the runs have no name in common: the first has \"%.100s\", the "
-                                      "second \"%.100s\"",
-                                      a->timing[0].name, b->timing[0].name);
+    if (!wn_failed(status))
+        status = comparison->count
+                     ? summarise(comparison)
+                     : wn_error(WN_ERROR_FORMAT,
+                                "the runs have no name in common: the first has \"%.100s\", the "
+                                "second \"%.100s\"",
+                                a->timing[0].name, b->timing[0].name);
     if (wn_failed(status))
         wn_comparison_free(comparison);
     return status;

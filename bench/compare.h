@@ -19,7 +19,8 @@ typedef struct wn_compared {
     int count_a, count_b;      /* repetitions */
     double median_a, median_b; /* seconds */
     double ratio;              /* b / a: above 1 the second is slower */
-    double p;                  /* Mann-Whitney, two-sided; NAN with too few repetitions to reach 1 % */
+    double low, high;          /* 98 % confidence interval of a paired ratio; NAN where it is none */
+    double p;                  /* Mann-Whitney, two-sided; NAN for pairs, and with too few to reach 1 % */
     wn_change verdict;         /* at 1 % */
 } wn_compared;
 
@@ -32,10 +33,12 @@ typedef struct wn_comparison {
     double worst;       /* the largest ratio among rows that are slower; 0 without one */
 } wn_comparison;
 
-/* Pairs the names of both runs; the timings must outlive the comparison. Repetitions of one name were not
- * taken in turns with those of the other file, so they are compared as two samples, not as pairs. Errors:
- * FORMAT when the runs have no name in common; MEMORY. */
-wn_status wn_compare(const wn_timings *a, const wn_timings *b, wn_comparison *comparison);
+/* Pairs the names of both runs; the timings must outlive the comparison. Repetitions of one name are compared
+ * as two samples, or, where they were taken in turns (`paired`), the first of one run with the first of the
+ * other and so on: the ratio is then the median of the pairs' ratios, and what differs has an interval beside
+ * 1. Sorts the seconds of samples. Errors: FORMAT when the runs have no name in common, and for pairs that
+ * are none; MEMORY. */
+wn_status wn_compare(const wn_timings *a, const wn_timings *b, bool paired, wn_comparison *comparison);
 void wn_comparison_free(wn_comparison *comparison);
 
 #endif

@@ -8,8 +8,8 @@
 
 wn_status wn_csv_open(const char *path, const char *header, wn_csv *csv) {
     const bool standard = wn_output_is_standard(path);
-    *csv = (wn_csv){.file = standard ? wn_output_take_standard() : fopen(path, "we"),
-                    .path = standard ? "standard output" : path};
+    *csv = (wn_csv){.file = standard ? wn_output_take_standard() : fopen(path, "we")};
+    snprintf(csv->path, sizeof csv->path, "%s", standard ? "standard output" : path);
     if (!csv->file)
         return wn_error(WN_ERROR_IO, "%s: %s", csv->path, strerror(errno));
     fprintf(csv->file, "%s\n", header);

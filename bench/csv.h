@@ -2,17 +2,18 @@
 #ifndef WN_CSV_H
 #define WN_CSV_H
 
+#include <limits.h>
 #include <stdio.h>
 #include <winnow/status.h>
 
 typedef struct wn_csv {
     FILE *file;
-    const char *path;
+    char path[PATH_MAX];
     bool begun; /* the current row has a field */
 } wn_csv;
 
 /* Creates the file and writes the header line. "-" is standard output: from then on what is printed goes to
- * standard error (output.h). path must live until the close. Errors: IO with the path. */
+ * standard error (output.h). Errors: IO with the path. */
 wn_status wn_csv_open(const char *path, const char *header, wn_csv *csv);
 
 /* The fields of a row, in order; a number that is not finite is left empty. */

@@ -3,6 +3,7 @@
 #include "csv_reader.h"
 #include "grow.h"
 #include <errno.h>
+#include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -99,11 +100,31 @@ static wn_status is_json(const char *path, bool *json) {
     return wn_ok();
 }
 
-wn_status wn_timings_read(const char *path, wn_timings *timings) {
+/* Adds a file's times. */
+static wn_status add_file(const char *path, wn_timings *timings) {
     bool json = false;
-    *timings = (wn_timings){.timing = NULL};
     WN_TRY(is_json(path, &json));
-    wn_status status = json ? wn_timings_read_json(path, timings) : read_csv(path, timings);
+    return json ? wn_timings_read_json(path, timings) : read_csv(path, timings);
+}
+
+wn_status wn_timings_read_list(const char *paths, wn_timings *timings) {
+    *timings = (wn_timings){.timing = NULL};
+    wn_status status = wn_ok();
+    for (const char *at = paths; at && !wn_failed(status);) {
+        char path[PATH_MAX];
+        size_t length = strcspn(at, ",");
+        snprintf(path, sizeof path, "%.*s", (int)length, at);
+        status = add_file(path, timings);
+        at = at[length] ? at + length + 1 : NULL;
+    }
+    if (wn_failed(status))
+        wn_timings_free(timings);
+    return status;
+}
+
+wn_status wn_timings_read(const char *path, wn_timings *timings) {
+    *timings = (wn_timings){.timing = NULL};
+    wn_status status = add_file(path, timings);
     if (!wn_failed(status) && timings->count == 0)
         status = wn_error(WN_ERROR_FORMAT,
                           "%.200s: found no time, expected a CSV of winnow bench or a JSON of Google "

@@ -179,7 +179,8 @@ static wn_status bench_with_peer(const flags *f, char **words, int count, bool n
     if (!wn_failed(status))
         status = wn_onednn_limit(session.isa);
     if (!wn_failed(status) && f->csv)
-        status = wn_session_csv(&session, f->csv, WN_BENCH_PEER_HEADER, &csv);
+        status = wn_session_csv(&session, f->csv, "peer", networks && count == 1 ? words[0] : NULL,
+                                WN_BENCH_PEER_HEADER, &csv);
     if (!wn_failed(status))
         status = compare_problems(f, peer, &session, &wanted, f->csv ? &csv : NULL);
     wn_status closed = wn_csv_close(&csv);
@@ -219,7 +220,7 @@ static wn_status bench_problem_words(const flags *f, char **argv, int words) {
     if (!wn_failed(status))
         status = wn_session_open_for(f->csv, f->isa, f->threads, &session);
     if (!wn_failed(status) && f->csv)
-        status = wn_session_csv(&session, f->csv, WN_BENCH_PROBLEM_HEADER, &csv);
+        status = wn_session_csv(&session, f->csv, "layers", NULL, WN_BENCH_PROBLEM_HEADER, &csv);
     if (!wn_failed(status))
         status = bench_problems(f, &session, &list, f->csv ? &csv : NULL);
     wn_status closed = wn_csv_close(&csv);

@@ -9,14 +9,14 @@ typedef struct files {
     wn_trace trace;
 } files;
 
-static wn_status open_files(const wn_networks *networks, files *f) {
+static wn_status open_files(const wn_networks *networks, const char *what, files *f) {
     const wn_session *session = networks->session;
     wn_status status = wn_ok();
     *f = (files){.csv = {.file = NULL}};
     if (networks->csv)
-        status = wn_session_csv(session, networks->csv, WN_BENCH_NET_HEADER, &f->csv);
+        status = wn_session_csv(session, networks->csv, "steps", what, WN_BENCH_NET_HEADER, &f->csv);
     if (!wn_failed(status) && networks->parts_csv)
-        status = wn_session_csv(session, networks->parts_csv, WN_STEP_PARTS_HEADER, &f->parts);
+        status = wn_session_csv(session, networks->parts_csv, "parts", what, WN_STEP_PARTS_HEADER, &f->parts);
     if (!wn_failed(status) && networks->trace)
         status = wn_trace_open(networks->trace, &f->trace);
     return status;
@@ -70,7 +70,7 @@ static wn_status bench_network(const wn_networks *networks, const char *name, wn
 wn_status wn_networks_bench(const wn_networks *networks, char **names, int count) {
     wn_tune_db *db = NULL;
     files f;
-    wn_status status = open_files(networks, &f);
+    wn_status status = open_files(networks, count == 1 ? names[0] : NULL, &f);
     if (!wn_failed(status))
         status = wn_session_database(networks->session, networks->db, false, &db);
     for (int i = 0; i < count && !wn_failed(status); i++)

@@ -123,7 +123,8 @@ wn_status wn_networks_winners(const wn_networks *networks, char **names, int cou
         return wn_error(WN_ERROR_MEMORY, "no memory for the rows of %d networks", count);
     wn_status status = wn_impl_list_check("--impl", networks->impls, NULL);
     if (!wn_failed(status) && networks->csv)
-        status = wn_session_csv(networks->session, networks->csv, WN_NET_WINNERS_HEADER, &csv);
+        status = wn_session_csv(networks->session, networks->csv, "winners", count == 1 ? names[0] : NULL,
+                                WN_NET_WINNERS_HEADER, &csv);
     if (!wn_failed(status))
         status = wn_session_database(networks->session, networks->db, false, &db);
     for (int i = 0; i < count && !wn_failed(status); i++)

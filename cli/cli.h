@@ -100,8 +100,11 @@ wn_status wn_session_open(const char *isa, int64_t threads, wn_session *session)
 wn_status wn_session_open_for(const char *csv, const char *isa, int64_t threads, wn_session *session);
 /* What such a session knows of its machine; points into the session. */
 wn_machine_facts wn_session_facts(const wn_session *session);
-/* Creates the file of figures, and its machine file beside it (machine_file.h). Errors: IO. */
-wn_status wn_session_csv(const wn_session *session, const char *path, const char *header, wn_csv *csv);
+/* Creates the file of figures, and its machine file beside it (machine_file.h). Where the path is a folder
+ * the file in it is named after the kind of figures, what they are of (NULL: left out), the machine and the
+ * day. Errors: IO; USAGE for a path that is too long. */
+wn_status wn_session_csv(const wn_session *session, const char *path, const char *kind, const char *what,
+                         const char *header, wn_csv *csv);
 void wn_session_close(wn_session *session);
 
 /* Opens the database at path (NULL: the default one) and says on stderr what in it could not be used. Where

@@ -7,7 +7,7 @@
 #include <string.h>
 
 /* The columns of its CSV, one row per name that both runs have. */
-#define HEADER "name,repetitions_a,repetitions_b,seconds_a,seconds_b,ratio,p,verdict"
+#define HEADER "name,repetitions_a,repetitions_b,seconds_a,seconds_b,ratio,p,verdict,ratio_low,ratio_high"
 
 static const char details[] =
     "A and B are CSV files of winnow bench, JSON files of Google Benchmark (winnow-bench\n"
@@ -18,6 +18,8 @@ static const char details[] =
     "alone\n"
     "knows nothing of the machine's mood when the other was written: for a verdict on one kernel use\n"
     "winnow bench, which times in turns.\n"
+    "With --paired A and B are lists of files that were written in turns: the ratio is the median of the\n"
+    "rounds' ratios with its 98 % interval, and B is slower or faster where that lies beside 1.\n"
     "Exit status 3: with --fail-above, B is slower by more than that.\n"
     "Columns of the CSV file:\n  " HEADER;
 
@@ -25,11 +27,13 @@ static void print(const wn_comparison *c, FILE *out) {
     fprintf(out, "%12s %12s %7s %8s  %-7s %s\n", "A ms", "B ms", "B / A", "p", "B is", "what");
     for (int i = 0; i < c->count; i++) {
         const wn_compared *row = &c->rows[i];
-        char p[16] = "";
+        char p[16] = "", interval[40] = "";
         if (isfinite(row->p))
             snprintf(p, sizeof p, "%.4f", row->p);
-        fprintf(out, "%12.4f %12.4f %7.3f %8s  %-7s %s\n", row->median_a * 1e3, row->median_b * 1e3,
-                row->ratio, p, wn_change_name(row->verdict), row->name);
+        if (isfinite(row->low))
+            snprintf(interval, sizeof interval, " (%.3f to %.3f)", row->low, row->high);
+        fprintf(out, "%12.4f %12.4f %7.3f %8s  %-7s %s%s\n", row->median_a * 1e3, row->median_b * 1e3,
+                row->ratio, p, wn_change_name(row->verdict), row->name, interval);
     }
     fprintf(out, "\n%d compared: geometric mean of B / A %.3f, median within %.3f and %.3f (98 %%)\n",
             c->count, c->mean, c->low, c->high);
@@ -48,6 +52,8 @@ static void write_csv(const wn_comparison *c, wn_csv *csv) {
         wn_csv_number(csv, row->ratio);
         wn_csv_number(csv, row->p);
         wn_csv_text(csv, wn_change_name(row->verdict));
+        wn_csv_number(csv, row->low);
+        wn_csv_number(csv, row->high);
         wn_csv_end_row(csv);
     }
 }
@@ -71,17 +77,21 @@ static wn_status judge(const wn_comparison *c, double limit) {
                     100 * limit);
 }
 
-static wn_status compare_files(const char *a_path, const char *b_path, const char *csv_path,
+static wn_status read_run(const char *paths, bool paired, wn_timings *run) {
+    return paired ? wn_timings_read_list(paths, run) : wn_timings_read(paths, run);
+}
+
+static wn_status compare_files(const char *a_path, const char *b_path, bool paired, const char *csv_path,
                                const double *limit) {
     wn_timings a, b = {.timing = NULL};
     wn_comparison comparison;
     wn_csv csv = {.file = NULL};
-    WN_TRY(wn_timings_read(a_path, &a));
-    wn_status status = wn_timings_read(b_path, &b);
+    WN_TRY(read_run(a_path, paired, &a));
+    wn_status status = read_run(b_path, paired, &b);
     if (!wn_failed(status) && csv_path)
         status = wn_csv_open(csv_path, HEADER, &csv);
     if (!wn_failed(status))
-        status = wn_compare(&a, &b, &comparison);
+        status = wn_compare(&a, &b, paired, &comparison);
     if (!wn_failed(status)) {
         print(&comparison, stdout);
         if (csv_path)
@@ -98,8 +108,13 @@ static wn_status compare_files(const char *a_path, const char *b_path, const cha
 
 static wn_status compare(const wn_command *command, int argc, char **argv) {
     const char *csv = NULL, *fail_above = NULL;
+    bool paired = false;
     const wn_option options[] = {
         WN_OPTION_CSV(&csv),
+        {.name = "--paired",
+         .kind = WN_OPTION_SWITCH,
+         .value = &paired,
+         .help = "A and B were written in turns: lists of files joined by commas, round by round"},
         {.name = "--fail-above",
          .kind = WN_OPTION_TEXT,
          .value = &fail_above,
@@ -117,7 +132,7 @@ static wn_status compare(const wn_command *command, int argc, char **argv) {
                         command->usage);
     if (fail_above)
         WN_TRY(read_limit(fail_above, &limit));
-    return compare_files(argv[0], argv[1], csv, fail_above ? &limit : NULL);
+    return compare_files(argv[0], argv[1], paired, csv, fail_above ? &limit : NULL);
 }
 
 const wn_command wn_command_compare = {"compare", "A B [options]", "compare two runs' times, name by name",

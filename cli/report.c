@@ -107,7 +107,7 @@ static wn_status compare_and_write(const flags *f, wn_report *report) {
         if (!wn_failed(status))
             status = wn_timings_read(f->after, &after);
         if (!wn_failed(status))
-            status = wn_compare(&before, &after, &comparison);
+            status = wn_compare(&before, &after, false, &comparison);
         report->comparison = &comparison;
         report->before = f->before;
         report->after = f->after;

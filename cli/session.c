@@ -2,6 +2,8 @@
 #include "cli.h"
 #include <limits.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <time.h>
 
 wn_status wn_session_open(const char *isa, int64_t threads, wn_session *session) {
     *session = (wn_session){.pool = NULL};
@@ -32,7 +34,32 @@ wn_machine_facts wn_session_facts(const wn_session *session) {
                               .finding_count = session->finding_count};
 }
 
-wn_status wn_session_csv(const wn_session *session, const char *path, const char *header, wn_csv *csv) {
+/* A path as it is, or a file in the folder that it is: named after kind, what, machine and day. */
+static wn_status name_result(const wn_session *session, const char *path, const char *kind, const char *what,
+                             char named[static PATH_MAX]) {
+    const wn_machine *m = &session->machine;
+    struct stat found;
+    char day[16];
+    time_t now = time(NULL);
+    struct tm date;
+    int length;
+    if (stat(path, &found) != 0 || !S_ISDIR(found.st_mode)) {
+        length = snprintf(named, PATH_MAX, "%s", path);
+    } else {
+        strftime(day, sizeof day, "%Y-%m-%d", gmtime_r(&now, &date));
+        length = snprintf(named, PATH_MAX, "%s%s%s%s%s-%s-%d-%d-%d-%s-%dthreads-%s.csv", path,
+                          path[strlen(path) - 1] == '/' ? "" : "/", kind, what ? "-" : "", what ? what : "",
+                          m->vendor, m->family, m->model, m->stepping, wn_isa_name(session->isa),
+                          wn_pool_threads(session->pool), day);
+    }
+    return length < PATH_MAX ? wn_ok()
+                             : wn_error(WN_ERROR_USAGE, "--csv: found a path of %d characters", length);
+}
+
+wn_status wn_session_csv(const wn_session *session, const char *given, const char *kind, const char *what,
+                         const char *header, wn_csv *csv) {
+    char path[PATH_MAX];
+    WN_TRY(name_result(session, given, kind, what, path));
     WN_TRY(wn_csv_open(path, header, csv));
     wn_machine_facts facts = wn_session_facts(session);
     wn_status status = wn_machine_file_beside(path, &facts);

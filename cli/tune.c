@@ -336,7 +336,7 @@ static wn_status open_job(tune_job *job) {
     WN_TRY(wn_tune_sides_open(&job->sides, f->beside, job->session.fingerprint));
     WN_TRY(wn_best_of_each_open(&job->best_of_each, f->best_of_each, job->session.fingerprint));
     if (f->csv) {
-        WN_TRY(wn_session_csv(&job->session, f->csv, WN_TUNE_HEADER, &job->csv_file));
+        WN_TRY(wn_session_csv(&job->session, f->csv, "tuning", NULL, WN_TUNE_HEADER, &job->csv_file));
         job->csv = &job->csv_file;
     }
     job->peaks = f->from_db_only ? wn_peaks_typical(wn_pool_threads(job->session.pool))

@@ -100,7 +100,7 @@ static void check_files(void) {
     status =
         wn_timings_read(write_text("b.csv", "net,label,median_seconds\nx,two,4\nx,one,2\nx,four,1\n"), &b);
     CHECK(!wn_failed(status) && b.count == 3, "%s", status.message);
-    status = wn_compare(&a, &b, &comparison);
+    status = wn_compare(&a, &b, false, &comparison);
     CHECK(!wn_failed(status) && comparison.count == 2 && comparison.only_a == 0 && comparison.only_b == 1,
           "%s", status.message);
     CHECK(fabs(comparison.mean - 2) < 1e-12 && comparison.rows[0].verdict == WN_UNSURE, "mean %g",
@@ -108,7 +108,7 @@ static void check_files(void) {
     wn_comparison_free(&comparison);
     wn_timings_free(&b);
     status = wn_timings_read(write_text("c.csv", "net,label,median_seconds\ny,one,1\n"), &b);
-    CHECK(wn_compare(&a, &b, &comparison).code == WN_ERROR_FORMAT, "runs without a common name");
+    CHECK(wn_compare(&a, &b, false, &comparison).code == WN_ERROR_FORMAT, "runs without a common name");
     wn_timings_free(&a);
     wn_timings_free(&b);
     CHECK(wn_timings_read(write_text("d.csv", "a,b\n1,2\n"), &a).code == WN_ERROR_FORMAT,
@@ -150,6 +150,50 @@ static void check_hyperfine(void) {
     }
 }
 
+/* Lists of files written in turns: the drift that both share does not count. */
+static void check_pairs(void) {
+    wn_timings a, b;
+    wn_comparison comparison;
+    char text[200], list[2][1024] = {"", ""};
+    for (int i = 0; i < 7; i++)
+        for (int side = 0; side < 2; side++) {
+            double drift = 1 + i, noise = 0.01 * (i % 3);
+            snprintf(text, sizeof text, "net,label,median_seconds\nx,one,%.6f\nx,two,%.6f\n",
+                     drift * (side ? 1.1 + noise : 1), drift * (side && i % 2 ? 1.1 : 1));
+            char name[20];
+            snprintf(name, sizeof name, "%c%d.csv", side ? 'b' : 'a', i);
+            size_t used = strlen(list[side]);
+            snprintf(list[side] + used, sizeof list[side] - used, "%s%s", used ? "," : "",
+                     write_text(name, text));
+        }
+    wn_status status = wn_timings_read_list(list[0], &a);
+    CHECK(!wn_failed(status) && a.count == 2 && a.timing[0].count == 7, "%s", status.message);
+    status = wn_timings_read_list(list[1], &b);
+    CHECK(!wn_failed(status), "%s", status.message);
+    status = wn_compare(&a, &b, true, &comparison);
+    CHECK(!wn_failed(status) && comparison.count == 2, "%s", status.message);
+    const wn_compared *one = &comparison.rows[0], *two = &comparison.rows[1];
+    CHECK(one->verdict == WN_SLOWER && fabs(one->ratio - 1.11) < 1e-9 && one->low > 1.09 && one->high < 1.13,
+          "%g (%g to %g)", one->ratio, one->low, one->high);
+    CHECK(two->verdict == WN_SAME && two->low <= 1 && two->high >= 1, "%g to %g", two->low, two->high);
+    CHECK(fabs(comparison.worst - one->ratio) < 1e-9, "worst %g", comparison.worst);
+    wn_comparison_free(&comparison);
+    status = wn_compare(&a, &b, false, &comparison);
+    CHECK(!wn_failed(status) && comparison.rows[0].verdict == WN_SAME, "the drift hides it from samples");
+    wn_comparison_free(&comparison);
+    wn_timings_free(&b);
+    *strrchr(list[1], ',') = '\0';
+    CHECK(!wn_failed(wn_timings_read_list(list[1], &b)), "six files");
+    status = wn_compare(&a, &b, true, &comparison);
+    CHECK(status.code == WN_ERROR_FORMAT && strstr(status.message, "found 7 repetitions and 6"), "%s",
+          status.message);
+    wn_timings_free(&a);
+    wn_timings_free(&b);
+    snprintf(list[0], sizeof list[0], "%s/a0.csv,%s/none.csv", folder, folder);
+    status = wn_timings_read_list(list[0], &a);
+    CHECK(status.code == WN_ERROR_IO && strstr(status.message, "none.csv"), "%s", status.message);
+}
+
 static void check_json(void) {
     wn_timings timings;
     const char *run =
@@ -187,6 +231,7 @@ int main(void) {
     check_against_chance(check_seed());
     check_csv_reader();
     check_files();
+    check_pairs();
     check_json();
     check_hyperfine();
     char command[200];

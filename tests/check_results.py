@@ -1,0 +1,65 @@
+#!/usr/bin/env python3
+"""tools/check_results.py: nothing to find fault with in results/ and in the sources' headers, and each kind of leak and
+of strange columns found where there is one; and files of winnow bench in a folder get names and columns that it knows.
+Takes the program's path; prints `check_results: N passed, N failed, N skipped`."""
+import pathlib
+import re
+import socket
+import subprocess
+import sys
+import tempfile
+
+CHECKER = pathlib.Path(__file__).resolve().parent.parent / "tools" / "check_results.py"
+counts = {"passed": 0, "failed": 0, "skipped": 0}
+FAULTS = {
+    "home.txt": ("read from /home/somebody/data\n", "/home/somebody/data"),
+    "scratch.csv": ("lr,loss\n/tmp/x,1\n", "line 2: found /tmp/x"),
+    "run.json": ('{"context": {"host_name": "box", "executable": "./winnow-bench"}}', "host_name"),
+    "other.csv": ("lr,loss,colour\n1,2,3\n", "lr,loss,colour"),
+    "order.csv": ("loss,lr\n1,2\n", "loss,lr"),
+    "empty.csv": ("", "columns of no kind"),
+}
+
+
+def check(condition, what):
+    counts["passed" if condition else "failed"] += 1
+    if not condition:
+        print(f"check_results: {what}", file=sys.stderr)
+
+
+def run(*arguments):
+    return subprocess.run([sys.executable, CHECKER, *arguments], capture_output=True, text=True, check=False)
+
+
+def main():
+    committed = run()
+    check(committed.returncode == 0, committed.stdout)
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        (folder / "fine.csv").write_text("lr,loss\n1,2\n", encoding="utf-8")
+        (folder / "early.csv").write_text("fact,value,unit\ncpu,/usr/bin,\n", encoding="utf-8")
+        check(run(name).returncode == 0, run(name).stdout)
+        for file, (text, words) in FAULTS.items():
+            (folder / file).write_text(text, encoding="utf-8")
+            ran = run(name)
+            check(ran.returncode == 1 and file in ran.stdout and words in ran.stdout, f"{file}: {ran.stdout}")
+            (folder / file).unlink()
+        host = socket.gethostname()
+        if len(host) > 4 and host != "localhost":
+            (folder / "host.txt").write_text(f"on {host}\n", encoding="utf-8")
+            check("the name of this machine" in run(name).stdout, "the host's name was not found")
+            (folder / "host.txt").unlink()
+        ran = subprocess.run([pathlib.Path(sys.argv[1]).resolve(), "bench", "lenet", "--batch-size=1", "--repetitions=1", "--threads=1",
+                              "--csv", name, "--parts-csv", name, "--db", folder / "db"], capture_output=True, text=True, check=False)
+        check(ran.returncode == 0, ran.stderr)
+        (folder / "db").unlink(missing_ok=True)
+        made = sorted(file.name for file in folder.glob("*-lenet-*.csv"))
+        check(len(made) == 4 and all(re.fullmatch(r"(steps|parts)-lenet-\w+-\d+-\d+-\d+-\w+-1threads-\d{4}-\d\d-\d\d(\.machine)?\.csv", file)
+                                     for file in made), f"{made}")
+        check(run(name).returncode == 0, run(name).stdout)
+    print(f"check_results: {counts['passed']} passed, {counts['failed']} failed, {counts['skipped']} skipped")
+    sys.exit(1 if counts["failed"] else 0)
+
+
+if __name__ == "__main__":
+    main()
