@@ -3,10 +3,21 @@
  * phase of their own or group by group, and the output coordinates fall into one class per residue of the
  * stride. */
 #include "direct.h"
+#include "gemm/sums.h"
 #include "gemm/tile.h"
 #include "isa.h"
 #include "pool.h"
 #include <string.h>
+
+/* The weights that the next work item will transpose, 16 x 16 blocks fetched from memory while the tiles of
+ * the present one run: rows of `row` blocks, `step` floats apart. */
+typedef struct ahead {
+    const float *weights;
+    int row;
+    int64_t step;
+    int fetched, blocks; /* so far; all of them */
+    int each;            /* for every tile */
+} ahead;
 
 /* A pass with its sizes as seen by the loops; input and output are named as the pass sees them. */
 typedef struct pass {
@@ -26,6 +37,7 @@ typedef struct pass {
     wn_axis vertical, horizontal;
     wn_axis_taps rows, columns; /* taps of the present classes */
     wn_tap *taps;
+    ahead ahead;
 } pass;
 
 /* The work item: which images, output blocks and rows of each class; and the present input blocks. */
@@ -79,9 +91,11 @@ wn_status wn_direct_gather_plan(wn_conv_plan *plan) {
         (int64_t)in_height * in_width * (p->plain_src ? p->ic : derived[DIRECT_WINDOW] * WN_BLOCK);
     derived[DIRECT_HOLDS_MAPS] =
         maps * knob[DIRECT_IMAGES] / derived[DIRECT_BANDS] > block * knob[DIRECT_BLOCKS];
-    const int64_t weights = backward && derived[DIRECT_HOLDS_MAPS] ? wn_blocks(p->ic) * block * 4 : 0;
-    derived[DIRECT_GROUP_BYTES] =
-        backward && !derived[DIRECT_HOLDS_MAPS] ? knob[DIRECT_BLOCKS] * block * 4 : 0;
+    /* Groups that only one item needs are transposed by it: read once, and they never leave its caches. */
+    const bool once = derived[DIRECT_IMAGE_GROUPS] * derived[DIRECT_BANDS] == 1;
+    const bool by_group = backward && (once || !derived[DIRECT_HOLDS_MAPS]);
+    const int64_t weights = backward && !by_group ? wn_blocks(p->ic) * block * 4 : 0;
+    derived[DIRECT_GROUP_BYTES] = by_group ? knob[DIRECT_BLOCKS] * block * 4 : 0;
     const int64_t taps =
         (int64_t)p->kh * p->kw * (p->plain_src ? p->ic : knob[DIRECT_REDUCE]) * (int)sizeof(wn_tap);
     const int64_t scratch =
@@ -196,8 +210,17 @@ typedef struct direction {
     int64_t in, out;
 } direction;
 
+static int smaller(int a, int b) {
+    return a < b ? a : b;
+}
+
+static void fetch_ahead(ahead *a) {
+    for (const int end = smaller(a->fetched + a->each, a->blocks); a->fetched < end; a->fetched++)
+        wn_sums_fetch(a->weights + a->fetched / a->row * a->step + a->fetched % a->row * WN_BLOCK * WN_BLOCK);
+}
+
 /* Tiles one rectangle of pixels with equal taps, for all images of the item. */
-static void run_rectangle(const pass *s, const item *it, int row_class, int column_class, wn_span row,
+static void run_rectangle(pass *s, const item *it, int row_class, int column_class, wn_span row,
                           wn_span column) {
     const wn_problem *p = &s->plan->problem;
     const wn_axis *v = &s->vertical, *h = &s->horizontal;
@@ -254,6 +277,7 @@ static void run_rectangle(const pass *s, const item *it, int row_class, int colu
                 tile.a = s->in + in_start + o * outer.in + m * middle.in + begin * inner.in;
                 tile.c = s->out + out_start + o * outer.out + m * middle.out + begin * inner.out;
                 tile.next = part + 1 < parts ? rows * inner.in : middle.in - begin * inner.in;
+                fetch_ahead(&s->ahead);
                 s->tiles->run[kind][it->blocks][rows](&tile);
             }
 }
@@ -288,47 +312,75 @@ static void take_group(pass *s, const wn_conv_args *args, const item *it) {
     s->first_block = it->block;
 }
 
-/* Items that share the larger of their operands follow each other: the maps of a band, which all groups of
- * outputs pass over in turn, or the weights of a group, which pass over all bands. */
+/* What an item will transpose when it is the next one. Nothing with groups, whose windows differ. */
+static ahead weights_ahead(const pass *s, const wn_conv_args *args, const item *it) {
+    enum { SQUARE = WN_BLOCK * WN_BLOCK, TILE = 14 };
+    const wn_problem *p = &s->plan->problem;
+    const int taps = p->kh * p->kw, row = it->blocks * taps;
+    const int64_t rows = (int64_t)(it->row_end - it->row_begin) * s->vertical.classes;
+    const int64_t tiles = (it->image_end - it->image_begin) * rows * s->out_width / TILE + 1;
+    const int blocks = p->g == 1 ? row * s->window : 0;
+    return (ahead){.weights = args->weights + (int64_t)it->block * taps * SQUARE,
+                   .row = row,
+                   .step = (int64_t)wn_conv_window(p) * taps * SQUARE,
+                   .blocks = blocks,
+                   .each = (int)(blocks / tiles) + 1};
+}
+
+/* Work item `index`. Items that share the larger of their operands follow each other: the maps of a band,
+ * which all groups of outputs pass over in turn, or the weights of a group, which pass over all bands. */
+static item item_at(const pass *s, long index) {
+    const wn_problem *p = &s->plan->problem;
+    const wn_problem seen = p->direction == WN_BWD_D ? turned(p) : *p;
+    const int64_t *derived = s->plan->derived;
+    const int bands = (int)derived[DIRECT_BANDS], groups = (int)derived[DIRECT_OUTPUT_GROUPS];
+    const int image_groups = (int)derived[DIRECT_IMAGE_GROUPS], most = s->plan->config.knob[DIRECT_BLOCKS];
+    const bool groups_inside = derived[DIRECT_HOLDS_MAPS];
+    const int inner = (int)(index % (groups_inside ? groups : bands));
+    const int outer = (int)(index / (groups_inside ? groups : bands) % (groups_inside ? bands : groups));
+    const int band = groups_inside ? outer : inner, group = groups_inside ? inner : outer;
+    const int images = (int)(index / bands / groups);
+    const int steps = wn_ceil_div(s->out_height, s->vertical.classes);
+    item it = {
+        .image_begin = wn_part_begin(p->mb, image_groups, images),
+        .image_end = wn_part_begin(p->mb, image_groups, images + 1),
+        .block = group * most,
+        .row_begin = wn_part_begin(steps, bands, band),
+        .row_end = wn_part_begin(steps, bands, band + 1),
+    };
+    it.blocks = smaller(s->out_blocks - it.block, most);
+    it.first_input = p->plain_src ? 0 : wn_conv_window_first(&seen, it.block);
+    return it;
+}
+
 static void gather(const wn_conv_plan *plan, const wn_conv_args *args, int tid, int nthreads) {
     const wn_problem *p = &plan->problem;
-    const wn_problem seen = p->direction == WN_BWD_D ? turned(p) : *p;
-    const int32_t *knob = plan->config.knob;
-    const int bands = (int)plan->derived[DIRECT_BANDS], groups = (int)plan->derived[DIRECT_OUTPUT_GROUPS];
+    const int64_t *derived = plan->derived;
     pass s = make_pass(plan, args, tid);
-    const int steps = wn_ceil_div(s.out_height, s.vertical.classes);
     const int total_inputs = p->plain_src ? p->ic : s.window;
-    const int reduce = p->plain_src ? p->ic : knob[DIRECT_REDUCE];
-    long begin, end;
-    wn_split((long)plan->derived[DIRECT_IMAGE_GROUPS] * groups * bands, tid, nthreads, &begin, &end);
-    const bool groups_inside = plan->derived[DIRECT_HOLDS_MAPS];
-    const bool transpose = plan->derived[DIRECT_GROUP_BYTES] > 0;
+    const int reduce = p->plain_src ? p->ic : plan->config.knob[DIRECT_REDUCE];
+    const bool transpose = derived[DIRECT_GROUP_BYTES] > 0;
     wn_part_clock *clock = wn_part_clock_of(args->clocks, tid);
-    int transposed = -1;
+    int transposed = -1; /* first block of the group */
+    long begin, end;
+    wn_split((long)derived[DIRECT_IMAGE_GROUPS] * (int)derived[DIRECT_OUTPUT_GROUPS] *
+                 (int)derived[DIRECT_BANDS],
+             tid, nthreads, &begin, &end);
     for (long index = begin; index < end; index++) {
-        const int inner = (int)(index % (groups_inside ? groups : bands));
-        const int outer = (int)(index / (groups_inside ? groups : bands) % (groups_inside ? bands : groups));
-        const int band = groups_inside ? outer : inner, group = groups_inside ? inner : outer;
-        const int images = (int)(index / bands / groups);
-        item it = {
-            .image_begin = wn_part_begin(p->mb, (int)plan->derived[DIRECT_IMAGE_GROUPS], images),
-            .image_end = wn_part_begin(p->mb, (int)plan->derived[DIRECT_IMAGE_GROUPS], images + 1),
-            .block = group * knob[DIRECT_BLOCKS],
-            .row_begin = wn_part_begin(steps, bands, band),
-            .row_end = wn_part_begin(steps, bands, band + 1),
-        };
-        it.blocks =
-            s.out_blocks - it.block < knob[DIRECT_BLOCKS] ? s.out_blocks - it.block : knob[DIRECT_BLOCKS];
-        it.first_input = p->plain_src ? 0 : wn_conv_window_first(&seen, it.block);
-        if (transpose && group != transposed) {
+        item it = item_at(&s, index);
+        const item next = index + 1 < end ? item_at(&s, index + 1) : it;
+        s.ahead = (ahead){.row = 1};
+        if (transpose && it.block != transposed) {
             wn_part_end(clock, WN_PART_MULTIPLY);
             take_group(&s, args, &it);
             wn_part_end(clock, WN_PART_WEIGHTS);
         }
-        transposed = group;
+        transposed = it.block;
+        if (transpose && next.block != it.block)
+            s.ahead = weights_ahead(&s, args, &next);
         for (int input = 0; input < total_inputs; input += reduce) {
             it.input_begin = input;
-            it.inputs = total_inputs - input < reduce ? total_inputs - input : reduce;
+            it.inputs = smaller(total_inputs - input, reduce);
             it.first = input == 0;
             it.last = input + it.inputs == total_inputs;
             run_inputs(&s, &it);

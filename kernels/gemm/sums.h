@@ -16,4 +16,10 @@ typedef struct wn_sums {
     void (*transpose)(const float *in, float *out);
 } wn_sums;
 
+/* Asks for the lines of a 16 x 16 block. */
+static inline void wn_sums_fetch(const float *block) {
+    for (int row = 0; row < 16; row++)
+        __builtin_prefetch(block + row * 16);
+}
+
 #endif
