@@ -35,6 +35,7 @@ enum {
     DIRECT_IN_WIDTH,
     DIRECT_OUT_HEIGHT,
     DIRECT_OUT_WIDTH,
+    DIRECT_STREAM, /* BWD_WB: 1 when weights are written once and past the caches */
 };
 
 /* One spatial axis of a pass in gathering form: output coordinate class + classes*j reads, for every tap,

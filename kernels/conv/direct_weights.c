@@ -10,6 +10,9 @@
 #include "isa.h"
 #include "pool.h"
 #include <string.h>
+#include <xmmintrin.h>
+
+enum { STREAMED_FLOATS = 4 << 20 }; /* gradients that no cache would keep until they are used */
 
 typedef struct pass {
     const wn_conv_plan *plan;
@@ -73,6 +76,8 @@ wn_status wn_direct_weights_plan(wn_conv_plan *plan) {
     derived[DIRECT_SCRATCH] = partial + bias;
     derived[DIRECT_SCRATCH_STRIDE] = wn_conv_apart(scratch);
     plan->workspace_bytes = (size_t)(partial + bias + derived[DIRECT_SCRATCH_STRIDE] * plan->threads);
+    derived[DIRECT_STREAM] = knob[DIRECT_ACROSS] && chunks == 1 && knob[DIRECT_ROWS] >= p->oh && p->g == 1 &&
+                             !p->accumulate && weights_floats(plan) > STREAMED_FLOATS;
     plan->phases = chunks > 1 || p->g > 1 ? 2 : 1;
     return wn_ok();
 }
@@ -216,7 +221,8 @@ static void sum_across_images(const pass *s, const item *it, int row_begin, int 
                     .k = it->image_end - it->image_begin,
                     .c_row = WN_BLOCK,
                     .c_block = s->weight_block,
-                    .accumulate = accumulate};
+                    .accumulate = accumulate,
+                    .stream = s->plan->derived[DIRECT_STREAM]};
     for (int r = 0; r < p->kh; r++) {
         const wn_span rows = valid(&s->vertical, s->rows.offset[r]);
         const int begin = rows.begin > row_begin ? rows.begin : row_begin;
@@ -316,6 +322,8 @@ static void sum_chunks(const wn_conv_plan *plan, const wn_conv_args *args, int t
         }
         run_item(&s, &it);
     }
+    if (plan->derived[DIRECT_STREAM])
+        _mm_sfence();
 }
 
 /* Zeros where a weight would join different groups. One block of outputs and one of inputs of the window. */

@@ -33,6 +33,8 @@ typedef struct wn_tile {
     ptrdiff_t next; /* WN_TILE_NEIGHBOURS, WN_TILE_CHANNELS: from a to the a of a tile that will follow, whose
                        lines are fetched meanwhile; 0: none */
     ptrdiff_t next_b; /* WN_TILE_CHANNELS: the same from b to b */
+    bool stream; /* WN_TILE_CHANNELS: store past the caches where a vector is a whole line; the caller fences
+                  */
 } wn_tile;
 
 typedef void wn_tile_run(const wn_tile *);

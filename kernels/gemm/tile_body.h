@@ -15,7 +15,7 @@ static void NAME(const wn_tile *tile) {
      * are neighbours they are spread over the steps, in every tap since some are dropped. */
     const float *lines = tile->c;
 
-    if (KIND != WN_TILE_NEIGHBOURS)
+    if (KIND != WN_TILE_NEIGHBOURS && !(KIND == WN_TILE_CHANNELS && tile->stream))
 #pragma GCC unroll 16
         for (int r = 0; r < ROWS; r++, lines += c_row)
 #pragma GCC unroll 16
@@ -57,11 +57,11 @@ static void NAME(const wn_tile *tile) {
                     for (int v = 0; v < BLOCKS; v++)
                         __builtin_prefetch(line + v * c_block, 1);
             }
-            if (KIND == WN_TILE_CHANNELS) { /* seldom read soon: to the second-level cache */
-                __builtin_prefetch(a + tile->next, 0, 3);
+            if (KIND == WN_TILE_CHANNELS) {
+                __builtin_prefetch(a + tile->next);
 #pragma GCC unroll 16
                 for (int v = 0; v < BLOCKS; v++)
-                    __builtin_prefetch(b + v * b_block + tile->next_b, 0, 3);
+                    __builtin_prefetch(b + v * b_block + tile->next_b);
             }
             /* Hold what is fewer, the row's broadcasts or the vectors of B, and stream the other. */
             if (ROWS >= VECTORS) {
@@ -116,6 +116,16 @@ static void NAME(const wn_tile *tile) {
                                                       v / WN_VECTORS * c_block + v % WN_VECTORS * WN_LANES),
                                               sum[r][v]);
     float *c = tile->c;
+    if (KIND == WN_TILE_CHANNELS && tile->stream) {
+#pragma GCC unroll 16
+        for (int r = 0; r < ROWS; r++, c += c_row) {
+            __asm__("" : "+r"(c));
+#pragma GCC unroll 16
+            for (int v = 0; v < VECTORS; v++)
+                vf_stream(c + v / WN_VECTORS * c_block + v % WN_VECTORS * WN_LANES, sum[r][v]);
+        }
+        return;
+    }
 #pragma GCC unroll 16
     for (int r = 0; r < ROWS; r++, c += c_row) {
         __asm__("" : "+r"(c)); /* lest all addresses are computed first and kept on the stack */
