@@ -1,10 +1,12 @@
 /* winnow export: weights without the rest of a checkpoint. */
+#include "checkpoint.h"
 #include "cli.h"
 #include "safetensors.h"
 #include <stdlib.h>
 #include <string.h>
 
-static const char export_details[] = "Writes the weights and running statistics of a checkpoint alone, under "
+static const char export_details[] = "Writes the weights and running statistics of a checkpoint alone (their "
+                                     "average, where it has one), under "
                                      "PyTorch's names and in its shapes:\n"
                                      "  model.load_state_dict(safetensors.torch.load_file(\"OUT\"))";
 
@@ -23,13 +25,18 @@ static wn_status export_weights(const wn_safetensors *file, const char *out, sel
     s->tensors = calloc((size_t)wn_safetensors_count(file) + 1, sizeof *s->tensors);
     if (!s->tensors)
         return wn_error(WN_ERROR_MEMORY, "%s: no memory for its tensors", out);
+    static const char average[] = "average.";
+    bool has_average = wn_checkpoint_has_average(file);
     for (int i = 0; i < wn_safetensors_count(file); i++) {
         const wn_safetensor *tensor = wn_safetensors_at(file, i);
         if (strcmp(tensor->dtype, "F32") != 0)
             return wn_error(WN_ERROR_FORMAT, "%s: tensor '%.100s' is of type %s, expected F32",
                             wn_safetensors_path(file), tensor->name, tensor->dtype);
-        if (strncmp(tensor->name, "optimizer.", 10) != 0)
+        bool averaged = !strncmp(tensor->name, average, sizeof average - 1);
+        if (strncmp(tensor->name, "optimizer.", 10) != 0 && averaged == has_average) {
             s->tensors[s->count++] = *tensor;
+            s->tensors[s->count - 1].name += averaged ? sizeof average - 1 : 0;
+        }
     }
     static const char *const keys[] = {"network", "variant", "shortcut", "width divisor", "size", "channels",
                                        "classes", "mean",    "std"};

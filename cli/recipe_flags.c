@@ -30,6 +30,12 @@ void wn_recipe_options(wn_recipe_flags *f, wn_option options[WN_RECIPE_OPTIONS])
          "times the weights, added to the gradient; with adamw apart from it"},
         {"--label-smoothing", WN_OPTION_REAL, &f->label_smoothing, "S", 0, 1, NULL,
          "share of the target spread over all classes, in training"},
+        {"--clip", WN_OPTION_REAL, &f->clip, "N", 0, 1e6, NULL,
+         "gradients are scaled so that their norm over all parameters is at most N"},
+        {"--accumulate", WN_OPTION_WHOLE, &f->accumulate, "K", 1, WN_COUNT_MAX, NULL,
+         "batches whose gradients make one update (default: 1)"},
+        {"--ema", WN_OPTION_REAL, &f->average, "D", 0, 1, NULL,
+         "decay of an exponential average of the weights, which is evaluated and saved beside them"},
         {"--init", WN_OPTION_CHOICE, &f->init, "xavier|kaiming|pytorch", 0, 0, inits, "initial weights"},
         {"--normalise", WN_OPTION_TEXT, &f->normalise, "HOW", 0, 0, NULL,
          "of pixels: none, measured (on the training images), or MEAN,STD"},
@@ -137,6 +143,10 @@ wn_status wn_recipe_flags_apply(const wn_recipe_flags *f, const wn_net *net, int
         recipe->init = (wn_init)f->init;
     if (f->pad >= 0)
         recipe->augmentation.pad = (int)f->pad;
+    take(f->clip, &recipe->clip);
+    take(f->average, &recipe->average);
+    if (f->accumulate)
+        recipe->accumulate = (int)f->accumulate;
     take(f->crop, &recipe->augmentation.crop);
     take(f->jitter, &recipe->augmentation.jitter);
     if (f->cutout >= 0)

@@ -17,7 +17,7 @@ static const char details[] =
 
 typedef struct flags {
     const char *data, *isa, *csv, *db, *checkpoints;
-    bool resume;
+    bool resume, recompute_norms;
     wn_image_flags images;
     wn_network_flags network;
     wn_recipe_flags recipe;
@@ -81,6 +81,10 @@ static wn_status read_flags(const wn_command *command, int argc, char **argv, fl
          .choices = loaders,
          .help = "who prepares batches: a thread of its own, the others between steps, or (auto) the former "
                  "where a CPU is spare"},
+        {.name = "--bn-recompute",
+         .kind = WN_OPTION_SWITCH,
+         .value = &f->recompute_norms,
+         .help = "after the last epoch, batch norm's statistics over all training images"},
         WN_OPTION_THREADS(&f->threads),
         WN_OPTION_ISA(&f->isa),
         WN_OPTION_NO_FUSE(&f->network.no_fuse),
@@ -153,6 +157,7 @@ static wn_status train(const wn_command *command, int argc, char **argv) {
                                 .resume = f.resume,
                                 .save_every = f.save_every,
                                 .eval_every = f.eval_every,
+                                .recompute_norms = f.recompute_norms,
                                 .time_to = f.time_to,
                                 .stop = f.checkpoints ? watch_signals() : NULL,
                                 .seed = (uint64_t)f.seed,

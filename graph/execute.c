@@ -4,6 +4,8 @@
 #include "recorded.h"
 #include "tape_internal.h"
 
+#include <math.h>
+
 typedef struct walk_context {
     const wn_tape *tape;
     int begin, end;        /* steps */
@@ -90,7 +92,8 @@ static void prepare(wn_tape *tape) {
 
 static void run(wn_tape *tape, wn_task task, double *seconds, wn_part_clock *clocks) {
     if (tape->options.training) {
-        tape->hyper.step = tape->step = ++tape->model->updates;
+        tape->step = ++tape->model->updates;
+        tape->hyper.step = tape->update ? tape->update : tape->step;
         tape->model->version++;
     }
     prepare(tape);
@@ -104,6 +107,43 @@ static void run(wn_tape *tape, wn_task task, double *seconds, wn_part_clock *clo
 
 void wn_tape_run(wn_tape *tape) {
     run(tape, walk, NULL, NULL);
+}
+
+void wn_tape_run_forward(wn_tape *tape) {
+    walk_context context = {.tape = tape, .begin = tape->preparations, .end = tape->loss_end};
+    tape->model->version++;
+    wn_pool_run(tape->options.pool, walk, &context);
+}
+
+/* Whether the step left a value that is no number, or infinite, in a tensor. */
+static bool leaves_nonfinite(const wn_tape *tape, const wn_step *step) {
+    for (int i = 0; i < step->operand_count; i++) {
+        const wn_operand *o = &step->operands[i];
+        bool tensor = o->images == tape->options.batch && o->images > 1; /* others may hold whole numbers */
+        for (int n = 0; tensor && o->access != WN_ACCESS_READ && n < o->images; n++) {
+            const char *run = (const char *)tape->buffers[o->buffer].address + o->offset + n * o->stride;
+            for (int64_t f = 0; f < o->run / (int64_t)sizeof(float); f++)
+                if (!isfinite(((const float *)run)[f]))
+                    return true;
+        }
+    }
+    return false;
+}
+
+const char *wn_tape_find_nonfinite(wn_tape *tape) {
+    for (int s = tape->preparations; s < tape->loss_end; s++) {
+        walk_context context = {.tape = tape, .begin = s, .end = s + 1};
+        wn_pool_run(tape->options.pool, walk, &context);
+        if (leaves_nonfinite(tape, &tape->steps[s]))
+            return tape->steps[s].label;
+    }
+    return "LOSS";
+}
+
+void wn_tape_set_norm_momentum(wn_tape *tape, float momentum) {
+    for (int s = 0; s < tape->step_count; s++)
+        if (tape->steps[s].is_norm_forward)
+            tape->steps[s].args.batch_norm.momentum = momentum;
 }
 
 void wn_tape_run_timed(wn_tape *tape, double *seconds) {

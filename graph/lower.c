@@ -190,9 +190,11 @@ static void lower(wn_lowering *lowering) {
     if (wn_failed(lowering->status))
         return;
     lower_loss(lowering);
-    if (lowering->tape->options.training)
+    lowering->tape->loss_end = lowering->tape->step_count;
+    if (lowering->tape->options.training) {
         lower_backward(lowering);
-    else
+        wn_lower_late_updates(lowering);
+    } else
         wn_lower_put_preparations_first(lowering);
 }
 

@@ -111,9 +111,11 @@ void wn_lower_copy(wn_lowering *lowering, const wn_layer *layer, int tensor, wn_
                    bool accumulate);
 /* A planned buffer for a parameter's gradient; it is kept when the options say so. */
 int wn_lower_gradient_buffer(wn_lowering *lowering, int parameter);
-/* The update of the layer's learned parameters from the gradients in those buffers, in the parameters' order.
+/* The update of the layer's learned parameters from their gradients, unless it has to wait for all of them.
  */
-void wn_lower_update(wn_lowering *lowering, const wn_layer *layer, const int *gradients);
+void wn_lower_update(wn_lowering *lowering, const wn_layer *layer);
+/* Behind the last backward step: what waited, and the average of the parameters. */
+void wn_lower_late_updates(wn_lowering *lowering);
 /* Inference. The first appends the step that folds the group's batch norm into its convolution's weights and
  * bias and replaces the numbers of their buffers (bias may be -1 before); the second the step that prepares
  * constant weights, returning the buffer it fills. The last puts these steps before all others. */

@@ -1,5 +1,6 @@
 /* A model: one block of memory for the parameters of a graph, and what the optimiser remembers of them. */
 #include "tape_internal.h"
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -63,12 +64,14 @@ void wn_model_destroy(wn_model *model) {
     wn_arena_unmap(&model->values);
     wn_arena_unmap(&model->moments[0]);
     wn_arena_unmap(&model->moments[1]);
+    wn_arena_unmap(&model->gathered);
+    wn_arena_unmap(&model->average);
     free(model->offsets);
     free(model);
 }
 
-wn_status wn_model_prepare_moments(wn_model *model, wn_optimizer optimizer, const bool used[static 2]) {
-    size_t bytes = model->offsets[model->graph->parameter_count];
+static wn_status prepare_moments(wn_model *model, wn_optimizer optimizer, const bool used[static 2],
+                                 size_t bytes) {
     if ((used[0] || used[1]) && model->moments_of != optimizer) {
         for (int i = 0; i < 2; i++)
             if (model->moments[i].base)
@@ -80,4 +83,42 @@ wn_status wn_model_prepare_moments(wn_model *model, wn_optimizer optimizer, cons
         if (used[i] && !model->moments[i].base)
             WN_TRY(wn_arena_map(bytes, &model->moments[i]));
     return wn_ok();
+}
+
+wn_status wn_model_prepare_training(wn_model *model, const wn_tape_options *options) {
+    size_t bytes = model->offsets[model->graph->parameter_count];
+    bool moments[2];
+    wn_tape_moments(options, moments);
+    WN_TRY(prepare_moments(model, options->optimizer, moments, bytes));
+    if (options->accumulate_gradients && !model->gathered.base)
+        WN_TRY(wn_arena_map(bytes, &model->gathered));
+    if (options->average_weights && !model->average.base) {
+        WN_TRY(wn_arena_map(bytes, &model->average));
+        memcpy(model->average.base, model->values.base, bytes);
+    }
+    return wn_ok();
+}
+
+bool wn_model_has_average(const wn_model *model) {
+    return model->average.base != NULL;
+}
+
+void wn_model_swap_average(wn_model *model) {
+    float *values = model->values.base, *average = model->average.base;
+    size_t floats = model->offsets[model->graph->parameter_count] / sizeof(float);
+    model->version++;
+    for (size_t i = 0; i < floats; i++) {
+        float swapped = values[i];
+        values[i] = average[i];
+        average[i] = swapped;
+    }
+}
+
+int wn_model_find_nonfinite(const wn_model *model) {
+    const float *values = model->values.base;
+    for (int p = 0; p < model->graph->parameter_count; p++)
+        for (size_t i = model->offsets[p] / sizeof(float); i < model->offsets[p + 1] / sizeof(float); i++)
+            if (!isfinite(values[i]))
+                return p;
+    return -1;
 }

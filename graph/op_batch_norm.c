@@ -144,6 +144,7 @@ static void forward(wn_lowering *lowering, wn_group *group) {
     wn_bind_view(lowering, step, &args->y, group->output, y, WN_ACCESS_SET);
     if (training)
         step->phases = wn_batch_norm_phases(&args->x);
+    step->is_norm_forward = training;
     if (group->residual >= 0)
         wn_bind_view(lowering, step, &args->residual, group->residual, residual, WN_ACCESS_READ);
     wn_bind_buffer(lowering, step, &args->scale, layer->first_parameter, WN_ACCESS_READ);
@@ -226,7 +227,7 @@ static void backward(wn_lowering *lowering, wn_group *group) {
     append_backward(lowering, group, &places);
     if (group->residual >= 0 && !group->relu)
         wn_gradient_pass(lowering, group->residual, wn_gradient_of(lowering, group->output), false);
-    wn_lower_update(lowering, group->head, places.gradients);
+    wn_lower_update(lowering, group->head);
 }
 
 const wn_layer_kind wn_kind_batch_norm = {

@@ -237,7 +237,7 @@ void wn_lower_conv_backward(wn_lowering *lowering, wn_group *group) {
         problem.direction = WN_BWD_D;
         append_pass(lowering, layer, problem, &at);
     }
-    wn_lower_update(lowering, layer, gradients);
+    wn_lower_update(lowering, layer);
 }
 
 const wn_layer_kind wn_kind_conv = {

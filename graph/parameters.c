@@ -115,6 +115,11 @@ void wn_model_write_moment(wn_model *model, int moment, int index, const float *
     block(model->graph, index, values, moment_storage(model, moment, index));
 }
 
+void wn_model_read_average(const wn_model *model, int index, float *values) {
+    const char *average = model->average.base;
+    wn_parameter_unblock(model->graph, index, (const float *)(average + model->offsets[index]), values);
+}
+
 int64_t wn_model_updates(const wn_model *model) {
     return model->updates;
 }

@@ -83,11 +83,8 @@ static wn_status compile(wn_tape *tape) {
     const wn_tape_options *options = &tape->options;
     for (int p = 0; p < tape->model->graph->parameter_count; p++)
         tape->gradients[p] = -1;
-    if (options->training && !options->plan_only) {
-        bool moments[2];
-        wn_tape_moments(options, moments);
-        WN_TRY(wn_model_prepare_moments(tape->model, options->optimizer, moments));
-    }
+    if (options->training && !options->plan_only)
+        WN_TRY(wn_model_prepare_training(tape->model, options));
     WN_TRY(wn_tape_lower(tape));
     WN_TRY(wn_tape_plan_memory(tape, !options->no_reuse));
     if (options->plan_only)
@@ -172,11 +169,22 @@ void wn_tape_set_options(wn_tape *tape, const wn_step_options *options) {
                              .beta2 = options->beta2,
                              .eps = options->eps,
                              .decoupled_decay = options->decoupled_decay,
-                             .nesterov = options->nesterov};
+                             .nesterov = options->nesterov,
+                             .clip_norm = options->clip_norm,
+                             .average_decay = options->average_decay,
+                             .share = options->share,
+                             .first = options->first,
+                             .hold = options->hold,
+                             .norm = tape->hyper.norm};
+    tape->update = options->update;
 }
 
 double wn_tape_loss(const wn_tape *tape) {
     return tape->loss;
+}
+
+double wn_tape_gradient_norm(const wn_tape *tape) {
+    return tape->hyper.norm;
 }
 
 int64_t wn_tape_correct(const wn_tape *tape) {

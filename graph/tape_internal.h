@@ -13,6 +13,8 @@ struct wn_model {
     wn_arena values;
     wn_arena
         moments[2]; /* the optimiser's memory, laid out like values; mapped by the first tape that needs it */
+    wn_arena gathered; /* gradients summed over batches, laid out like values; mapped when needed, too */
+    wn_arena average;  /* of the values over updates; the same */
     wn_optimizer moments_of;
     size_t *offsets; /* [parameters + 1] bytes into values and moments */
     int64_t updates; /* training steps so far, over all tapes of this model */
@@ -24,8 +26,9 @@ static inline void wn_tape_moments(const wn_tape_options *options, bool used[sta
     used[0] = options->optimizer == WN_OPTIMIZER_ADAM || options->momentum;
     used[1] = options->optimizer != WN_OPTIMIZER_SGD;
 }
-/* Maps what the optimiser remembers. Moments of another optimiser are forgotten. */
-wn_status wn_model_prepare_moments(wn_model *model, wn_optimizer optimizer, const bool used[static 2]);
+/* Maps what a training tape with these options needs beside the parameters. Moments of another optimiser are
+ * forgotten; an average begins with the parameters as they are. */
+wn_status wn_model_prepare_training(wn_model *model, const wn_tape_options *options);
 
 /* Memory that steps work on. */
 typedef struct wn_buffer {
@@ -111,7 +114,14 @@ struct wn_step {
             wn_update_kernel *kernel;
             wn_update_args of[WN_STEP_UPDATES];
             int count;
+            const wn_hyper *hyper;
+            const double *loss; /* of this run */
         } update;
+        struct {
+            wn_hyper *hyper;
+            const double *squares;
+            int64_t count;
+        } norm;
         wn_block_args block;
         wn_pad_channels_args pad_channels;
         wn_fold_args fold;
@@ -119,6 +129,7 @@ struct wn_step {
     wn_operand operands[WN_STEP_OPERANDS];
     int operand_count;
     bool is_conv;
+    bool is_norm_forward; /* of a batch norm, in training */
     char *label, *kernel;
     double flops, bytes;
 };
@@ -130,6 +141,7 @@ struct wn_tape {
     wn_step *steps;
     wn_buffer *buffers; /* the first ones are the model's parameters */
     int step_count, buffer_count;
+    int loss_end;     /* number of the first step behind the loss */
     int preparations; /* steps that come first and run when the model's version is not the prepared one */
     int64_t prepared_version; /* -1: none */
     wn_arena arena;
@@ -141,7 +153,8 @@ struct wn_tape {
     float **lane_masks;   /* owned */
     int lane_mask_count;
     wn_hyper hyper;
-    int64_t step; /* number of the running training step, from 1; dropout's counter */
+    int64_t step;   /* number of the running training step, from 1; dropout's counter */
+    int64_t update; /* number of the coming update, as told; 0: the step's */
     double loss;
     int64_t correct;
 };

@@ -99,11 +99,12 @@ static void check_step_by_step(wn_pool *pool) {
     static const struct {
         const char *net;
         wn_optimizer optimizer;
-        float momentum, lr;
-    } runs[] = {{"mnist-bn", WN_OPTIMIZER_ADAM, 0.9f, 0.05f},
-                {"mnist-cnn", WN_OPTIMIZER_SGD, 0.9f, 0.01f},
-                {"mnist-cnn", WN_OPTIMIZER_SGD, 0, 0.01f},
-                {"mnist-res", WN_OPTIMIZER_RMSPROP, 0.5f, 0.001f}};
+        float momentum, lr, clip, average;
+    } runs[] = {{"mnist-bn", WN_OPTIMIZER_ADAM, 0.9f, 0.05f, 0, 0},
+                {"mnist-cnn", WN_OPTIMIZER_SGD, 0.9f, 0.01f, 0, 0},
+                {"mnist-cnn", WN_OPTIMIZER_SGD, 0, 0.01f, 0, 0},
+                {"mnist-res", WN_OPTIMIZER_RMSPROP, 0.5f, 0.001f, 0, 0},
+                {"mnist-bn", WN_OPTIMIZER_ADAM, 0.9f, 0.05f, 0.5f, 0.9f}};
     for (size_t i = 0; i < sizeof runs / sizeof *runs; i++) {
         wn_train_options options = small_run(pool);
         wn_train_result whole, parts = {0};
@@ -113,6 +114,8 @@ static void check_step_by_step(wn_pool *pool) {
         options.recipe.decoupled_decay = false;
         options.recipe.momentum = runs[i].momentum;
         options.recipe.lr = runs[i].lr;
+        options.recipe.clip = runs[i].clip;
+        options.recipe.average = runs[i].average;
         options.recipe.schedule.kind = runs[i].momentum > 0 ? WN_SCHEDULE_ONE_CYCLE : WN_SCHEDULE_COSINE;
         options.feeding = WN_FEEDING_STEPS;
         uLong expected = whole_run(options, &whole);

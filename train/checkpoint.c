@@ -6,7 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const prefixes[] = {"optimizer.moment1.", "optimizer.moment2."};
+enum { MOMENTS = 2, AVERAGE = 2 }; /* kinds of what is kept beside the parameters */
+static const char *const prefixes[] = {"optimizer.moment1.", "optimizer.moment2.", "average."};
 
 void wn_facts_add(wn_run_facts *facts, const char *key, const char *format, ...) {
     char *value;
@@ -28,7 +29,7 @@ void wn_facts_free(wn_run_facts *facts, int keep) {
 
 /* One tensor of a file that is being written. */
 typedef struct slot {
-    int parameter, moment; /* moment -1: the parameter itself */
+    int parameter, kind; /* -1: the parameter itself */
 } slot;
 
 typedef struct listing {
@@ -41,35 +42,39 @@ typedef struct listing {
 static void fill(void *context, int index, float *values) {
     const listing *l = context;
     slot s = l->slots[index];
-    if (s.moment < 0)
+    if (s.kind < 0)
         wn_model_read(l->model, s.parameter, values);
+    else if (s.kind == AVERAGE)
+        wn_model_read_average(l->model, s.parameter, values);
     else
-        wn_model_read_moment(l->model, s.moment, s.parameter, values);
+        wn_model_read_moment(l->model, s.kind, s.parameter, values);
 }
 
-static bool list_tensor(listing *l, int parameter, int moment) {
+static bool list_tensor(listing *l, int parameter, int kind) {
     wn_parameter p = wn_model_parameter(l->model, parameter);
     wn_safetensor *tensor = &l->tensors[l->count];
     *tensor = (wn_safetensor){.dims = p.dims, .count = p.count};
     char *name;
-    if (asprintf(&name, "%s%s", moment < 0 ? "" : prefixes[moment], p.name) < 0)
+    if (asprintf(&name, "%s%s", kind < 0 ? "" : prefixes[kind], p.name) < 0)
         return false;
     tensor->name = name;
     memcpy(tensor->shape, p.shape, sizeof p.shape);
-    l->slots[l->count++] = (slot){parameter, moment};
+    l->slots[l->count++] = (slot){parameter, kind};
     return true;
 }
 
 static bool list_all(listing *l, bool moments) {
     int parameters = wn_model_parameter_count(l->model);
-    l->tensors = calloc(3 * (size_t)parameters + 1, sizeof *l->tensors);
-    l->slots = calloc(3 * (size_t)parameters + 1, sizeof *l->slots);
+    l->tensors = calloc(4 * (size_t)parameters + 1, sizeof *l->tensors);
+    l->slots = calloc(4 * (size_t)parameters + 1, sizeof *l->slots);
     bool done = l->tensors && l->slots;
     for (int p = 0; done && p < parameters; p++)
         done = list_tensor(l, p, -1);
-    for (int m = 0; done && moments && m < 2; m++)
+    for (int m = 0; done && moments && m < MOMENTS; m++)
         for (int p = 0; done && wn_model_has_moment(l->model, m) && p < parameters; p++)
             done = !wn_model_parameter(l->model, p).learned || list_tensor(l, p, m);
+    for (int p = 0; done && moments && wn_model_has_average(l->model) && p < parameters; p++)
+        done = list_tensor(l, p, AVERAGE);
     return done;
 }
 
@@ -133,7 +138,9 @@ static bool ends_with(const char *text, const char *end) {
 static wn_status check_rest(const wn_safetensors *file, const wn_model *model) {
     for (int i = 0; i < wn_safetensors_count(file); i++) {
         const char *name = wn_safetensors_at(file, i)->name;
-        bool known = !strncmp(name, "optimizer.", 10) || ends_with(name, ".num_batches_tracked");
+        bool known = !strncmp(name, "optimizer.", 10) ||
+                     !strncmp(name, prefixes[AVERAGE], strlen(prefixes[AVERAGE])) ||
+                     ends_with(name, ".num_batches_tracked");
         for (int p = 0; !known && p < wn_model_parameter_count(model); p++)
             known = !strcmp(name, wn_model_parameter(model, p).name);
         if (!known)
@@ -153,18 +160,19 @@ static wn_status copy_out(const wn_safetensors *file, const wn_safetensor *tenso
     return wn_ok();
 }
 
-wn_status wn_checkpoint_load(const wn_safetensors *file, wn_model *model) {
+/* All parameters under their names with this prefix. */
+static wn_status load(const wn_safetensors *file, const char *prefix, wn_model *model) {
     const wn_safetensor *tensor;
     int parameters = wn_model_parameter_count(model);
     for (int p = 0; p < parameters; p++) {
         wn_parameter parameter = wn_model_parameter(model, p);
-        WN_TRY(find_tensor(file, "", &parameter, &tensor));
+        WN_TRY(find_tensor(file, prefix, &parameter, &tensor));
     }
     WN_TRY(check_rest(file, model));
     for (int p = 0; p < parameters; p++) {
         wn_parameter parameter = wn_model_parameter(model, p);
         float *values;
-        WN_TRY(find_tensor(file, "", &parameter, &tensor));
+        WN_TRY(find_tensor(file, prefix, &parameter, &tensor));
         WN_TRY(copy_out(file, tensor, &values));
         wn_model_write(model, p, values);
         free(values);
@@ -172,8 +180,29 @@ wn_status wn_checkpoint_load(const wn_safetensors *file, wn_model *model) {
     return wn_ok();
 }
 
+wn_status wn_checkpoint_load(const wn_safetensors *file, wn_model *model) {
+    return load(file, "", model);
+}
+
+bool wn_checkpoint_has_average(const wn_safetensors *file) {
+    for (int i = 0; i < wn_safetensors_count(file); i++)
+        if (!strncmp(wn_safetensors_at(file, i)->name, prefixes[AVERAGE], strlen(prefixes[AVERAGE])))
+            return true;
+    return false;
+}
+
+wn_status wn_checkpoint_load_average(const wn_safetensors *file, wn_model *model) {
+    bool beside = wn_model_has_average(model);
+    if (beside)
+        wn_model_swap_average(model);
+    wn_status status = load(file, prefixes[AVERAGE], model);
+    if (beside)
+        wn_model_swap_average(model);
+    return status;
+}
+
 wn_status wn_checkpoint_load_moments(const wn_safetensors *file, wn_model *model) {
-    for (int m = 0; m < 2; m++)
+    for (int m = 0; m < MOMENTS; m++)
         for (int p = 0; p < wn_model_parameter_count(model) && wn_model_has_moment(model, m); p++) {
             wn_parameter parameter = wn_model_parameter(model, p);
             const wn_safetensor *tensor;

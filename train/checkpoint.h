@@ -20,7 +20,8 @@ void wn_facts_add(wn_run_facts *facts, const char *key, const char *format, ...)
 void wn_facts_free(wn_run_facts *facts, int keep);
 
 /* Writes the model, with `moments` what the optimiser remembers too, as optimizer.moment1.NAME (means or
- * velocities) and optimizer.moment2.NAME (squares). Atomic. Errors: IO, MEMORY. */
+ * velocities) and optimizer.moment2.NAME (squares), and the average of the weights as average.NAME. Atomic.
+ * Errors: IO, MEMORY. */
 wn_status wn_checkpoint_save(const char *path, const wn_model *model, bool moments,
                              const wn_run_facts *facts);
 
@@ -28,6 +29,10 @@ wn_status wn_checkpoint_save(const char *path, const wn_model *model, bool momen
  * optimiser remembers and PyTorch's counters of batches (num_batches_tracked). The model is untouched when it
  * fails. Errors: FORMAT (the tensor, what was found and expected). */
 wn_status wn_checkpoint_load(const wn_safetensors *file, wn_model *model);
+/* Is there an average of the weights in the file? */
+bool wn_checkpoint_has_average(const wn_safetensors *file);
+/* Takes the average over, as the model's parameters when it keeps none. Errors: as above. */
+wn_status wn_checkpoint_load_average(const wn_safetensors *file, wn_model *model);
 /* Takes over what the optimiser remembers, for the moments the model has. Errors: as above. */
 wn_status wn_checkpoint_load_moments(const wn_safetensors *file, wn_model *model);
 

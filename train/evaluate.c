@@ -116,7 +116,8 @@ static wn_status load_model(work *w) {
                                               .hidden_divisor = 1});
     WN_TRY(wn_graph_status(w->graph));
     WN_TRY(wn_model_create(w->graph, &w->model));
-    return wn_checkpoint_load(w->file, w->model);
+    return wn_checkpoint_has_average(w->file) ? wn_checkpoint_load_average(w->file, w->model)
+                                              : wn_checkpoint_load(w->file, w->model);
 }
 
 /* Counts the first maximum of every image. */

@@ -153,6 +153,11 @@ wn_status wn_recipe_check(const wn_recipe *r) {
                   (double)r->label_smoothing, "0 to below 1"));
     WN_TRY(expect(!r->nesterov || (r->optimizer == WN_OPTIMIZER_SGD && r->momentum > 0),
                   "momentum with Nesterov's step", (double)r->momentum, "above 0, and sgd"));
+    WN_TRY(expect(isfinite(r->clip) && r->clip >= 0, "most of the gradient's norm", (double)r->clip,
+                  "at least 0"));
+    WN_TRY(expect(r->accumulate >= 0, "batches for one update", r->accumulate, "at least 0"));
+    WN_TRY(expect(r->average >= 0 && r->average < 1, "decay of the average", (double)r->average,
+                  "0 to below 1"));
     return wn_schedule_check(&r->schedule);
 }
 
@@ -180,6 +185,12 @@ static void describe_optimizer(const wn_recipe *r, char *text, size_t size) {
         append(text, size, ", beta2 %g", (double)r->beta2);
     if (r->weight_decay > 0)
         append(text, size, ", %sdecay %g", r->decoupled_decay ? "decoupled " : "", (double)r->weight_decay);
+    if (r->clip > 0)
+        append(text, size, ", gradients clipped to norm %g", (double)r->clip);
+    if (r->accumulate > 1)
+        append(text, size, ", of %d batches", r->accumulate);
+    if (r->average > 0)
+        append(text, size, ", weights averaged with decay %g", (double)r->average);
 }
 
 void wn_recipe_describe(const wn_recipe *r, char *text, size_t size) {

@@ -16,6 +16,9 @@ typedef struct wn_recipe {
     float momentum;                 /* of SGD and RMSprop, 0: no buffer; beta1 of Adam */
     float weight_decay, beta2, eps;
     float label_smoothing; /* of the training loss: the share of the target spread over all classes */
+    float clip;            /* most that the norm of all gradients may be; 0: anything */
+    int accumulate;        /* batches whose gradients make one update; 0: 1 */
+    float average;         /* decay of the average of weights that is evaluated; 0: the weights are */
     wn_schedule schedule;
     wn_init init;
     wn_normalisation normalisation;

@@ -57,6 +57,10 @@ void wn_trainer_state_facts(wn_trainer *t) {
     wn_facts_add(facts, "label smoothing", "%.9g", (double)r->label_smoothing);
     wn_facts_add(facts, "beta2", "%.9g", (double)r->beta2);
     wn_facts_add(facts, "eps", "%.9g", (double)r->eps);
+    wn_facts_add(facts, "clip", "%.9g", (double)r->clip);
+    wn_facts_add(facts, "accumulate", "%d", r->accumulate > 1 ? r->accumulate : 1);
+    wn_facts_add(facts, "average", "%.9g", (double)r->average);
+    wn_facts_add(facts, "recomputed norms", "%d", o->recompute_norms);
     add_schedule(facts, &r->schedule);
     wn_facts_add(facts, "pad", "%d", r->augmentation.pad);
     wn_facts_add(facts, "flip", "%d", r->augmentation.flip);
@@ -112,12 +116,17 @@ wn_status wn_trainer_save(wn_trainer *t, const wn_epoch_sums *sums, bool best) {
     if (!t->options.checkpoints)
         return wn_ok();
     WN_TRY(wn_train_csv_flush(&t->csv)); /* a run that is resumed here needs the rows up to here */
-    int binding = t->facts.count;
+    int binding = t->facts.count, bad = wn_model_find_nonfinite(t->model);
+    if (bad >= 0)
+        return wn_error(WN_ERROR_INVALID, "%s: parameter '%.80s' holds values that are not finite",
+                        path_of(t, "last.safetensors", path), wn_model_parameter(t->model, bad).name);
     add_state(t, sums);
     wn_status status = wn_checkpoint_save(path_of(t, "last.safetensors", path), t->model, true, &t->facts);
     if (!wn_failed(status) && best)
         status = wn_checkpoint_save(path_of(t, "best.safetensors", path), t->model, true, &t->facts);
     wn_facts_free(&t->facts, binding);
+    if (!wn_failed(status))
+        t->saved_step = t->result.steps;
     return status;
 }
 
@@ -179,6 +188,7 @@ static wn_status read_state(wn_trainer *t, const wn_safetensors *file, wn_epoch_
                         wn_safetensors_path(file));
     wn_model_set_updates(t->model, updates);
     t->options.started -= seconds;
+    t->saved_step = r->steps;
     return wn_ok();
 }
 
@@ -201,6 +211,8 @@ wn_status wn_trainer_restore(wn_trainer *t, wn_epoch_sums *sums) {
         status = wn_checkpoint_load(file, t->model);
     if (!wn_failed(status))
         status = wn_checkpoint_load_moments(file, t->model);
+    if (!wn_failed(status) && wn_model_has_average(t->model))
+        status = wn_checkpoint_load_average(file, t->model);
     if (!wn_failed(status))
         status = read_state(t, file, sums);
     if (!wn_failed(status))

@@ -23,23 +23,13 @@ wn_batch wn_trainer_next(wn_trainer *t, wn_tape **tape) {
     return batch;
 }
 
-void wn_trainer_set_rates(const wn_trainer *t, wn_tape *tape, wn_rates rates) {
-    const wn_recipe *recipe = &t->options.recipe;
-    wn_tape_set_options(tape, &(wn_step_options){.lr = rates.lr,
-                                                 .momentum = rates.momentum,
-                                                 .beta1 = rates.momentum,
-                                                 .beta2 = recipe->beta2,
-                                                 .eps = recipe->eps,
-                                                 .weight_decay = recipe->weight_decay,
-                                                 .decoupled_decay = recipe->decoupled_decay,
-                                                 .nesterov = recipe->nesterov});
-}
-
 /* Share of test images answered right. */
 static double evaluate(wn_trainer *t) {
     double begin = wn_seconds();
     const wn_split_data *test = &t->dataset.test;
     int64_t correct = 0;
+    if (wn_model_has_average(t->model))
+        wn_model_swap_average(t->model);
     for (int64_t done = 0; done < test->count;) {
         bool full = test->count - done >= t->evaluation.batch;
         int batch = full ? t->evaluation.batch : t->evaluation.rest_batch;
@@ -50,6 +40,8 @@ static double evaluate(wn_trainer *t) {
         wn_tape_run(tape);
         correct += wn_tape_correct(tape);
     }
+    if (wn_model_has_average(t->model))
+        wn_model_swap_average(t->model);
     t->result.evaluating_seconds += wn_seconds() - begin;
     return (double)correct / (double)test->count;
 }
@@ -92,11 +84,7 @@ static wn_status train_step(wn_trainer *t, int epoch, wn_epoch_sums *sums) {
     sums->data_wait += taken.waited;
     sums->data_waits += taken.waited > 0;
     if (!isfinite(loss))
-        return wn_error(WN_ERROR_INVALID,
-                        "%s: the loss became %s in step %lld of epoch %d with learning rate %g, expected a "
-                        "finite number; a smaller learning rate may help",
-                        t->options.net, isnan(loss) ? "not a number" : "infinite", (long long)sums->steps,
-                        epoch, (double)lr);
+        return wn_trainer_diverged(t, tape, epoch, sums->steps, (double)lr);
     wn_train_row row = {
         .epoch = epoch,
         .step = result->steps,
@@ -172,11 +160,21 @@ static wn_status evaluate_between(wn_trainer *t, int epoch, const wn_epoch_sums 
     return wn_ok();
 }
 
-/* Between two steps: saving, and stopping when that is asked for. */
+/* Whether a multiple of `every` lies among the steps of the last update. */
+static bool is_due(const wn_trainer *t, int64_t every) {
+    int64_t steps = t->result.steps, before = steps - 1;
+    while (!wn_trainer_gathering(t, before).first)
+        before--;
+    return every && steps / every > before / every;
+}
+
+/* Between two updates: saving, and stopping when that is asked for. */
 static wn_status after_step(wn_trainer *t, const wn_epoch_sums *sums) {
     const wn_train_options *o = &t->options;
+    if (!wn_trainer_gathering(t, t->result.steps - 1).last)
+        return wn_ok();
     if (!o->stop || !*o->stop) {
-        if (o->save_every && t->result.steps % o->save_every == 0)
+        if (is_due(t, o->save_every))
             save_or_say(t, sums, false);
         return wn_ok();
     }
@@ -202,6 +200,8 @@ static wn_status train_epoch(wn_trainer *t, int epoch, wn_epoch_sums sums) {
     if (t->result.seconds_to_reach > 0)
         return wn_trainer_save(t, &sums, false);
     t->result.epochs = epoch;
+    if (t->options.recompute_norms && epoch == t->options.recipe.epochs)
+        WN_TRY(wn_trainer_recompute_norms(t));
     take_figures(t, &sums);
     wn_train_row row = row_of(t, epoch, &sums);
     WN_TRY(wn_train_csv_row(&t->csv, "epoch", &row));

@@ -37,6 +37,7 @@ typedef struct wn_train_options {
     bool resume;             /* continue from its last.safetensors, made by the same run; the CSV file too */
     int64_t eval_every;      /* steps between two evaluations within an epoch; 0: at its end only */
     double time_to;          /* ends the run with the evaluation that reaches this test accuracy; 0: none */
+    bool recompute_norms;    /* batch norm's statistics over all training images after the last epoch */
     int64_t save_every;      /* steps between two saves; 0: after every epoch only */
     const volatile sig_atomic_t
         *stop;       /* becoming not zero ends the run after the step, saved; NULL: nothing */

@@ -27,6 +27,7 @@ typedef struct wn_trainer {
     wn_run_facts facts;   /* what makes this run the run it is */
     int folder;           /* descriptor of the checkpoints' folder, locked; -1: none */
     double best_accuracy; /* on the test images so far; negative: none */
+    int64_t saved_step;   /* after which the last checkpoint was written; negative: none */
     wn_train_csv csv;
     wn_train_progress progress;
     wn_train_result result, begun; /* so far, and when the run was started or resumed */
@@ -48,6 +49,18 @@ void wn_trainer_release(wn_trainer *t);
 
 /* The next training batch, and the tape that reads it and takes so many. Valid until the next one. */
 wn_batch wn_trainer_next(wn_trainer *t, wn_tape **tape);
+/* A step's place among those whose gradients make one update. */
+typedef struct wn_gathering {
+    bool first, last;
+    float share;    /* of its images in all of them */
+    int64_t update; /* number of the update, from 1 */
+} wn_gathering;
+/* Of a step counted from 0. */
+wn_gathering wn_trainer_gathering(const wn_trainer *t, int64_t step);
+/* The error of a loss that is not finite: the step, the layer, the last checkpoint. */
+wn_status wn_trainer_diverged(wn_trainer *t, wn_tape *tape, int epoch, int64_t step, double lr);
+/* Batch norm's running statistics become means over all training images, not augmented. Errors: MEMORY. */
+wn_status wn_trainer_recompute_norms(wn_trainer *t);
 /* Tells the tape what the coming step works with. */
 void wn_trainer_set_rates(const wn_trainer *t, wn_tape *tape, wn_rates rates);
 

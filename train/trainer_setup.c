@@ -138,6 +138,9 @@ static wn_status compile_tape(wn_trainer *t, int batch, bool training, wn_tape *
         .training = training,
         .optimizer = recipe->optimizer,
         .momentum = training && recipe->optimizer != WN_OPTIMIZER_ADAM && momentum,
+        .clip_gradients = recipe->clip > 0,
+        .accumulate_gradients = recipe->accumulate > 1,
+        .average_weights = recipe->average > 0,
         .isa = o->isa,
         .pool = o->pool,
         .pick = o->pick,
@@ -175,6 +178,7 @@ static wn_status open_folder(wn_trainer *t) {
 wn_status wn_trainer_set_up(wn_trainer *t) {
     t->folder = -1;
     t->best_accuracy = -1;
+    t->saved_step = -1;
     WN_TRY(settle_options(t));
     WN_TRY(wn_train_csv_open(t->options.csv, &t->csv));
     WN_TRY(open_folder(t));

@@ -52,6 +52,15 @@ void wn_model_write(wn_model *model, int index, const float *values);
 bool wn_model_has_moment(const wn_model *model, int moment);
 void wn_model_read_moment(const wn_model *model, int moment, int index, float *values);
 void wn_model_write_moment(wn_model *model, int moment, int index, const float *values);
+/* The exponential average of parameters and running statistics over the updates, which training tapes with
+ * average_weights keep. Swapping puts it in the parameters' place, to be evaluated, read or written there,
+ * and back with the next call; no training in between. */
+bool wn_model_has_average(const wn_model *model);
+void wn_model_swap_average(wn_model *model);
+/* As wn_model_read, of the average. */
+void wn_model_read_average(const wn_model *model, int index, float *values);
+/* The first parameter with a value that is not finite; -1: there is none. */
+int wn_model_find_nonfinite(const wn_model *model);
 /* Training steps so far, over all tapes of the model: Adam's and dropout's counter. */
 int64_t wn_model_updates(const wn_model *model);
 void wn_model_set_updates(wn_model *model, int64_t updates);
@@ -66,13 +75,16 @@ typedef struct wn_tape_options {
     int batch;
     bool training; /* forward, loss, backward, update; otherwise forward, loss, accuracy */
     wn_optimizer optimizer;
-    bool momentum;         /* SGD and RMSprop keep a momentum buffer */
-    float label_smoothing; /* of the loss, in [0, 1): the share of the target spread over all classes, as
-                              PyTorch's CrossEntropyLoss(label_smoothing) */
-    bool keep_gradients;   /* parameter gradients stay readable after a step (they are not reused) */
-    bool no_reuse;         /* memory planner off: every tensor has its own place (tests) */
-    bool no_fuse;          /* every layer is a step of its own */
-    bool plan_only;        /* to be looked at: no memory is mapped, and the tape cannot run */
+    bool momentum;             /* SGD and RMSprop keep a momentum buffer */
+    float label_smoothing;     /* of the loss, in [0, 1): the share of the target spread over all classes, as
+                                  PyTorch's CrossEntropyLoss(label_smoothing) */
+    bool clip_gradients;       /* updates wait for the norm over all gradients, see wn_step_options */
+    bool accumulate_gradients; /* updates may wait for the gradients of several batches, the same */
+    bool average_weights;      /* the model keeps an exponential average of what training makes of it */
+    bool keep_gradients;       /* parameter gradients stay readable after a step (they are not reused) */
+    bool no_reuse;             /* memory planner off: every tensor has its own place (tests) */
+    bool no_fuse;              /* every layer is a step of its own */
+    bool plan_only;            /* to be looked at: no memory is mapped, and the tape cannot run */
     wn_isa isa;
     wn_pool *pool; /* threads the tape will run on; must outlive it */
     wn_pick *pick; /* NULL: the default heuristic (direct, default config) */
@@ -101,15 +113,36 @@ typedef struct wn_step_options {
     float lr, momentum, weight_decay, beta1, beta2, eps;
     bool decoupled_decay; /* Adam: the weights decay by themselves, not through the gradient (AdamW) */
     bool nesterov;        /* SGD with momentum */
+    float clip_norm; /* with clip_gradients: gradients are scaled so that their norm, over all parameters, is
+                        at most this (Pascanu et al. 2013); 0: they are not */
+    float
+        share; /* with accumulate_gradients: of this batch in the mean gradient of all that make one update */
+    bool first;          /* the same: nothing of batches before is to be added */
+    bool hold;           /* the same: no update yet, more batches follow */
+    float average_decay; /* with average_weights: average = d average + (1 - d) weights after every update, d
+                            the smaller of this and (1 + n) / (10 + n) behind update n */
+    int64_t update;      /* number of the coming update from 1, for Adam and d; 0: count the runs */
 } wn_step_options;
 void wn_tape_set_options(wn_tape *tape, const wn_step_options *options);
 
-/* Runs every step once. A training tape updates the model. Allocates nothing. */
+/* Runs every step once. A training tape updates the model, unless the loss is not finite: then the parameters
+ * stay as they are. Allocates nothing. */
 void wn_tape_run(wn_tape *tape);
+/* Runs a training tape up to its loss, with batch and running statistics, and updates no learned parameter.
+ */
+void wn_tape_run_forward(wn_tape *tape);
+/* Share of a batch in batch norm's running statistics from now on, in place of the layers' own; 1: they
+ * become the batch's. */
+void wn_tape_set_norm_momentum(wn_tape *tape, float momentum);
+/* After a run with a loss that is not finite: the label of the first step that leaves such values in a
+ * tensor, found by running the forward steps again. Running statistics are not usable afterwards. */
+const char *wn_tape_find_nonfinite(wn_tape *tape);
 
 /* Of the last run: mean loss over the batch, number of right answers, and the logits copied out as
  * [batch][classes]. */
 double wn_tape_loss(const wn_tape *tape);
+/* With clip_gradients: the norm of the gradients of the last update, before it was clipped. */
+double wn_tape_gradient_norm(const wn_tape *tape);
 int64_t wn_tape_correct(const wn_tape *tape);
 void wn_tape_logits(const wn_tape *tape, float *logits);
 /* Gradient of a learned parameter in conventional order; needs keep_gradients. */

@@ -24,6 +24,9 @@ const wn_ops WN_TARGET_NAME(ops) = {
     .dropout = WN_TARGET_NAME(dropout),
     .loss = WN_TARGET_NAME(loss),
     .sgd = WN_TARGET_NAME(sgd),
+    .gather_gradient = WN_TARGET_NAME(gather_gradient),
+    .gradient_squares = WN_TARGET_NAME(gradient_squares),
+    .average_weights = WN_TARGET_NAME(average_weights),
     .adam = WN_TARGET_NAME(adam),
     .rmsprop = WN_TARGET_NAME(rmsprop),
 };

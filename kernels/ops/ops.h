@@ -137,10 +137,15 @@ typedef struct wn_loss_args {
 /* Values that change between steps; read at run time. */
 typedef struct wn_hyper {
     float lr, momentum, weight_decay;
-    float beta1, beta2, eps; /* Adam; RMSprop uses the latter two */
-    bool decoupled_decay;    /* AdamW */
-    bool nesterov;           /* SGD with momentum */
-    int64_t step;            /* 1 for the first update */
+    float beta1, beta2, eps;    /* Adam; RMSprop uses the latter two */
+    bool decoupled_decay;       /* AdamW */
+    bool nesterov;              /* SGD with momentum */
+    int64_t step;               /* 1 for the first update */
+    float gradient_factor;      /* of gradients in updates; 0: 1 */
+    float clip_norm;            /* what the norm of all gradients is clipped to; 0: nothing */
+    float average_decay, share; /* of the running average; of a batch in gathered gradients */
+    bool first, hold;           /* gathered gradients begin anew; wait for more before the update */
+    double norm;                /* of all gradients, the last time */
 } wn_hyper;
 
 /* Update of one parameter tensor of `count` floats (a multiple of 16). SGD as PyTorch: g += decay w;
@@ -154,7 +159,16 @@ typedef struct wn_update_args {
     float *moment1, *moment2; /* v of SGD and RMSprop in moment1, s in moment2; NULL when unused */
     int64_t count;
     const wn_hyper *hyper;
+    double *squares; /* of gradient_squares: sums of pieces, from first_square on */
+    int64_t first_square;
 } wn_update_args;
+
+/* Pieces of WN_GRADIENT_PIECE floats whose squares are summed one by one, so that a norm does not depend on
+ * threads. */
+enum { WN_GRADIENT_PIECE = 4096 };
+static inline int64_t wn_gradient_pieces(int64_t count) {
+    return (count + WN_GRADIENT_PIECE - 1) / WN_GRADIENT_PIECE;
+}
 typedef void wn_update_kernel(const wn_update_args *, int tid, int nthreads);
 
 typedef struct wn_ops {
@@ -179,6 +193,9 @@ typedef struct wn_ops {
     void (*dropout)(const wn_dropout_args *, int tid, int nthreads);
     void (*loss)(const wn_loss_args *, int phase, int tid, int nthreads); /* 2 phases */
     wn_update_kernel *sgd, *adam, *rmsprop;
+    wn_update_kernel *gather_gradient;  /* weights = share gradient, added to them unless it is the first */
+    wn_update_kernel *gradient_squares; /* squares of the gradient, by pieces */
+    wn_update_kernel *average_weights;  /* weights = d weights + (1 - d) gradient */
 } wn_ops;
 
 #endif
