@@ -128,6 +128,7 @@ static wn_status race(const side *runners, double budget, int *winner) {
     wn_race options = {.candidates = runners->count,
                        .workspace_bytes = runners->workspace_bytes,
                        .budget = budget,
+                       .field = runners->count, /* no model has ranked them */
                        .sample = sample,
                        .now = now,
                        .context = runners->measure};

@@ -17,7 +17,7 @@ static const double warm_up_share = 0.4;
 enum {
     CONFIDENT_ROUNDS = sizeof clearly_slower / sizeof clearly_slower[0], /* 2^-6 < 2 % */
     HASTY_ROUNDS = 2,                                                    /* with the budget spent */
-    LEAST_FIELD = 3, /* warmed up whatever the budget says */
+    LEAST_FIELD = 3,                                                     /* where the caller names none */
     NOISE_PAIRS = 3,
 };
 
@@ -181,8 +181,9 @@ static bool drop_losers(race_state *run) {
 /* One sample of each that does not count. */
 static void warm_up(race_state *run) {
     const wn_race *race = run->race;
+    const int field = race->field ? race->field : LEAST_FIELD;
     for (int i = 0; i < race->candidates; i++) {
-        if (i >= LEAST_FIELD && race->now(race->context) - run->begin > race->budget * warm_up_share) {
+        if (i >= field && race->now(race->context) - run->begin > race->budget * warm_up_share) {
             run->left_out = race->candidates - i;
             return;
         }

@@ -20,6 +20,7 @@ typedef struct wn_race {
     const size_t *workspace_bytes; /* of each: less wins a tie, then the lower index */
     double budget;                 /* seconds by now() of what counts; looked at after every round */
     double limit;                  /* the same with what is thrown out; 0: none */
+    int field;                     /* candidates warmed up whatever the budget says; 0: three */
     uint64_t seed;                 /* of the random order within rounds */
     double (*sample)(void *context, int candidate); /* runs a candidate once; seconds */
     double (*now)(void *context);                   /* a monotonic clock in seconds */
@@ -49,10 +50,11 @@ typedef struct wn_race_result {
 } wn_race_result;
 
 /* Runs the race and writes one result for each candidate. Every candidate is warmed up by one sample that
- * does not count, as long as that takes no more than a part of the budget. Then, round after round, all that
- * are left run once each in random order; after the first round those three times behind are dropped, later
- * those slower with confidence by paired ratios. When the budget is spent, only what cannot be told apart yet
- * goes on, up to the second round. Errors: MEMORY; UNSUPPORTED when no candidate showed a time above zero. */
+ * does not count; those beyond `field` as long as that takes no more than a part of the budget. Then, round
+ * after round, all that are left run once each in random order; after the first round those three times
+ * behind are dropped, later those slower with confidence by paired ratios. When the budget is spent, only
+ * what cannot be told apart yet goes on, up to the second round. Errors: MEMORY; UNSUPPORTED when no
+ * candidate showed a time above zero. */
 wn_status wn_race_run(const wn_race *race, wn_race_result *results, wn_race_report *report);
 
 /* A random order of 0 .. count-1 for a round. */
