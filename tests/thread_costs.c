@@ -160,6 +160,7 @@ static void become(char *const argv[], const char *library, const char *counts, 
     if (library)
         setenv("LD_PRELOAD", library, 1);
     setenv("WINNOW_COUNT_FILE", counts, 1);
+    setenv("OPENBLAS_NUM_THREADS", "1", 1); /* a yardstick's threads, started when a program is loaded */
     execv(argv[0], argv);
     _exit(127);
 }
