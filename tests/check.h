@@ -4,6 +4,7 @@
 #define WN_CHECK_H
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -18,6 +19,11 @@ __attribute__((weak)) int check_passed, check_failed, check_skipped;
     ((condition) ? (check_passed++, true)                                                                    \
                  : (check_failed++, fprintf(stderr, "%s:%d: %s:", __FILE__, __LINE__, #condition),           \
                     fprintf(stderr, " " __VA_ARGS__), fputc('\n', stderr), false))
+
+/* The larger of two distances; NaN, once seen, stays, so that it fails whatever bound comes behind. */
+static inline double check_worst(double worst, double off) {
+    return isnan(worst) || off <= worst ? worst : off;
+}
 
 /* WINNOW_TEST_FULL=1 asks for the whole test space instead of a sample. */
 static inline bool check_full(void) {

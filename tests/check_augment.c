@@ -110,8 +110,8 @@ static void check_jitter(void) {
                 want[i][c] = clamp(mean + (want[i][c] - mean) * (double)d.contrast);
             double grey = luma(want[i]);
             for (int c = 0; c < 3; c++)
-                worst = fmax(worst, fabs(clamp(grey + (want[i][c] - grey) * (double)d.saturation) -
-                                         (double)planes[c * PIXELS + i]));
+                worst = check_worst(worst, fabs(clamp(grey + (want[i][c] - grey) * (double)d.saturation) -
+                                                (double)planes[c * PIXELS + i]));
         }
         CHECK(worst < 2e-6, "draw %d: off by %g", n, worst);
         least = fmin(least, fmin((double)d.brightness, fmin((double)d.contrast, (double)d.saturation)));

@@ -11,7 +11,7 @@
 #include <sys/resource.h>
 
 /* Ways whose duration is known: each run says what it took. */
-static int runs[3], order[64], order_count;
+static int runs[2], order[64], order_count;
 
 static double run_known(int way, double seconds, long events) {
     runs[way]++;

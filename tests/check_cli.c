@@ -11,11 +11,8 @@
 #include "tune_report.h"
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
-#include <limits.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 /* An IDX file: sizes[0..dimensions) and bytes that count up modulo `modulus`. */

@@ -12,6 +12,7 @@ import tempfile
 counts = {"passed": 0, "failed": 0, "skipped": 0}
 PROBLEM = "mb1ic16ih8oc16kh3ph1"
 DATA = ["--data", "synthetic", "--limit", "64", "--batch-size", "16"]
+TRAIN = ["train", "lenet", *DATA, "--epochs=1"]
 BEFORE = "net,label,median_seconds\nx,one,0.1\nx,two,0.2\n"
 # arguments, a column, the least number of rows, what is printed beside it
 COMMANDS = (
@@ -21,8 +22,8 @@ COMMANDS = (
     (["bench", PROBLEM, "--impl=direct", "--repetitions=1"], "impl", 1, "median ms"),
     (["bench", PROBLEM, "--peer=onednn", "--budget=0.01"], "peer_impl", 1, "median of pairs"),
     (["tune", PROBLEM, "--effort=heuristic", "--db=tune.db"], "impl", 1, "speed-up"),
-    (["train", "lenet", *DATA, "--epochs=1", "--checkpoints=kept"], "loss", 4, "epoch 1/1"),
-    (["train", "lenet", *DATA, "--epochs=1", "--checkpoints=kept", "--resume"], "loss", 0, "continues"),
+    ([*TRAIN, "--checkpoints=kept"], "loss", 4, "epoch 1/1"),
+    ([*TRAIN, "--checkpoints=kept", "--resume"], "loss", 0, "continues"),
     (["eval", "kept/last.safetensors", *DATA[:2], "--test-limit=20"], "truth", 1, "accuracy"),
     (["lr-find", "mnist-bn", *DATA], "lr", 8, "suggestion"),
     (["bypass", "lenet", "--batch-size=1", "--rounds=1"], "event", 20, "1 rounds"),
@@ -48,8 +49,8 @@ def check_command(folder, arguments, column, least, printed):
     if "this build is without" in ran.stderr:
         counts["skipped"] += 1
         return
-    # doctor's verdict on the machine is its exit status
-    check(ran.returncode == 0 or arguments[0] == "doctor", f"{arguments}: exit {ran.returncode}: {ran.stderr}")
+    fine = (0, 3) if arguments[0] == "doctor" else (0,)  # its verdict on the machine is its exit status
+    check(ran.returncode in fine, f"{arguments}: exit {ran.returncode}: {ran.stderr}")
     rows = list(csv.reader(io.StringIO(ran.stdout)))
     check(rows and column in rows[0], f"{arguments}: the first line has no {column}: {ran.stdout[:200]}")
     check(len(rows) > least, f"{arguments}: {len(rows)} lines")
@@ -65,10 +66,12 @@ def check_trouble(folder):
     # what stands in the file already, of others, stays
     kept = folder / "kept.csv"
     kept.write_text("above\n", encoding="utf-8")
-    for command in (bench, COMMANDS[6][0][:-1]):
+    for command in (bench, TRAIN):
+        length = len(kept.read_text(encoding="utf-8"))
         with open(kept, "a", encoding="utf-8") as file:
             ran = run(folder, command, stdout=file, stderr=subprocess.DEVNULL)
-        check(ran.returncode == 0 and kept.read_text(encoding="utf-8").startswith("above\n"), f"{command}: appending")
+        text = kept.read_text(encoding="utf-8")
+        check(ran.returncode == 0 and text.startswith("above\n") and len(text) > length, f"{command}: appending")
 
 
 def check_perf_template(folder):

@@ -360,10 +360,12 @@ static void check_crash(void) {
     fclose(out);
 }
 
+enum { LEFT_OUT = 77 };
+
 /* Where the system lets nothing be written nothing is left behind. */
 static void check_unprivileged(void) {
     if (getuid() == 0 && setuid(65534) != 0)
-        return;
+        _exit(LEFT_OUT);
     char state[128];
     FILE *out = tmpfile();
     make_bad_machine();
@@ -394,7 +396,10 @@ static void in_child(void (*check)(void)) {
     }
     int how = -1;
     waitpid(child, &how, 0);
-    CHECK(WIFEXITED(how) && WEXITSTATUS(how) == 0, "the child process ended with %x", (unsigned)how);
+    if (WIFEXITED(how) && WEXITSTATUS(how) == LEFT_OUT)
+        check_skipped++;
+    else
+        CHECK(WIFEXITED(how) && WEXITSTATUS(how) == 0, "the child process ended with %x", (unsigned)how);
 }
 
 static void check_state_refusals(void) {

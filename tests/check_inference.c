@@ -55,7 +55,7 @@ static double distance(wn_tape *tape, wn_tape *other) {
     wn_tape_logits(tape, a);
     wn_tape_logits(other, b);
     for (int i = 0; i < BATCH * CLASSES; i++) {
-        most = fmax(most, fabs((double)a[i] - (double)b[i]));
+        most = check_worst(most, fabs((double)a[i] - (double)b[i]));
         largest = fmax(largest, fabs((double)b[i]));
     }
     return isfinite(most) ? most / largest : INFINITY;

@@ -1,5 +1,5 @@
 /* The ring under two threads: nothing is lost, doubled, reordered or read half written, whoever is the slower
- * one, whether the reader spins or sleeps, and when the counters wrap. Also run under ThreadSanitizer. */
+ * one, whether the reader spins or sleeps, and when the counters wrap. */
 #include "check.h"
 #include "random.h"
 #include "ring.h"

@@ -139,7 +139,7 @@ static void check_gathering(wn_pool *pool) {
         read_all(&whole, want);
         double worst = 0;
         for (int64_t i = 0; i < count; i++)
-            worst = fmax(worst, fabs((double)after[i] - (double)want[i]));
+            worst = check_worst(worst, fabs((double)after[i] - (double)want[i]));
         /* Adam's step is lr at most; eps keeps rounding from being divided by next to nothing. */
         CHECK(worst < 2e-5, "update %d: off by %g", update, worst);
         CHECK(memcmp(before, after, (size_t)count * sizeof *after), "update %d did nothing", update);
@@ -175,7 +175,7 @@ static void check_average(wn_pool *pool) {
     wn_model_swap_average(s.model);
     double worst = 0;
     for (int64_t i = 0; i < count; i++)
-        worst = fmax(worst, fabs((double)average[i] - want[i]) / (1 + fabs(want[i])));
+        worst = check_worst(worst, fabs((double)average[i] - want[i]) / (1 + fabs(want[i])));
     CHECK(worst < 1e-6, "the average is off by %g", worst);
     static float again[MOST];
     read_all(&s, again);

@@ -52,8 +52,9 @@ def source_headers():
         text = path.read_text(encoding="utf-8").replace("\\\n", " ")
         for found in re.finditer(r'#define \w*HEADER\s+((?:"[^"]*"\s*)+)', text):
             yield path.relative_to(ROOT), "".join(re.findall(r'"([^"]*)"', found[1])).split(",")
-    torch = (ROOT / "tools" / "peers" / "torch_step.py").read_text(encoding="utf-8")
-    yield "tools/peers/torch_step.py", re.findall(r'"(\w+)"', re.search(r"COLUMNS = \[(.*?)\]", torch, re.DOTALL)[1])
+    for script in ("tools/peers/torch_step.py", "tools/peers/torch_memory.py", "tools/step_shares.py"):
+        columns = re.search(r"COLUMNS = \[(.*?)\]", (ROOT / script).read_text(encoding="utf-8"), re.DOTALL)[1]
+        yield script, re.findall(r'"(\w+)"', columns)
 
 
 def faults_of(path, kinds, names):
@@ -76,8 +77,8 @@ def main():
     if len(sys.argv) > 2 or not folder.is_dir():
         sys.exit("usage: check_results.py [FOLDER]")
     kinds, names, files, faults = documented(), personal_names(), 0, 0
+    full = [[name for name, _ in columns] for columns in kinds.values()]
     for where, header in source_headers():
-        full = [[name for name, _ in columns] for columns in kinds.values()]
         if header not in full:
             print(f"{where}: docs/results.md has no kind with the columns {','.join(header)}")
             faults += 1
