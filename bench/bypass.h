@@ -33,7 +33,7 @@ typedef struct wn_bypass_step {
     const char *net;
     int size, batch;
     wn_tape *tape;  /* on the pool, with a model of its own */
-    double seconds; /* median; measured by the last item, before that NAN */
+    double seconds; /* median; measured before the items */
     int steps, barriers, buffers;
     double buffer_bytes; /* of all buffers, none sharing memory */
     double moved_bytes;  /* operands of all steps, read and written once each */

@@ -5,7 +5,6 @@
 #include "counters.h"
 #include <immintrin.h>
 #include <linux/perf_event.h>
-#include <math.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/resource.h>

@@ -8,18 +8,18 @@ enum { CHAINS = 8, FLUSH = 0x8040 };
 
 static volatile float sink;
 
-/* Vectors of four: x = x * 1 + tiny with x denormal, or flushed to zero where that is asked for. */
+/* Vectors of four: x = x / 2 + tiny with x denormal, or flushed to zero where that is asked for. */
 static double run(long events, unsigned mode, float value) {
     unsigned before = _mm_getcsr();
     _mm_setcsr((before & ~(unsigned)FLUSH) | mode);
-    __m128 x[CHAINS], one = _mm_set1_ps(0.5F), term = _mm_set1_ps(value);
+    __m128 x[CHAINS], half = _mm_set1_ps(0.5F), term = _mm_set1_ps(value);
     for (int i = 0; i < CHAINS; i++)
         x[i] = term;
     double begin = wn_seconds();
     for (long n = 0; n < events; n += CHAINS)
 #pragma GCC unroll 8
         for (int i = 0; i < CHAINS; i++)
-            x[i] = _mm_add_ps(_mm_mul_ps(x[i], one), term);
+            x[i] = _mm_add_ps(_mm_mul_ps(x[i], half), term);
     double seconds = wn_seconds() - begin;
     for (int i = 1; i < CHAINS; i++)
         x[0] = _mm_add_ps(x[0], x[i]);

@@ -20,9 +20,7 @@ typedef struct feed {
     int fd;
     size_t batch_bytes; /* whole pages */
     wn_arena buffer;    /* one batch; with a resident file all of them */
-    char *map;          /* of the whole file, or NULL */
     int next;
-    bool populate;
 #ifdef WN_HAVE_LIBURING
     struct io_uring ring;
     bool has_ring;
@@ -73,8 +71,6 @@ static void close_feed(void *state) {
     if (f->has_ring)
         io_uring_queue_exit(&f->ring);
 #endif
-    if (f->map)
-        munmap(f->map, BATCHES * f->batch_bytes);
     wn_arena_unmap(&f->buffer);
     close(f->fd);
     free(f);

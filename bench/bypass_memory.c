@@ -3,12 +3,9 @@
 #include "bypass.h"
 #include "clock.h"
 #include "system_files.h"
-#include <errno.h>
 #include <stdint.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
 enum { PAGE = 4096, HUGE_PAGE = 2 << 20, TOUCHED_PAGES = 4096, WALKED_BYTES = 256 << 20 };
 

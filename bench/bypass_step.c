@@ -44,14 +44,6 @@ static void close_naive(void *state) {
     free(n);
 }
 
-static void resolve_step(wn_tape *tape, wn_step *step) {
-    for (int i = 0; i < step->operand_count; i++) {
-        const wn_operand *operand = &step->operands[i];
-        char *address = (char *)tape->buffers[operand->buffer].address + operand->offset;
-        memcpy((char *)step + operand->slot, &address, sizeof address);
-    }
-}
-
 static bool passing(const wn_buffer *buffer) {
     return buffer->planned && !buffer->lasting;
 }
@@ -69,7 +61,7 @@ static void take_buffers(wn_tape *tape, int s) {
     for (int b = 0; b < tape->buffer_count; b++)
         if (passing(&tape->buffers[b]) && tape->buffers[b].first == s)
             tape->buffers[b].address = take(tape->buffers[b].bytes);
-    resolve_step(tape, &tape->steps[s]);
+    wn_tape_resolve_step(tape, &tape->steps[s], 0, tape->buffer_count - 1);
 }
 
 static void give_buffers(wn_tape *tape, int s) {
@@ -94,27 +86,18 @@ static void walk(void *context, int tid, int nthreads) {
     }
 }
 
-/* Back to the arena. */
-static void restore(wn_tape *tape) {
-    for (int b = 0; b < tape->buffer_count; b++)
-        if (passing(&tape->buffers[b]))
-            tape->buffers[b].address = (char *)tape->arena.base + tape->buffers[b].offset;
-    for (int s = 0; s < tape->step_count; s++)
-        resolve_step(tape, &tape->steps[s]);
-}
-
 static double run_naive(const wn_bypass *bypass, void *state, long events) {
     (void)bypass;
     naive *n = state;
     prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0);
     double begin = wn_seconds();
     for (long i = 0; i < events; i++) {
-        n->tape->hyper.step = n->tape->step = ++n->tape->model->updates;
+        wn_tape_begin_step(n->tape);
         wn_naive_team_run(n->team, walk, n);
     }
     double seconds = wn_seconds() - begin;
     prctl(PR_SET_THP_DISABLE, 0, 0, 0, 0);
-    restore(n->tape);
+    wn_tape_resolve(n->tape); /* back to the arena */
     return seconds;
 }
 

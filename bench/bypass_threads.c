@@ -5,7 +5,6 @@
 #include "clock.h"
 #include <cpuid.h>
 #include <immintrin.h>
-#include <limits.h>
 #include <linux/futex.h>
 #include <pthread.h>
 #include <stdatomic.h>

@@ -36,7 +36,7 @@ typedef struct wn_comparison {
 /* Pairs the names of both runs; the timings must outlive the comparison. Repetitions of one name are compared
  * as two samples, or, where they were taken in turns (`paired`), the first of one run with the first of the
  * other and so on: the ratio is then the median of the pairs' ratios, and what differs has an interval beside
- * 1. Sorts the seconds of samples. Errors: FORMAT when the runs have no name in common, and for pairs that
+ * 1. Sorts the seconds. Errors: FORMAT when the runs have no name in common, and for pairs that
  * are none; MEMORY. */
 wn_status wn_compare(const wn_timings *a, const wn_timings *b, bool paired, wn_comparison *comparison);
 void wn_comparison_free(wn_comparison *comparison);

@@ -5,7 +5,6 @@
 #include "statistics.h"
 #include <ctype.h>
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 static wn_finding *find(wn_finding *findings, int count, const char *name) {
@@ -40,6 +39,8 @@ static void measure_evenness(wn_finding *finding) {
     enum { PIECES = 2000, WORK = 40000 };
     static double seconds[PIECES];
     volatile double sink = 0;
+    if (!finding)
+        return;
     for (int i = 0; i < PIECES; i++) {
         double x = 1, begin = wn_seconds();
         for (int n = 0; n < WORK; n++)
@@ -52,11 +53,9 @@ static void measure_evenness(wn_finding *finding) {
         all += seconds[i];
         lost += fmax(0, seconds[i] - 1.1 * median);
     }
-    if (finding)
-        snprintf(
-            finding->measured, sizeof finding->measured,
-            "%.1f %% of the time of %d equal pieces lost to others; the slowest took %.3g times the median",
-            100 * lost / all, PIECES, seconds[PIECES - 1] / median);
+    snprintf(finding->measured, sizeof finding->measured,
+             "%.1f %% of the time of %d equal pieces lost to others; the slowest took %.3g times the median",
+             100 * lost / all, PIECES, seconds[PIECES - 1] / median);
 }
 
 void wn_doctor_measure(wn_finding *findings, int count) {

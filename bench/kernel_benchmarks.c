@@ -117,9 +117,9 @@ void wn_kernel_benchmarks_declare(void) {
  * these but on one thread. */
 static void set_events(wn_google_state *state, const kernel_benchmark *entry, const wn_counter_values *begin,
                        const wn_counter_values *end, double runs) {
-    wn_counter_values passed = wn_counters_between(begin, end);
     if (entry->plan.external && entry->plan.threads > 1)
         return;
+    wn_counter_values passed = wn_counters_between(begin, end);
     for (int i = 0; i < WN_COUNTER_COUNT; i++)
         wn_google_counter(state, wn_counter_name((wn_counter)i), passed.value[i] / runs);
 }

@@ -31,10 +31,11 @@ void wn_kernel_benchmarks_destroy(wn_kernel_benchmarks *set); /* NULL is fine */
  *   - GB/s, operands read and written once each, and FLOP/B, the operations by those bytes
  *   - workspace_MB
  *   - error, the largest difference of a sample of results from sums in f64, over the root of their mean
- * square; found once, outside the timing
+ *     square; found once, outside the timing
  *   - perf's names (counters.h): events of one run, all threads together, waiting between runs included;
- * absent where the machine does not count them, and for libraries with threads of their own Errors: USAGE for
- * unknown names of implementations, MEMORY. */
+ *     absent where the machine does not count them, and for libraries with threads of their own
+ *
+ * Errors: USAGE for unknown names of implementations, MEMORY. */
 wn_status wn_kernel_benchmarks_add(wn_kernel_benchmarks *set, const wn_kernel_options *options,
                                    const wn_problem *problem);
 

@@ -1,5 +1,6 @@
 /* Facts of the machine as rows of CSV. What they are is found out in machine/. */
 #include "machine_file.h"
+#include "output.h"
 #include "topology.h"
 #include <limits.h>
 #include <math.h>
@@ -82,7 +83,7 @@ void wn_machine_file_rows(const wn_machine_facts *facts, wn_csv *csv) {
 wn_status wn_machine_file_beside(const char *csv_path, const wn_machine_facts *facts) {
     char path[PATH_MAX];
     struct stat kind;
-    if (strcmp(csv_path, "-") == 0 || stat(csv_path, &kind) != 0 || !S_ISREG(kind.st_mode))
+    if (wn_output_is_standard(csv_path) || stat(csv_path, &kind) != 0 || !S_ISREG(kind.st_mode))
         return wn_ok();
     size_t length = strlen(csv_path);
     if (length > 4 && strcmp(csv_path + length - 4, ".csv") == 0)

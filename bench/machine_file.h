@@ -7,10 +7,10 @@
 #include "machine.h"
 
 /* The columns, one row per fact:
- *   fact                  "cpu", "L2", "doctor" (the verdict over all), "doctor: CHECK" (what one check
- * found); measured by winnow machine: "peak", "read", "triad", "empty run", "clock read", "clock step" value,
- * unit           a number and its unit, or text and nothing isa, threads, level   what it was measured with,
- * level (L1, L2, L3, memory) of read and triad; else empty */
+ *   - fact: "cpu", "L2", "doctor" (the verdict over all), "doctor: CHECK" (what one check found); measured by
+ *     winnow machine: "peak", "read", "triad", "empty run", "clock read", "clock step"
+ *   - value, unit: a number and its unit, or text and nothing
+ *   - isa, threads, level: what it was measured with, level (L1, L2, L3, memory) of read and triad */
 #define WN_MACHINE_FILE_HEADER "fact,value,unit,isa,threads,level"
 
 typedef struct wn_machine_facts {

@@ -51,8 +51,7 @@ typedef struct wn_peer_result {
 } wn_peer_result;
 
 /* The peer of that name; NULL for "self". Errors: USAGE, listing those there are; UNSUPPORTED when this build
- * is without it.
- */
+ * is without it. */
 wn_status wn_bench_peer_find(const char *name, const wn_conv_impl **peer);
 
 /* Chooses the best of both by races and times them in pairs. That one of the two cannot run the problem is

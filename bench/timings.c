@@ -107,6 +107,18 @@ static wn_status add_file(const char *path, wn_timings *timings) {
     return json ? wn_timings_read_json(path, timings) : read_csv(path, timings);
 }
 
+/* The end of reading `paths`: nothing is left of a failure, and no time at all is one. */
+static wn_status settle(wn_status status, const char *paths, wn_timings *timings) {
+    if (!wn_failed(status) && timings->count == 0)
+        status = wn_error(WN_ERROR_FORMAT,
+                          "%.200s: found no time, expected a CSV of winnow bench or a JSON of Google "
+                          "Benchmark, or either of hyperfine",
+                          paths);
+    if (wn_failed(status))
+        wn_timings_free(timings);
+    return status;
+}
+
 wn_status wn_timings_read_list(const char *paths, wn_timings *timings) {
     *timings = (wn_timings){.timing = NULL};
     wn_status status = wn_ok();
@@ -117,20 +129,10 @@ wn_status wn_timings_read_list(const char *paths, wn_timings *timings) {
         status = add_file(path, timings);
         at = at[length] ? at + length + 1 : NULL;
     }
-    if (wn_failed(status))
-        wn_timings_free(timings);
-    return status;
+    return settle(status, paths, timings);
 }
 
 wn_status wn_timings_read(const char *path, wn_timings *timings) {
     *timings = (wn_timings){.timing = NULL};
-    wn_status status = add_file(path, timings);
-    if (!wn_failed(status) && timings->count == 0)
-        status = wn_error(WN_ERROR_FORMAT,
-                          "%.200s: found no time, expected a CSV of winnow bench or a JSON of Google "
-                          "Benchmark, or either of hyperfine",
-                          path);
-    if (wn_failed(status))
-        wn_timings_free(timings);
-    return status;
+    return settle(add_file(path, timings), path, timings);
 }

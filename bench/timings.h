@@ -23,7 +23,7 @@ typedef struct wn_timings {
  * a file without a time; UNSUPPORTED for JSON in a build without cJSON; MEMORY. */
 wn_status wn_timings_read(const char *path, wn_timings *timings);
 /* The same of a list of files joined by commas: the repetitions of a name stand in the order of the files.
- * Errors: as above, but that no time at all is none. */
+ * Errors: as above, for a list without a time. */
 wn_status wn_timings_read_list(const char *paths, wn_timings *timings);
 void wn_timings_free(wn_timings *timings);
 

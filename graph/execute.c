@@ -90,12 +90,16 @@ static void prepare(wn_tape *tape) {
     tape->prepared_version = tape->model->version;
 }
 
+void wn_tape_begin_step(wn_tape *tape) {
+    if (!tape->options.training)
+        return;
+    tape->step = ++tape->model->updates;
+    tape->hyper.step = tape->update ? tape->update : tape->step;
+    tape->model->version++;
+}
+
 static void run(wn_tape *tape, wn_task task, double *seconds, wn_part_clock *clocks) {
-    if (tape->options.training) {
-        tape->step = ++tape->model->updates;
-        tape->hyper.step = tape->update ? tape->update : tape->step;
-        tape->model->version++;
-    }
+    wn_tape_begin_step(tape);
     prepare(tape);
     walk_context context = {.tape = tape,
                             .begin = tape->preparations,

@@ -106,6 +106,8 @@ bool wn_model_has_average(const wn_model *model) {
 void wn_model_swap_average(wn_model *model) {
     float *values = model->values.base, *average = model->average.base;
     size_t floats = model->offsets[model->graph->parameter_count] / sizeof(float);
+    if (!average)
+        return;
     model->version++;
     for (size_t i = 0; i < floats; i++) {
         float swapped = values[i];

@@ -45,8 +45,7 @@ static void *place_in_arena(const wn_tape *tape, int buffer) {
     return (char *)tape->arena.base + tape->buffers[buffer].offset;
 }
 
-/* Tells a step where its operands in the buffers [first, last] lie. */
-static void resolve_step(const wn_tape *tape, wn_step *step, int first, int last) {
+void wn_tape_resolve_step(const wn_tape *tape, wn_step *step, int first, int last) {
     for (int i = 0; i < step->operand_count; i++) {
         const wn_operand *operand = &step->operands[i];
         if (operand->buffer < first || operand->buffer > last)
@@ -56,13 +55,12 @@ static void resolve_step(const wn_tape *tape, wn_step *step, int first, int last
     }
 }
 
-/* Addresses of buffers, then of every operand. */
-static void resolve(wn_tape *tape) {
+void wn_tape_resolve(wn_tape *tape) {
     for (int b = 0; b < tape->buffer_count; b++)
         if (tape->buffers[b].planned)
             tape->buffers[b].address = place_in_arena(tape, b);
     for (int s = 0; s < tape->step_count; s++)
-        resolve_step(tape, &tape->steps[s], 0, tape->buffer_count - 1);
+        wn_tape_resolve_step(tape, &tape->steps[s], 0, tape->buffer_count - 1);
 }
 
 /* A plan that cannot be had is told with its sizes. */
@@ -90,7 +88,7 @@ static wn_status compile(wn_tape *tape) {
     if (options->plan_only)
         return wn_ok();
     WN_TRY(map_arena(tape));
-    resolve(tape);
+    wn_tape_resolve(tape);
     return open_convolutions(tape);
 }
 
@@ -157,7 +155,7 @@ void wn_tape_read_batch(wn_tape *tape, float *images, int32_t *labels) {
     for (int b = 0; b < 2; b++) {
         tape->buffers[buffers[b]].address = addresses[b];
         for (int s = 0; s < tape->step_count; s++)
-            resolve_step(tape, &tape->steps[s], buffers[b], buffers[b]);
+            wn_tape_resolve_step(tape, &tape->steps[s], buffers[b], buffers[b]);
     }
 }
 

@@ -166,6 +166,13 @@ wn_status wn_tape_lower(wn_tape *tape);
  */
 wn_status wn_tape_plan_memory(wn_tape *tape, bool reuse);
 
+/* Tells a step where its operands in the buffers [first, last] lie. */
+void wn_tape_resolve_step(const wn_tape *tape, wn_step *step, int first, int last);
+/* Gives planned buffers their places in the arena, then tells every step. */
+void wn_tape_resolve(wn_tape *tape);
+/* Counts a training step; nothing in other tapes. */
+void wn_tape_begin_step(wn_tape *tape);
+
 /* Address of a parameter's blocked storage. */
 static inline float *wn_model_storage(const wn_model *model, int parameter) {
     return (float *)((char *)model->values.base + model->offsets[parameter]);

@@ -192,6 +192,8 @@ static void check_pairs(void) {
     snprintf(list[0], sizeof list[0], "%s/a0.csv,%s/none.csv", folder, folder);
     status = wn_timings_read_list(list[0], &a);
     CHECK(status.code == WN_ERROR_IO && strstr(status.message, "none.csv"), "%s", status.message);
+    status = wn_timings_read_list(write_text("head.csv", "net,label,median_seconds\n"), &a);
+    CHECK(status.code == WN_ERROR_FORMAT && strstr(status.message, "found no time"), "%s", status.message);
 }
 
 static void check_json(void) {

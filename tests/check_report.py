@@ -18,8 +18,9 @@ FILES = {
         for direction in ("FWD_B", "BWD_D", "BWD_WB") for impl, seconds in (("direct", 1e-3), ("im2col", 2e-3), ("1x1", ""))),
     "steps.csv": "machine,net,size,batch,mode,step,label,kernel,median_seconds,gflops,percent_of_peak,gbytes\n"
                  "m,lenet,28,4,training,0,0 FWD_B,direct,1e-3,1,2,3\nm,lenet,28,4,training,,total,,1e-3,1,2,3\n",
-    "peer.csv": "machine,peer,direction,problem,name,impl,peer_impl,peer_seconds,ratio,ratio_low,ratio_high\n"
-                f"m,onednn,FWD_B,{PROBLEM},a,direct,jit,2e-3,1.5,1.4,1.6\nm,onednn,BWD_D,{PROBLEM},a,direct,jit,,,,\n",
+    "peer.csv": "machine,isa,threads,peer,direction,problem,name,impl,peer_impl,peer_seconds,ratio,ratio_low,ratio_high\n"
+                f"m,avx2,1,onednn,FWD_B,{PROBLEM},a,direct,jit,4e-3,1.5,1.4,1.6\n"  # other threads than the layer's
+                f"m,avx2,2,onednn,FWD_B,{PROBLEM},a,direct,jit,2e-3,1.5,1.4,1.6\nm,avx2,2,onednn,BWD_D,{PROBLEM},a,direct,jit,,,,\n",
     "train-x.csv": "kind,epoch,step,loss,train_accuracy,test_accuracy,seconds_total\nstep,1,1,2.3,0.1,,1\n"
                    "step,1,2,2.0,0.2,,2\nepoch,1,2,2.1,0.2,0.5,3\n",
     "machine.csv": "fact,value,unit,isa,threads,level\npeak,100,GFLOP/s,avx2,2,\ntriad,20,GB/s,avx2,2,memory\n"
@@ -100,7 +101,7 @@ def check_page(folder, plots):
     check("/" + "in/" not in page and str(pathlib.Path.home()) not in page, "a path is in the page")
     check(page.count("<svg") == plots, f"{page.count('<svg')} plots, expected {plots}")
     if plots:
-        check("memory</text>" in page.replace("\n", "") or ">memory<" in page, "no roof of the memory")
+        check(any(">memory<" in svg for svg in re.findall(r"<svg.*?</svg>", page, re.DOTALL)), "no roof of the memory")
         check(re.search(r"<title>[^<]*GFLOP/s, \d+ per cent", page), "no hover text on the roofline")
 
 

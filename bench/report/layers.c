@@ -116,12 +116,13 @@ static double roof_of(const wn_report *report, const wn_layer_times *layer) {
 
 /* The best of a peer in its own layouts: milliseconds, and their ratio to our best when both ran in turns. */
 static void beside_peer(const wn_report *report, const wn_layer_times *layer, char *text, size_t size) {
-    static const char *const same[] = {"direction", "problem", NULL};
+    static const char *const same[] = {"machine", "isa", "threads", "direction", "flags", "problem", NULL};
     const wn_table *found;
     int at = wn_tables_find(report->tables, report->count, WN_TABLE_PEER, layer->table, layer->best_row, same,
                             &found);
     text[0] = '\0';
-    if (found && wn_table_number(found, at, "ratio") > 0)
+    if (found && strcmp(wn_table_text(found, at, "peer"), "self") != 0 &&
+        wn_table_number(found, at, "ratio") > 0)
         snprintf(text, size, "%.3f, %.2f times ours", 1e3 * wn_table_number(found, at, "peer_seconds"),
                  wn_table_number(found, at, "ratio"));
 }

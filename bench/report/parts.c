@@ -1,7 +1,6 @@
 /* Inside the steps: what the passes of every layer spend their time on. */
 #include "part_clock.h"
 #include "report/report.h"
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <winnow/problem.h>

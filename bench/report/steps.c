@@ -33,7 +33,7 @@ static int kind_of(const wn_table *table, int row) {
 /* PyTorch's milliseconds for the same step, and how many times ours that was when both were timed in turns.
  */
 static void beside_pytorch(const wn_report *report, const wn_table *table, int row, char *text, size_t size) {
-    static const char *const same[] = {"net", "size", "batch", "mode", NULL};
+    static const char *const same[] = {"net", "size", "batch", "mode", "threads", NULL};
     const wn_table *found;
     int at = wn_tables_find(report->tables, report->count, WN_TABLE_PYTORCH, table, row, same, &found);
     text[0] = '\0';

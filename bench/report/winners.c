@@ -2,8 +2,6 @@
  * times.
  */
 #include "report/layers.h"
-#include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum { NETWORKS = 24 };
