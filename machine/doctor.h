@@ -32,8 +32,8 @@ typedef struct wn_finding {
 enum { WN_FINDINGS = 32 };
 
 /* Examines the files below root ("" for this machine) and returns the number of findings, the same in the
- * same order on every machine. Never fails: what cannot be read is UNKNOWN. Looks twice at the counters of
- * lost time, `seconds` apart. */
+ * same order on every machine. Never fails: what cannot be read is UNKNOWN. Watches the counters of lost
+ * time and the queue of tasks for `seconds`. */
 int wn_doctor_examine(const char *root, double seconds, wn_finding findings[WN_FINDINGS]);
 
 /* One line for reports: the worst verdict and the names of what is poor or serious. Returns that verdict. */

@@ -11,12 +11,12 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { VALUE = 64, MOST_CHANGES = 8192 };
+enum { PATH = 160, VALUE = 64, MOST_CHANGES = 8192, REFUSALS = 320 };
 
 static const char state_header[] = "winnow doctor 1: settings as they were";
 
 typedef struct change {
-    char path[160]; /* without the root */
+    char path[PATH]; /* without the root */
     char old[VALUE], wanted[VALUE];
 } change;
 
@@ -60,15 +60,16 @@ static wn_status load(const char *state, changes *all) {
         return errno == ENOENT ? wn_ok() : wn_error(WN_ERROR_IO, "%s: %s", state, strerror(errno));
     FILE *file = fdopen(fd, "r");
     if (!file) {
+        status = wn_error(WN_ERROR_IO, "%s: %s", state, strerror(errno));
         close(fd);
-        return wn_error(WN_ERROR_IO, "%s: %s", state, strerror(errno));
+        return status;
     }
     if (getline(&line, &room, file) < 0 || strncmp(line, state_header, sizeof state_header - 1) != 0)
         status = wn_error(WN_ERROR_FORMAT, "%s: not a state file of winnow doctor", state);
     while (!wn_failed(status) && getline(&line, &room, file) > 0) {
         number++;
         char *tab = strchr(line, '\t'), *end = strchr(line, '\n');
-        if (!tab || !end || end - tab - 1 >= VALUE || end == tab + 1 || tab - line >= 160) {
+        if (!tab || !end || end - tab - 1 >= VALUE || end == tab + 1 || tab - line >= PATH) {
             status =
                 wn_error(WN_ERROR_FORMAT, "%s:%d: expected a path, a tabulator and a value", state, number);
             break;
@@ -102,8 +103,14 @@ static wn_status save(const char *state, const changes *all) {
         return wn_error(WN_ERROR_IO, "%.80s: too long a path", state);
     int fd = open(next, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
     FILE *file = fd < 0 ? NULL : fdopen(fd, "w");
-    if (!file)
-        return wn_error(WN_ERROR_IO, "%s: %s; nothing was changed", next, strerror(errno));
+    if (!file) {
+        wn_status status = wn_error(WN_ERROR_IO, "%s: %s; nothing was changed", next, strerror(errno));
+        if (fd >= 0) {
+            close(fd);
+            unlink(next);
+        }
+        return status;
+    }
     fprintf(file, "%s\n", state_header);
     for (int i = 0; i < all->count; i++)
         fprintf(file, "%s\t%s\n", all->list[i].path, all->list[i].old);
@@ -149,10 +156,16 @@ static bool collect(const char *root, const wn_finding *finding, changes *all) {
     return fits;
 }
 
+/* Appends what could not be set. */
+static void note_refusal(char refused[REFUSALS], const wn_status *written) {
+    size_t length = strlen(refused);
+    snprintf(refused + length, REFUSALS - length, "%s%.150s", length ? "; " : "", written->message);
+}
+
 wn_status wn_doctor_apply(const char *root, const char *state, const wn_finding *findings, int count,
                           FILE *out) {
     changes all = {NULL, 0};
-    char refused[320] = "";
+    char refused[REFUSALS] = "";
     int made = 0, wanted = 0;
     bool first = access(state, F_OK) != 0;
     wn_status status = load(state, &all);
@@ -170,8 +183,7 @@ wn_status wn_doctor_apply(const char *root, const char *state, const wn_finding 
             continue;
         wn_status written = write_value(root, c->path, c->wanted);
         if (wn_failed(written)) {
-            snprintf(refused + strlen(refused), sizeof refused - strlen(refused), "%s%.150s",
-                     refused[0] ? "; " : "", written.message);
+            note_refusal(refused, &written);
             continue;
         }
         fprintf(out, "%s: %s -> %s\n", c->path, c->old, c->wanted);
@@ -192,15 +204,14 @@ wn_status wn_doctor_apply(const char *root, const char *state, const wn_finding 
 
 wn_status wn_doctor_restore(const char *root, const char *state, FILE *out) {
     changes all = {NULL, 0};
-    char refused[320] = "";
+    char refused[REFUSALS] = "";
     wn_status status = load(state, &all);
     if (!wn_failed(status) && access(state, F_OK) != 0)
         status = wn_error(WN_ERROR_IO, "%s: no such file: there is nothing to put back", state);
     for (int i = 0; i < all.count && !wn_failed(status); i++) {
         wn_status written = write_value(root, all.list[i].path, all.list[i].old);
         if (wn_failed(written))
-            snprintf(refused + strlen(refused), sizeof refused - strlen(refused), "%s%.150s",
-                     refused[0] ? "; " : "", written.message);
+            note_refusal(refused, &written);
         else
             fprintf(out, "%s: back to %s\n", all.list[i].path, all.list[i].old);
     }

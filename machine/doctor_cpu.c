@@ -1,7 +1,6 @@
 /* Checks of CPUs: clock, siblings, who else may use them. */
 #include "doctor_internal.h"
 #include "system_files.h"
-#include <dirent.h>
 #include <glob.h>
 #include <limits.h>
 #include <stdlib.h>

@@ -3,7 +3,6 @@
 #include "system_files.h"
 #include <glob.h>
 #include <limits.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -65,8 +65,8 @@ static bool list_tensor(listing *l, int parameter, int kind) {
 
 static bool list_all(listing *l, bool moments) {
     int parameters = wn_model_parameter_count(l->model);
-    l->tensors = calloc(4 * (size_t)parameters + 1, sizeof *l->tensors);
-    l->slots = calloc(4 * (size_t)parameters + 1, sizeof *l->slots);
+    l->tensors = calloc((2 + MOMENTS) * (size_t)parameters + 1, sizeof *l->tensors);
+    l->slots = calloc((2 + MOMENTS) * (size_t)parameters + 1, sizeof *l->slots);
     bool done = l->tensors && l->slots;
     for (int p = 0; done && p < parameters; p++)
         done = list_tensor(l, p, -1);
@@ -134,13 +134,16 @@ static bool ends_with(const char *text, const char *end) {
     return length >= tail && !strcmp(text + length - tail, end);
 }
 
+static bool is_average(const char *name) {
+    return !strncmp(name, prefixes[AVERAGE], strlen(prefixes[AVERAGE]));
+}
+
 /* Nothing in the file that the model has no place for. */
 static wn_status check_rest(const wn_safetensors *file, const wn_model *model) {
     for (int i = 0; i < wn_safetensors_count(file); i++) {
         const char *name = wn_safetensors_at(file, i)->name;
-        bool known = !strncmp(name, "optimizer.", 10) ||
-                     !strncmp(name, prefixes[AVERAGE], strlen(prefixes[AVERAGE])) ||
-                     ends_with(name, ".num_batches_tracked");
+        bool known =
+            !strncmp(name, "optimizer.", 10) || is_average(name) || ends_with(name, ".num_batches_tracked");
         for (int p = 0; !known && p < wn_model_parameter_count(model); p++)
             known = !strcmp(name, wn_model_parameter(model, p).name);
         if (!known)
@@ -186,18 +189,15 @@ wn_status wn_checkpoint_load(const wn_safetensors *file, wn_model *model) {
 
 bool wn_checkpoint_has_average(const wn_safetensors *file) {
     for (int i = 0; i < wn_safetensors_count(file); i++)
-        if (!strncmp(wn_safetensors_at(file, i)->name, prefixes[AVERAGE], strlen(prefixes[AVERAGE])))
+        if (is_average(wn_safetensors_at(file, i)->name))
             return true;
     return false;
 }
 
 wn_status wn_checkpoint_load_average(const wn_safetensors *file, wn_model *model) {
-    bool beside = wn_model_has_average(model);
-    if (beside)
-        wn_model_swap_average(model);
+    wn_model_swap_average(model);
     wn_status status = load(file, prefixes[AVERAGE], model);
-    if (beside)
-        wn_model_swap_average(model);
+    wn_model_swap_average(model);
     return status;
 }
 

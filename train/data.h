@@ -76,7 +76,7 @@ wn_status wn_dataset_open(const wn_dataset_options *options, wn_dataset *dataset
  * their folders, sorted by bytes. The images come in an order drawn by the same seed. They are decoded once
  * and kept as bytes, grey where all of them are, otherwise in colours. Images that all have one size, up to
  * twice `side`, keep it; others are cut to the square in their middle and brought to `side` by a triangle
- * filter. All of it has to fit half of this machine's memory.
+ * filter. All of it has to fit half of this machine's memory, or of the control group's.
  * Errors: IO (the system's; no classes, no images), FORMAT (one class only, folders of different classes, a
  * damaged image when strict, none that is whole), MEMORY (too many for the memory, with the sizes),
  * UNSUPPORTED (more than 256 classes; a build without the library for a file). */

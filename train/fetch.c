@@ -145,10 +145,11 @@ static wn_status extract(const char *archive, const wn_fetch_file *file, const c
     snprintf(pattern, sizeof pattern, "*/%s", file->name);
     if (mkdir(scratch, 0777) != 0 && errno != EEXIST)
         return wn_error(WN_ERROR_IO, "%s: %s", scratch, strerror(errno));
-    WN_TRY(run((const char *const[]){"tar", "-xzf", archive, "-C", scratch, "--strip-components=1",
-                                     "--wildcards", pattern, NULL},
-               STDERR_FILENO, &code, said));
-    wn_status status = code == 0 ? sum_of(taken, sum) : wn_error(WN_ERROR_FORMAT, "%s: %s", archive, said);
+    wn_status status = run((const char *const[]){"tar", "-xzf", archive, "-C", scratch,
+                                                 "--strip-components=1", "--wildcards", pattern, NULL},
+                           STDERR_FILENO, &code, said);
+    if (!wn_failed(status))
+        status = code == 0 ? sum_of(taken, sum) : wn_error(WN_ERROR_FORMAT, "%s: %s", archive, said);
     if (!wn_failed(status) && strcmp(sum, file->md5) != 0)
         status = wn_error(WN_ERROR_FORMAT, "%s: its %s has MD5 %s, expected %s", archive, file->name, sum,
                           file->md5);
@@ -162,20 +163,22 @@ static wn_status extract(const char *archive, const wn_fetch_file *file, const c
 /* The archive is fetched only when a file is missing, and goes when all are there. */
 static wn_status fetch_archive(const wn_fetch_set *set, const char *address, const char *folder, FILE *log) {
     char path[PATH], archive[PATH];
-    bool there, missing = false;
+    bool there;
+    unsigned missing = 0; /* bits, by the file's place in the list */
     snprintf(archive, sizeof archive, "%s/%s", folder, set->archive.name);
     for (const wn_fetch_file *file = set->files; file->name; file++) {
         snprintf(path, sizeof path, "%s/%s", folder, file->name);
         WN_TRY(is_there(path, file->md5, &there));
         if (there && log)
             fprintf(log, "%s: is there\n", path);
-        missing |= !there;
+        missing |= (unsigned)!there << (file - set->files);
     }
     if (!missing)
         return wn_ok();
     WN_TRY(fetch_file(&set->archive, address, folder, log));
     for (const wn_fetch_file *file = set->files; file->name; file++)
-        WN_TRY(extract(archive, file, folder));
+        if (missing >> (file - set->files) & 1)
+            WN_TRY(extract(archive, file, folder));
     unlink(archive);
     return wn_ok();
 }

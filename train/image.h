@@ -3,7 +3,6 @@
 #ifndef WN_IMAGE_H
 #define WN_IMAGE_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <winnow/status.h>

@@ -1,4 +1,5 @@
 /* Folders of images to data sets in memory: every file is decoded once, at loading, on all threads. */
+#include "cgroup.h"
 #include "data_internal.h"
 #include "image.h"
 #include "image_list.h"
@@ -118,7 +119,11 @@ static void settle_size(const work *w) {
 static wn_status check_memory(const work *w) {
     const wn_dataset *d = w->dataset;
     int64_t count = w->lists.train.count + w->lists.test.count, bytes;
-    int64_t most = (int64_t)sysconf(_SC_PHYS_PAGES) / 2 * sysconf(_SC_PAGESIZE);
+    double memory = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
+    const double limit = wn_cgroup_memory("");
+    if (limit > 0 && limit < memory)
+        memory = limit;
+    const int64_t most = (int64_t)(memory / 2);
     int64_t image = (int64_t)d->channels * d->height * d->width;
     if (!__builtin_mul_overflow(count, image, &bytes) && bytes <= most)
         return wn_ok();

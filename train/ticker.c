@@ -24,10 +24,10 @@ static void advance(struct timespec *time, int milliseconds) {
 
 static void *run(void *argument) {
     wn_ticker *t = argument;
-    struct timespec next;
-    clock_gettime(CLOCK_MONOTONIC, &next);
     pthread_mutex_lock(&t->lock);
     while (!t->ended) {
+        struct timespec next;
+        clock_gettime(CLOCK_MONOTONIC, &next);
         advance(&next, t->milliseconds);
         while (!t->ended && !t->hurried && pthread_cond_timedwait(&t->news, &t->lock, &next) == 0)
             ;

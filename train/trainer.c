@@ -1,11 +1,9 @@
 /* The training loop: options to tapes, shuffled batches through them, evaluation after every epoch. Showing
  * and writing what happens is report.c's, data and batches are data.h's. */
 #include "clock.h"
-#include "random.h"
 #include "trainer_internal.h"
 
 #include <math.h>
-#include <string.h>
 
 /* Rates of a step, counted from 0. */
 static wn_rates rates_at(const wn_trainer *t, int64_t step) {
@@ -23,25 +21,29 @@ wn_batch wn_trainer_next(wn_trainer *t, wn_tape **tape) {
     return batch;
 }
 
+int wn_trainer_fill(wn_trainer *t, const wn_tape_pair *pair, const wn_split_data *split, const int64_t *order,
+                    int64_t done, wn_tape **tape) {
+    bool full = split->count - done >= pair->batch;
+    int batch = full ? pair->batch : pair->rest_batch;
+    *tape = full ? pair->full : pair->rest;
+    wn_tape_read_batch(*tape, NULL, NULL);
+    wn_loader_fill(t->loader, split, order + done, batch, 0, wn_tape_input(*tape), wn_tape_labels(*tape));
+    return batch;
+}
+
 /* Share of test images answered right. */
 static double evaluate(wn_trainer *t) {
     double begin = wn_seconds();
     const wn_split_data *test = &t->dataset.test;
     int64_t correct = 0;
-    if (wn_model_has_average(t->model))
-        wn_model_swap_average(t->model);
+    wn_model_swap_average(t->model);
     for (int64_t done = 0; done < test->count;) {
-        bool full = test->count - done >= t->evaluation.batch;
-        int batch = full ? t->evaluation.batch : t->evaluation.rest_batch;
-        wn_tape *tape = full ? t->evaluation.full : t->evaluation.rest;
-        wn_loader_fill(t->loader, test, t->test_order + done, batch, 0, wn_tape_input(tape),
-                       wn_tape_labels(tape));
-        done += batch;
+        wn_tape *tape;
+        done += wn_trainer_fill(t, &t->evaluation, test, t->test_order, done, &tape);
         wn_tape_run(tape);
         correct += wn_tape_correct(tape);
     }
-    if (wn_model_has_average(t->model))
-        wn_model_swap_average(t->model);
+    wn_model_swap_average(t->model);
     t->result.evaluating_seconds += wn_seconds() - begin;
     return (double)correct / (double)test->count;
 }
@@ -65,8 +67,8 @@ static wn_status train_step(wn_trainer *t, int epoch, wn_epoch_sums *sums) {
     double begin = wn_seconds();
     wn_batch taken = wn_trainer_next(t, &tape);
     int batch = taken.count;
-    float lr = rates_at(t, result->steps).lr;
-    wn_trainer_set_rates(t, tape, rates_at(t, result->steps));
+    wn_rates rates = rates_at(t, result->steps);
+    wn_trainer_set_rates(t, tape, rates);
     double prepared = wn_seconds();
     wn_tape_run(tape);
     double loss = wn_tape_loss(tape);
@@ -84,7 +86,7 @@ static wn_status train_step(wn_trainer *t, int epoch, wn_epoch_sums *sums) {
     sums->data_wait += taken.waited;
     sums->data_waits += taken.waited > 0;
     if (!isfinite(loss))
-        return wn_trainer_diverged(t, tape, epoch, sums->steps, (double)lr);
+        return wn_trainer_diverged(t, tape, epoch, sums->steps, (double)rates.lr);
     wn_train_row row = {
         .epoch = epoch,
         .step = result->steps,
@@ -92,7 +94,7 @@ static wn_status train_step(wn_trainer *t, int epoch, wn_epoch_sums *sums) {
         .loss = loss,
         .train_accuracy = (double)correct / batch,
         .test_accuracy = -1,
-        .lr = lr,
+        .lr = rates.lr,
         .seconds_step = done - prepared,
         .seconds_total = done - t->options.started,
         .data_wait = taken.waited,

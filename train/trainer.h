@@ -62,8 +62,9 @@ typedef struct wn_train_result {
 } wn_train_result;
 
 /* The columns of the CSV file, its first line. One row per step and one per epoch, written as they happen:
- *   kind             step or epoch; eval for an evaluation within an epoch, its figures those of the epoch so
- * far epoch            from 1 step             from 1, over all epochs; in an epoch's row its last step
+ *   kind             step or epoch; eval for an evaluation within an epoch, with the epoch's figures so far
+ *   epoch            from 1
+ *   step             from 1, over all epochs; in an epoch's row its last step
  *   examples         images trained on so far, over all epochs
  *   loss             mean cross-entropy over the step's batch, or over the epoch's images
  *   train_accuracy   share of right answers over the same images, before the update they led to
@@ -71,9 +72,9 @@ typedef struct wn_train_result {
  *   lr               learning rate of the step, or of the epoch's last
  *   seconds_step     the step without preparing its batch; in an epoch's row the mean over its steps
  *   seconds_total    since options->started
- *   data_wait        seconds that the step waited for a late loader, in an epoch's row all its steps; always
- * 0 where batches are prepared between steps data_waits       1: it did; in an epoch's row the number of
- * steps that did */
+ *   data_wait        seconds that the step waited for a late loader; in an epoch's row all steps since the
+ *                    run was started or resumed; always 0 where batches are prepared between steps
+ *   data_waits       1: it did; in an epoch's row the number of those that did */
 #define WN_TRAIN_CSV_HEADER                                                                                  \
     "kind,epoch,step,examples,loss,train_accuracy,test_accuracy,lr,seconds_step,seconds_total,data_wait,"    \
     "data_waits"

@@ -49,6 +49,10 @@ void wn_trainer_release(wn_trainer *t);
 
 /* The next training batch, and the tape that reads it and takes so many. Valid until the next one. */
 wn_batch wn_trainer_next(wn_trainer *t, wn_tape **tape);
+/* Fills the batch of a split that begins with order[done], not augmented, for the tape of the pair that takes
+ * so many; returns how many. */
+int wn_trainer_fill(wn_trainer *t, const wn_tape_pair *pair, const wn_split_data *split, const int64_t *order,
+                    int64_t done, wn_tape **tape);
 /* A step's place among those whose gradients make one update. */
 typedef struct wn_gathering {
     bool first, last;

@@ -57,16 +57,10 @@ wn_status wn_trainer_diverged(wn_trainer *t, wn_tape *tape, int epoch, int64_t s
         t->options.net, loss, (long long)step, epoch, lr, label, checkpoint);
 }
 
-/* Feeds the images [done, ...) that the tape of their batch takes; each batch weighs what it has of those so
- * far.
- */
+/* Feeds the batch that begins with image `done`; it weighs what it has of the images so far. */
 static int64_t recompute_batch(wn_trainer *t, const int64_t *order, int64_t done) {
-    const wn_split_data *split = &t->dataset.train;
-    bool full = split->count - done >= t->training.batch;
-    int batch = full ? t->training.batch : t->training.rest_batch;
-    wn_tape *tape = full ? t->training.full : t->training.rest;
-    wn_tape_read_batch(tape, NULL, NULL);
-    wn_loader_fill(t->loader, split, order + done, batch, 0, wn_tape_input(tape), wn_tape_labels(tape));
+    wn_tape *tape;
+    int batch = wn_trainer_fill(t, &t->training, &t->dataset.train, order, done, &tape);
     wn_tape_set_norm_momentum(tape, (float)((double)batch / (double)(done + batch)));
     wn_tape_run_forward(tape);
     return batch;
@@ -78,12 +72,10 @@ wn_status wn_trainer_recompute_norms(wn_trainer *t) {
         return wn_error(WN_ERROR_MEMORY, "no memory for the order of %lld images", (long long)count);
     for (int64_t i = 0; i < count; i++)
         order[i] = i;
-    if (wn_model_has_average(t->model)) /* the statistics belong to the weights that are evaluated */
-        wn_model_swap_average(t->model);
+    wn_model_swap_average(t->model); /* the statistics belong to the weights that are evaluated */
     for (int64_t done = 0; done < count;)
         done += recompute_batch(t, order, done);
-    if (wn_model_has_average(t->model))
-        wn_model_swap_average(t->model);
+    wn_model_swap_average(t->model);
     free(order);
     return wn_ok();
 }

@@ -54,7 +54,7 @@ void wn_model_read_moment(const wn_model *model, int moment, int index, float *v
 void wn_model_write_moment(wn_model *model, int moment, int index, const float *values);
 /* The exponential average of parameters and running statistics over the updates, which training tapes with
  * average_weights keep. Swapping puts it in the parameters' place, to be evaluated, read or written there,
- * and back with the next call; no training in between. */
+ * and back with the next call; no training in between. Without an average it does nothing. */
 bool wn_model_has_average(const wn_model *model);
 void wn_model_swap_average(wn_model *model);
 /* As wn_model_read, of the average. */
