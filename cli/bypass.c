@@ -1,9 +1,11 @@
 /* winnow bypass: the price list of the kernel's services, for a network's training step. */
 #include "bypass.h"
+#include "bench.h"
 #include "cli.h"
-#include "random.h"
+#include <errno.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 
 static const char details[] =
     "Times what a compute loop may ask of Linux and the ways around it, all in turns: system calls, clocks,\n"
@@ -40,16 +42,6 @@ static wn_status read_flags(const wn_command *command, int argc, char **argv, fl
         WN_OPTION_CSV(&f->csv),
     };
     return wn_options_read(command, options, WN_COUNT_OF(options), argc, argv, words, help);
-}
-
-static void fill_batch(const wn_network *network, wn_bypass_step *step) {
-    float *input = wn_tape_input(step->tape);
-    int32_t *labels = wn_tape_labels(step->tape);
-    for (int64_t i = 0; i < (int64_t)(step->batch_bytes / sizeof(float)); i++)
-        input[i] = wn_random_uniform(0, WN_STREAM_BENCH, (uint64_t)i);
-    for (int i = 0; i < step->batch; i++)
-        labels[i] = (int32_t)wn_random_below(1, WN_STREAM_BENCH, (uint64_t)i,
-                                             (uint32_t)network->net->default_classes);
 }
 
 static bool has_threads_of_its_own(const wn_tape *tape) {
@@ -90,7 +82,11 @@ static wn_status run(const flags *f, const wn_session *session, const cpu_set_t 
         wn_model_initialise(network->model, WN_INIT_XAVIER_UNIFORM, 1);
         wn_bypass_count_step(&bypass.step, network->net->name, network->size, network->batch,
                              network->net->default_channels, tape);
-        fill_batch(network, &bypass.step);
+        wn_bench_net_fill(&(wn_bench_net){.tape = bypass.step.tape,
+                                          .batch = bypass.step.batch,
+                                          .channels = network->net->default_channels,
+                                          .size = network->size,
+                                          .classes = network->net->default_classes});
         printf("%s, %s, %d threads, %d rounds\n", session->fingerprint, wn_isa_name(session->isa),
                wn_pool_threads(session->pool), bypass.rounds);
         status = wn_bypass_run(&bypass, stdout, csv);
@@ -114,7 +110,8 @@ static wn_status bypass(const wn_command *command, int argc, char **argv) {
     if (words == 0 && !f.network.batch)
         f.network.batch = DEFAULT_BATCH;
     cpu_set_t allowed;
-    sched_getaffinity(0, sizeof allowed, &allowed);
+    if (sched_getaffinity(0, sizeof allowed, &allowed) != 0)
+        return wn_error(WN_ERROR_IO, "bypass: the CPUs of this process are not known: %s", strerror(errno));
     wn_network network = {.net = NULL};
     wn_session session = {.pool = NULL};
     wn_csv csv = {.file = NULL};

@@ -75,8 +75,8 @@ static wn_status verify(const place *at) {
 /* Reads some files over each other and writes the result to one. */
 static wn_status gather(char *const *from, int count, const char *to) {
     wn_collection c = {.items = NULL};
-    wn_status status = wn_ok();
-    int lock = wn_collection_lock(to);
+    int lock;
+    wn_status status = wn_collection_lock(to, &lock);
     for (int i = 0; i < count && !wn_failed(status); i++)
         status = wn_collection_read(&c, from[i]);
     if (!wn_failed(status))

@@ -1,15 +1,14 @@
 /* winnow tune: races the problems of networks, confirms the picks in place, saves them. */
 #include "clock.h"
+#include "database.h"
 #include "peak.h"
 #include "tune_best.h"
 #include "tune_flags.h"
 #include "tune_regret.h"
 #include "tune_report.h"
-#include <errno.h>
 #include <math.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <string.h>
 
 static const char details[] =
     "Finds the fastest implementation and config for every distinct convolution and linear layer of "
@@ -155,10 +154,8 @@ static progress count_problems(const tune_job *job) {
 static void set_budget(tune_job *job, double part, double parts_left) {
     double left = job->races - (wn_seconds() - job->begin);
     job->options.budget = fmax(0, left) * fmin(1, part / parts_left);
-    if (left > 0 || job->options.effort < WN_EFFORT_QUICK)
-        return;
-    job->options.effort = WN_EFFORT_HEURISTIC;
-    job->modelled++;
+    if (left <= 0 && job->options.effort > WN_EFFORT_HEURISTIC)
+        job->options.effort = WN_EFFORT_HEURISTIC;
 }
 
 /* Seconds that the network's steps will take, for the progress line. */
@@ -197,7 +194,10 @@ static wn_status tune_items(tune_job *job) {
         p.done++;
         show(job, &p, item);
         set_budget(job, part, p.parts_left);
-        status = tune_item(job, item, candidates);
+        if (part_of(job, item) > 0) { /* with the budget spent, any pick that is there beats the model's */
+            job->modelled += job->options.effort < (wn_effort)job->flags->effort;
+            status = tune_item(job, item, candidates);
+        }
         job->options.effort = (wn_effort)job->flags->effort;
         p.parts_left -= part;
     }
@@ -216,12 +216,20 @@ static wn_status check_database(tune_job *job) {
     return wn_ok();
 }
 
+/* Whether the database would give this pick. */
+static bool is_saved(const tune_job *job, const wn_candidate *pick) {
+    const wn_conv_plan *plan = &pick->plan;
+    const wn_record *record = wn_tune_db_find(job->db, &plan->problem, plan->isa, plan->threads);
+    return record && record->effort >= pick->effort && wn_plan_chooses(plan, record->impl, &record->config);
+}
+
 static wn_status save_confirmed(tune_job *job) {
     for (int i = 0; i < job->list.count; i++) {
         wn_work *item = &job->list.items[i];
         if (item->finalist_count == 0)
             continue;
-        WN_TRY(save(job, &item->finalists[0]));
+        if (!is_saved(job, &item->finalists[0]))
+            WN_TRY(save(job, &item->finalists[0]));
         if (job->csv)
             wn_tune_write_candidate(job->csv, &job->session, item, "pick", &item->finalists[0]);
     }

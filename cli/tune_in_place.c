@@ -1,8 +1,8 @@
 /* Tapes with one finalist each, run in turns. What is concluded from their times is in tune/confirm.c. */
 #include "tune_in_place.h"
+#include "bench.h"
 #include "clock.h"
 #include "race.h"
-#include "random.h"
 #include "statistics.h"
 #include <math.h>
 #include <stdlib.h>
@@ -36,12 +36,11 @@ wn_status wn_timing_tape(wn_network *network, const wn_session *session, wn_pick
         wn_model_initialise(network->model, WN_INIT_XAVIER_UNIFORM, 1);
     network->filled = true;
     wn_tape_set_options(*tape, &(wn_step_options){.lr = 0});
-    int64_t values = (int64_t)network->batch * network->net->default_channels * network->size * network->size;
-    for (int64_t i = 0; i < values; i++)
-        wn_tape_input(*tape)[i] = wn_random_uniform(0, WN_STREAM_BENCH, (uint64_t)i);
-    for (int i = 0; i < network->batch; i++)
-        wn_tape_labels(*tape)[i] = (int32_t)wn_random_below(1, WN_STREAM_BENCH, (uint64_t)i,
-                                                            (uint32_t)network->net->default_classes);
+    wn_bench_net_fill(&(wn_bench_net){.tape = *tape,
+                                      .batch = network->batch,
+                                      .channels = network->net->default_channels,
+                                      .size = network->size,
+                                      .classes = network->net->default_classes});
     return wn_ok();
 }
 

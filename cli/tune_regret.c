@@ -60,8 +60,7 @@ static double ratio_to(const long_race *r, int candidate, int best) {
 
 static int index_of(const long_race *r, const wn_conv_impl *impl, const wn_config *config) {
     for (int i = 0; i < r->count; i++)
-        if (r->candidates[i].plan.impl == impl &&
-            memcmp(&r->candidates[i].plan.config, config, sizeof *config) == 0)
+        if (wn_plan_chooses(&r->candidates[i].plan, impl, config))
             return i;
     return -1;
 }

@@ -5,14 +5,14 @@
 #include <string.h>
 #include <unistd.h>
 
-const wn_candidate *wn_tune_default_among(const wn_candidate *candidates, int count) {
+/* The candidate that runs without a database, where it was timed; else NULL. */
+static const wn_candidate *default_among(const wn_candidate *candidates, int count) {
     wn_conv_plan plan;
     const wn_conv_plan *first = &candidates[0].plan;
     if (wn_failed(wn_tune_pick(NULL, &first->problem, first->isa, first->threads, 0, 0, &plan)))
         return NULL;
     for (int i = 0; i < count; i++)
-        if (candidates[i].plan.impl == plan.impl && candidates[i].rounds > 0 &&
-            memcmp(&candidates[i].plan.config, &plan.config, sizeof plan.config) == 0)
+        if (candidates[i].rounds > 0 && wn_plan_chooses(&candidates[i].plan, plan.impl, &plan.config))
             return &candidates[i];
     return NULL;
 }
@@ -23,7 +23,7 @@ void wn_tune_print_head(FILE *out) {
 }
 
 void wn_tune_print_pick(FILE *out, const wn_work *item, const wn_candidate *candidates, int count) {
-    const wn_candidate *winner = &candidates[0], *standard = wn_tune_default_among(candidates, count);
+    const wn_candidate *winner = &candidates[0], *standard = default_among(candidates, count);
     char name[160], gain[16] = "";
     int timed = 0;
     for (int i = 0; i < count; i++)

@@ -406,6 +406,13 @@ static void check_tune_options(void) {
     CHECK(o.code == 0 && strstr(o.out, "the model chose"), "a spent budget: code %d: %s%s", o.code, o.out,
           o.err);
     CHECK(access("best/direct.db", F_OK) == 0, "nothing was kept of direct");
+    RUN(&o, "tune", "mb2ic16ih8oc16kh3ph1", "--dir=FWD_B", "--threads", "1", "--db", "k.db");
+    RUN(&o, "tune", "mb2ic16ih8oc16kh1", "mb2ic16ih8oc16kh3ph1", "--dir=FWD_B", "--threads", "1", "--db",
+        "k.db", "--effort=full", "--budget", "0.001");
+    CHECK(o.code == 0, "code %d: %s%s", o.code, o.out, o.err);
+    RUN(&o, "db", "show", "--db", "k.db");
+    CHECK(strstr(o.out, "quick") && !strstr(o.out, "heuristic"),
+          "a spent budget put the model's choice in the place of a race's: %s", o.out);
     RUN(&o, "tune", "mb1ic3ih9oc8kh3", "--threads", "1", "--db", "s.db", "--explain");
     CHECK(o.code == 0 && strstr(o.out, "FWD_B plain_src") && !strstr(o.out, "BWD_D "),
           "three channels are no network's input: code %d: %s%s", o.code, o.out, o.err);

@@ -106,6 +106,15 @@ static void check_problem(wn_isa isa, wn_pool *pool, const wn_problem *problem, 
     status = wn_tune_problem(&options, problem, candidates, 1, &count, NULL);
     CHECK(!wn_failed(status) && count == 1 && candidates[0].rounds > 0, "%s: room for the winner alone",
           what);
+    wn_conv_plan standard;
+    options.effort = WN_EFFORT_OFF;
+    status = wn_tune_problem(&options, problem, candidates, 1, &count, NULL);
+    CHECK(!wn_failed(wn_tune_pick(NULL, problem, isa, wn_pool_threads(pool), 0, 0, &standard)),
+          "%s: no default", what);
+    CHECK(!wn_failed(status) && wn_plan_chooses(&candidates[0].plan, standard.impl, &standard.config) &&
+              candidates[0].rounds == 0,
+          "%s: without effort it is %s, expected the default, %s", what, candidates[0].plan.impl->name,
+          standard.impl->name);
 }
 
 static void check_problems(wn_isa isa, int threads, const char *path) {

@@ -49,6 +49,10 @@ int wn_tune_candidates(const wn_problem *problem, wn_isa isa, int threads, bool 
     return count;
 }
 
+bool wn_plan_chooses(const wn_conv_plan *plan, const wn_conv_impl *impl, const wn_config *config) {
+    return plan->impl == impl && memcmp(&plan->config, config, sizeof *config) == 0;
+}
+
 void wn_candidate_name(const wn_candidate *candidate, char *text, size_t size) {
     static const wn_config none;
     const wn_conv_plan *plan = &candidate->plan;

@@ -92,14 +92,9 @@ wn_status wn_collection_read(wn_collection *collection, const char *path) {
     return status;
 }
 
-int wn_collection_lock(const char *path) {
-    int fd = open(path, O_RDWR | O_CLOEXEC);
-    while (fd >= 0 && flock(fd, LOCK_EX) != 0)
-        if (errno != EINTR) {
-            close(fd);
-            return -1;
-        }
-    return fd;
+wn_status wn_collection_lock(const char *path, int *fd) {
+    *fd = wn_tune_db_open_locked(path, false);
+    return *fd >= 0 || errno == ENOENT ? wn_ok() : wn_error(WN_ERROR_IO, "%s: %s", path, strerror(errno));
 }
 
 void wn_collection_free(wn_collection *collection) {

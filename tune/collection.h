@@ -27,8 +27,9 @@ void wn_collection_free(wn_collection *collection);
 const wn_collected *wn_collection_find(const wn_collection *collection, const wn_record *record);
 
 /* Keeps others from appending to a database until the descriptor is closed, for reading it and writing
- * another in its place; those who wait then append to the new one. -1 when there is no such file. */
-int wn_collection_lock(const char *path);
+ * another in its place; those who wait then append to the new one. *fd is -1 when there is no such file.
+ * Errors: IO. */
+wn_status wn_collection_lock(const char *path, int *fd);
 
 /* Writes a database with these lines in place of whatever the path had: a new file, made durable, then
  * renamed. Errors: IO; the path is then as it was. */

@@ -398,13 +398,14 @@ bool wn_tune_db_sync_folder(const char *path) {
     return synced;
 }
 
-/* Opens for appending and locks; -1 with errno. When the file was replaced or removed while we waited for the
- * lock, the lock is worth nothing and we try again. */
-static int open_locked(const char *path) {
+/* When the file was replaced or removed while we waited for the lock, the lock is worth nothing and we try
+ * again. */
+int wn_tune_db_open_locked(const char *path, bool create) {
+    const int flags = O_RDWR | O_APPEND | O_CLOEXEC | O_NONBLOCK | (create ? O_CREAT : 0);
     for (;;) {
-        int fd = open(path, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0666);
-        if (fd < 0 && errno == ENOENT && make_folders(path))
-            fd = open(path, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0666);
+        int fd = open(path, flags, 0666);
+        if (fd < 0 && errno == ENOENT && create && make_folders(path))
+            fd = open(path, flags, 0666);
         if (fd < 0)
             return -1;
         struct stat locked, named;
@@ -476,7 +477,7 @@ wn_status wn_tune_db_add(wn_tune_db *db, const wn_candidate *pick) {
         return wn_error(WN_ERROR_FORMAT, "%s: not a tuning database, nothing is appended to it", db->path);
     WN_TRY(wn_record_format(&record, line, sizeof line));
     WN_TRY(keep(db, &record));
-    int fd = open_locked(db->path);
+    int fd = wn_tune_db_open_locked(db->path, true);
     if (fd < 0)
         return wn_error(WN_ERROR_IO, "%s: %s", db->path, strerror(errno));
     bool appended = append(fd, db->path, line);

@@ -10,6 +10,8 @@ const wn_record *wn_tune_db_find(const wn_tune_db *db, const wn_problem *problem
 
 /* True when a first line of `length` bytes could begin a database, whole or cut off. */
 bool wn_tune_db_is_header(const char *line, size_t length);
+/* Opens a database for appending and locks it, with its folders where it may be created; -1 with errno. */
+int wn_tune_db_open_locked(const char *path, bool create);
 /* Makes a new file's name as durable as its contents; false with errno. */
 bool wn_tune_db_sync_folder(const char *path);
 

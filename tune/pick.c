@@ -2,6 +2,7 @@
  * model's choice. */
 #include "database.h"
 #include "race.h"
+#include "statistics.h"
 #include <math.h>
 #include <stdlib.h>
 
@@ -77,7 +78,9 @@ static bool keep_faster(wn_tune_db *db, wn_pool *pool, const wn_conv_plan *first
     double ratio = wn_paired_ratio(times[0], times[1], VERIFYING_PAIRS, scratch);
     bool first_holds = pick.error <= WN_TUNE_MAX_ERROR && ratio <= WN_RACE_TIE;
     pick.plan = *kept = first_holds ? *first : *second;
-    pick.min_seconds = pick.median_seconds = times[first_holds ? 0 : 1][0];
+    double *own = times[first_holds ? 0 : 1];
+    pick.median_seconds = wn_median(own, VERIFYING_PAIRS); /* sorts */
+    pick.min_seconds = own[0];
     if (!first_holds)
         pick.error = (double)NAN;
     (void)wn_tune_db_add(db, &pick); /* not saved: verified again by the next run */

@@ -51,7 +51,7 @@ typedef struct wn_race_result {
 
 /* Runs the race and writes one result for each candidate. Every candidate is warmed up by one sample that
  * does not count; those beyond `field` as long as that takes no more than a part of the budget. Then, round
- * after round, all that are left run once each in random order; after the first round those three times
+ * after round, all that are left run once each in random order; after the first rounds those far
  * behind are dropped, later those slower with confidence by paired ratios. When the budget is spent, only
  * what cannot be told apart yet goes on, up to the second round. Errors: MEMORY; UNSUPPORTED when no
  * candidate showed a time above zero. */

@@ -189,7 +189,7 @@ static void open_candidate(race_field *field, int index) {
     field->workspace_bytes[runner] = plan->workspace_bytes;
     field->runners = runner + 1;
     if (!wn_failed(wn_tune_pick(NULL, &plan->problem, plan->isa, plan->threads, 0, 0, &standard)) &&
-        plan->impl == standard.impl && memcmp(&plan->config, &standard.config, sizeof plan->config) == 0)
+        wn_plan_chooses(plan, standard.impl, &standard.config))
         field->standard = runner;
 }
 
@@ -346,6 +346,22 @@ static const char *telling_refusal(const wn_candidate *candidates, int count) {
     return count ? candidates[0].refusal : "";
 }
 
+/* What runs without a database comes before what the model prefers, where the options leave it. */
+static void put_default_first(wn_candidate *candidates, int count) {
+    wn_conv_plan standard;
+    const wn_conv_plan *any = &candidates[0].plan;
+    if (count == 0 || wn_failed(wn_tune_pick(NULL, &any->problem, any->isa, any->threads, 0, 0, &standard)))
+        return;
+    for (int i = 0; i < count; i++)
+        if (!candidates[i].refusal[0] &&
+            wn_plan_chooses(&candidates[i].plan, standard.impl, &standard.config)) {
+            wn_candidate chosen = candidates[i];
+            memmove(&candidates[1], candidates, (size_t)i * sizeof *candidates);
+            candidates[0] = chosen;
+            return;
+        }
+}
+
 wn_status wn_tune_problem(const wn_tune_options *options, const wn_problem *problem, wn_candidate *candidates,
                           int room, int *count, wn_tune_report *report) {
     wn_tune_report own;
@@ -362,6 +378,8 @@ wn_status wn_tune_problem(const wn_tune_options *options, const wn_problem *prob
     filter(options, all, found);
     wn_status status = wn_ok();
     qsort(all, (size_t)found, sizeof *all, by_estimate);
+    if (options->effort == WN_EFFORT_OFF)
+        put_default_first(all, found);
     if (found == 0 || all[0].refusal[0]) {
         status =
             wn_error(WN_ERROR_UNSUPPORTED, "tuning: no implementation runs this %s problem%s%s",

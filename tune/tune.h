@@ -126,6 +126,8 @@ wn_status wn_tune_pick(void *db, const wn_problem *problem, wn_isa isa, int thre
 int wn_tune_candidates(const wn_problem *problem, wn_isa isa, int threads, bool all_configs,
                        wn_candidate *candidates, int room);
 
+/* Whether a plan runs this implementation with this config. */
+bool wn_plan_chooses(const wn_conv_plan *plan, const wn_conv_impl *impl, const wn_config *config);
 /* "direct tile=6,reduce=2", "onednn jit:avx2 winograd=0,index=1": a candidate in words, without its config
  * when it was refused before it had one. */
 void wn_candidate_name(const wn_candidate *candidate, char *text, size_t size);
