@@ -9,13 +9,7 @@ import subprocess
 import sys
 import tempfile
 
-counts = {"passed": 0, "failed": 0, "skipped": 0}
-
-
-def check(condition, what):
-    counts["passed" if condition else "failed"] += 1
-    if not condition:
-        print(f"check_bench_net: {what}", file=sys.stderr)
+from checking import check, finish
 
 
 def run(folder, *arguments):
@@ -125,8 +119,7 @@ def main():
         check_winners(folder, common)
         problem = run(folder, "ic16ih8oc16kh3", "--trace", "trace.json")
         check(problem.returncode == 2 and "--trace" in problem.stderr, problem.stderr)
-    print(f"check_bench_net: {counts['passed']} passed, {counts['failed']} failed, {counts['skipped']} skipped")
-    sys.exit(1 if counts["failed"] else 0)
+    finish()
 
 
 if __name__ == "__main__":

@@ -9,7 +9,8 @@ import subprocess
 import sys
 import tempfile
 
-counts = {"passed": 0, "failed": 0, "skipped": 0}
+from checking import check, counts, finish
+
 PROBLEM = "mb1ic16ih8oc16kh3ph1"
 DATA = ["--data", "synthetic", "--limit", "64", "--batch-size", "16"]
 TRAIN = ["train", "lenet", *DATA, "--epochs=1"]
@@ -29,12 +30,6 @@ COMMANDS = (
     (["bypass", "lenet", "--batch-size=1", "--rounds=1"], "event", 20, "1 rounds"),
     (["compare", "before.csv", "before.csv"], "ratio", 2, "geometric mean"),
 )
-
-
-def check(condition, what):
-    counts["passed" if condition else "failed"] += 1
-    if not condition:
-        print(f"check_csv: {what}", file=sys.stderr)
 
 
 def run(folder, arguments, **kept):
@@ -100,8 +95,7 @@ def main():
             check_command(folder, *command)
         check_trouble(folder)
         check_perf_template(folder)
-    print(f"check_csv: {counts['passed']} passed, {counts['failed']} failed, {counts['skipped']} skipped")
-    sys.exit(1 if counts["failed"] else 0)
+    finish()
 
 
 if __name__ == "__main__":

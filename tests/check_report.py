@@ -10,7 +10,8 @@ import subprocess
 import sys
 import tempfile
 
-counts = {"passed": 0, "failed": 0, "skipped": 0}
+from checking import check, counts, finish
+
 PROBLEM = "g1mb1_ic16ih8iw8_oc16oh8ow8_kh3kw3_sh1sw1_ph1pw1_dh0dw0"
 FILES = {
     "layers.csv": "machine,isa,threads,direction,problem,name,impl,config,effective,median_seconds,peak_gflops,ratio_to_best\n" + "".join(
@@ -45,12 +46,6 @@ FILES = {
 
 
 PLOTS = 10  # three of layers, roofline, steps, parts, peer, pytorch, two of training
-
-
-def check(condition, what):
-    counts["passed" if condition else "failed"] += 1
-    if not condition:
-        print(f"check_report: {what}", file=sys.stderr)
 
 
 class Reader(html.parser.HTMLParser):
@@ -126,8 +121,7 @@ def main():
         check_page(folder, 0)
         full = run(folder, "in", "-o", "/dev/full")
         check(full.returncode == 1 and "/dev/full" in full.stderr, full.stderr)
-    print(f"check_report: {counts['passed']} passed, {counts['failed']} failed, {counts['skipped']} skipped")
-    sys.exit(1 if counts["failed"] else 0)
+    finish()
 
 
 if __name__ == "__main__":

@@ -13,7 +13,8 @@ import tempfile
 
 import check_report
 
-counts = {"passed": 0, "failed": 0, "skipped": 0}
+from checking import check, finish
+
 CHROMIUM = ["chromium", "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
             "--disable-background-networking", "--disable-component-update", "--window-size=1150,900",
             "--remote-debugging-pipe"]
@@ -39,12 +40,6 @@ LOOK = """(() => {
   });
   return JSON.stringify({page, dim, figures, wide: document.documentElement.scrollWidth > innerWidth});
 })()"""
-
-
-def check(condition, what):
-    counts["passed" if condition else "failed"] += 1
-    if not condition:
-        print(f"check_report_browser: {what}", file=sys.stderr)
 
 
 class Browser:
@@ -134,8 +129,7 @@ def main():
             check_scheme(browser, folder / "page.html", scheme, shots)
         browser.close()
         check(shots["light"] != shots["dark"] and min(map(len, shots.values())) > 10000, "the screenshots are alike or empty")
-    print(f"check_report_browser: {counts['passed']} passed, {counts['failed']} failed, {counts['skipped']} skipped")
-    sys.exit(1 if counts["failed"] else 0)
+    finish()
 
 
 if __name__ == "__main__":

@@ -8,11 +8,12 @@ import subprocess
 import sys
 import tempfile
 
+from checking import check, finish
+
 CHECKER = pathlib.Path(__file__).resolve().parent.parent / "tools" / "check_results.py"
 sys.path.insert(0, str(CHECKER.parent))
 import check_results  # the tool: this file runs as __main__
 
-counts = {"passed": 0, "failed": 0, "skipped": 0}
 FAULTS = {
     "home.txt": ("read from /home/somebody/data\n", "/home/somebody/data"),
     "scratch.csv": ("lr,loss\n/tmp/x,1\n", "line 2: found /tmp/x"),
@@ -21,12 +22,6 @@ FAULTS = {
     "order.csv": ("loss,lr\n1,2\n", "loss,lr"),
     "empty.csv": ("", "columns of no kind"),
 }
-
-
-def check(condition, what):
-    counts["passed" if condition else "failed"] += 1
-    if not condition:
-        print(f"check_results: {what}", file=sys.stderr)
 
 
 def run(*arguments):
@@ -60,8 +55,7 @@ def main():
                                      for file in made), f"{made}")
         ran = run(name)
         check(ran.returncode == 0, ran.stdout)
-    print(f"check_results: {counts['passed']} passed, {counts['failed']} failed, {counts['skipped']} skipped")
-    sys.exit(1 if counts["failed"] else 0)
+    finish()
 
 
 if __name__ == "__main__":

@@ -10,17 +10,12 @@ import subprocess
 import sys
 import tempfile
 
+from checking import check, counts, finish
+
 PROBLEM = "mb1ic16ih8oc16kh3ph1"
 SOFTWARE = ["task-clock", "page-faults", "context-switches"]
 QUICK = ["--benchmark_min_time=0.001"]
 COMPARE = pathlib.Path("/usr/share/benchmark/compare.py")
-counts = {"passed": 0, "failed": 0, "skipped": 0}
-
-
-def check(condition, what):
-    counts["passed" if condition else "failed"] += 1
-    if not condition:
-        print(f"check_winnow_bench: {what}", file=sys.stderr)
 
 
 def run(*arguments):
@@ -134,8 +129,7 @@ def main():
         check_compare(folder / "a.json", folder / "b.json")
         check_log(folder)
         check_mistakes(folder)
-    print(f"check_winnow_bench: {counts['passed']} passed, {counts['failed']} failed, {counts['skipped']} skipped")
-    sys.exit(1 if counts["failed"] else 0)
+    finish()
 
 
 if __name__ == "__main__":
