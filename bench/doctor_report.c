@@ -2,8 +2,8 @@
 #include "doctor_report.h"
 #include "bypass.h"
 #include "clock.h"
+#include "json.h"
 #include "statistics.h"
-#include <ctype.h>
 #include <math.h>
 #include <string.h>
 
@@ -97,15 +97,10 @@ void wn_doctor_write(const wn_finding *findings, int count, wn_csv *csv) {
     }
 }
 
-/* Whatever a file of the system held: control characters and bytes above ASCII become question marks. */
 static void print_string(const char *name, const char *text, const char *end, FILE *out) {
-    fprintf(out, "\"%s\": \"", name);
-    for (; *text; text++)
-        if (*text == '"' || *text == '\\')
-            fprintf(out, "\\%c", *text);
-        else
-            fputc(isprint((unsigned char)*text) ? *text : '?', out);
-    fprintf(out, "\"%s", end);
+    fprintf(out, "\"%s\": ", name);
+    wn_json_text(out, text);
+    fputs(end, out);
 }
 
 void wn_doctor_print_json(const wn_finding *findings, int count, FILE *out) {

@@ -1,6 +1,7 @@
-/* Writing trace events. Text is escaped as JSON wants it; times are microseconds with three decimals, so that
+/* Writing trace events. Times are microseconds with three decimals, so that
  * nanoseconds stay whole and spans nest exactly. */
 #include "trace.h"
+#include "json.h"
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
@@ -20,23 +21,11 @@ wn_status wn_trace_open(const char *path, wn_trace *trace) {
     return wn_ok();
 }
 
-static void write_text(FILE *file, const char *text) {
-    fputc('"', file);
-    for (; *text; text++)
-        if (*text == '"' || *text == '\\')
-            fprintf(file, "\\%c", *text);
-        else if ((unsigned char)*text < ' ')
-            fprintf(file, "\\u%04x", *text);
-        else
-            fputc(*text, file);
-    fputc('"', file);
-}
-
 /* Begins an event of the present process. */
 static void begin_event(wn_trace *trace, const char *kind, int thread, const char *name) {
     fprintf(trace->file, "%s\n{\"ph\":\"%s\",\"pid\":%d,\"tid\":%d,\"name\":", trace->any ? "," : "", kind,
             trace->processes, thread);
-    write_text(trace->file, name);
+    wn_json_text(trace->file, name);
     trace->any = true;
 }
 
@@ -44,7 +33,7 @@ static void begin_event(wn_trace *trace, const char *kind, int thread, const cha
 static void write_name(wn_trace *trace, const char *what, int thread, const char *name) {
     begin_event(trace, "M", thread, what);
     fputs(",\"args\":{\"name\":", trace->file);
-    write_text(trace->file, name);
+    wn_json_text(trace->file, name);
     fputs("}}", trace->file);
 }
 
@@ -68,7 +57,7 @@ void wn_trace_add(wn_trace *trace, const wn_trace_span *span) {
             (int)(length % 1000));
     if (span->detail) {
         fputs("\"kernel\":", trace->file);
-        write_text(trace->file, span->detail);
+        wn_json_text(trace->file, span->detail);
     }
     if (span->flops > 0)
         fprintf(trace->file, "%s\"GFLOP/s\":%.1f", span->detail ? "," : "", span->flops / (double)length);

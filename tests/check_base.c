@@ -1,8 +1,9 @@
-/* Statuses, arena, growing lists, clock, random numbers, splitting work. */
+/* Statuses, arena, growing lists, text as JSON, clock, random numbers, splitting work. */
 #include "arena.h"
 #include "check.h"
 #include "clock.h"
 #include "grow.h"
+#include "json.h"
 #include "pool.h"
 #include "random.h"
 #include <math.h>
@@ -18,6 +19,46 @@ static void check_status(void) {
     text[sizeof text - 1] = 0;
     status = wn_error(WN_ERROR_IO, "%s", text);
     CHECK(strlen(status.message) == sizeof status.message - 1, "%zu characters", strlen(status.message));
+}
+
+static void check_json(void) {
+    static const struct {
+        const char *text, *expected;
+    } texts[] = {
+        {"", "\"\""},
+        {"a \"b\" c\\", "\"a \\\"b\\\" c\\\\\""},
+        {"one\ntwo\t\x01", "\"one\\u000atwo\\u0009\\u0001\""},
+        {"\xc3\xa4 \xe2\x82\xac \xf0\x9f\x98\x80", "\"\xc3\xa4 \xe2\x82\xac \xf0\x9f\x98\x80\""},
+        {"\xc3", "\"\\ufffd\""},                                  /* cut off */
+        {"\xe2\x82 x", "\"\\ufffd\\ufffd x\""},                   /* the same */
+        {"\xc0\x80|\xff", "\"\\ufffd\\ufffd|\\ufffd\""},          /* overlong; never in UTF-8 */
+        {"\xed\xa0\x80", "\"\\ufffd\\ufffd\\ufffd\""},            /* half of a pair */
+        {"\xf4\x90\x80\x80", "\"\\ufffd\\ufffd\\ufffd\\ufffd\""}, /* beyond the last character */
+    };
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        char *written = NULL;
+        size_t size;
+        FILE *file = open_memstream(&written, &size);
+        if (!CHECK(file, "no memory for a stream"))
+            return;
+        wn_json_text(file, texts[i].text);
+        fclose(file);
+        CHECK(strcmp(written, texts[i].expected) == 0, "text %zu: found %s, expected %s", i, written,
+              texts[i].expected);
+        free(written);
+    }
+    char *numbers = NULL;
+    size_t size;
+    FILE *file = open_memstream(&numbers, &size);
+    if (!CHECK(file, "no memory for a stream"))
+        return;
+    for (int i = 0; i < 4; i++) {
+        wn_json_number(file, (double[]){-0.25, 1e30, NAN, INFINITY}[i]);
+        fputc(' ', file);
+    }
+    fclose(file);
+    CHECK(strcmp(numbers, "-0.25 1e+30 null null ") == 0, "numbers became %s", numbers);
+    free(numbers);
 }
 
 static bool all_zero(const char *bytes, size_t count) {
@@ -222,6 +263,7 @@ static void check_growing(void) {
 int main(void) {
     uint64_t seed = check_seed();
     check_status();
+    check_json();
     check_arena();
     check_arena_too_large();
     check_aligned_memory();
