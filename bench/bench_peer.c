@@ -163,16 +163,11 @@ static void run_pairs(const side *ours, int our_best, const side *theirs, int th
 
 void wn_peer_judge(double *our_times, double *their_times, double *ratios, int pairs,
                    wn_peer_result *result) {
-    int above = 0, below = 0;
-    for (int i = 0; i < pairs; i++) {
-        ratios[i] = their_times[i] / our_times[i];
-        above += ratios[i] > 1;
-        below += ratios[i] < 1;
-    }
-    result->p = wn_sign_test(above, below);
-    result->ratio = wn_median(ratios, pairs); /* sorts */
-    result->low = wn_median_lower(ratios, pairs);
-    result->high = wn_median_upper(ratios, pairs);
+    wn_ratio ratio = wn_paired_ratios(their_times, our_times, pairs, ratios);
+    result->p = wn_sign_test(ratio.above, ratio.below);
+    result->ratio = ratio.median;
+    result->low = ratio.low;
+    result->high = ratio.high;
     result->our_seconds = wn_median(our_times, pairs);
     result->their_seconds = wn_median(their_times, pairs);
     result->our_min_seconds = our_times[0];

@@ -119,7 +119,7 @@ static void summarise(table *t) {
     for (int i = 0; i < t->count; i++)
         t->candidates[i].ratio =
             !timed[i] ? (double)INFINITY
-                      : wn_paired_ratio(times_of(t, i), times_of(t, best), repetitions, t->scratch);
+                      : wn_paired_ratios(times_of(t, i), times_of(t, best), repetitions, t->scratch).median;
     for (int i = 1; i < t->count; i++) /* insertion sort: few entries, and ties keep the registry's order */
         for (int j = i; j > 0; j--) {
             int left = t->order[j - 1], right = t->order[j];
@@ -128,13 +128,6 @@ static void summarise(table *t) {
             t->order[j - 1] = right;
             t->order[j] = left;
         }
-}
-
-static void flags_text(const wn_problem *problem, char text[static 64]) {
-    snprintf(text, 64, "%s%s%s%s", problem->relu ? "+relu" : "", problem->accumulate ? "+accumulate" : "",
-             problem->plain_src ? "+plain_src" : "", problem->constant_weights ? "+constant_weights" : "");
-    if (text[0])
-        memmove(text, text + 1, strlen(text));
 }
 
 /* The config in words; empty for an implementation that was refused before it had one. */
@@ -152,7 +145,7 @@ static void write_row(const table *t, int i, double peak, wn_csv *csv) {
     char flags[64], problem[320], config[256], library[64] = "";
     if (!candidate->refusal[0])
         wn_onednn_name(&candidate->plan, library, sizeof library);
-    flags_text(t->problem, flags);
+    wn_problem_flags_text(t->problem, '+', flags, sizeof flags);
     wn_problem_format(&unnamed, problem, sizeof problem);
     config_text(candidate, config, sizeof config);
     bool timed = candidate->rounds > 0;

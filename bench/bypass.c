@@ -42,11 +42,10 @@ static long calibrate(const wn_bypass *bypass, const wn_bypass_item *item, const
 static void summarise(const wn_bypass *bypass, double *samples, const double *first, double *scratch,
                       wn_bypass_result *result) {
     int rounds = bypass->rounds;
-    for (int r = 0; r < rounds; r++)
-        scratch[r] = first[r] / samples[r];
-    result->ratio = wn_median(scratch, rounds);
-    result->ratio_low = wn_median_lower(scratch, rounds);
-    result->ratio_high = wn_median_upper(scratch, rounds);
+    wn_ratio ratio = wn_paired_ratios(first, samples, rounds, scratch);
+    result->ratio = ratio.median;
+    result->ratio_low = ratio.low;
+    result->ratio_high = ratio.high;
     for (int r = 0; r < rounds; r++)
         scratch[r] = samples[r];
     result->median = wn_median(scratch, rounds);

@@ -43,11 +43,10 @@ static wn_status compare_pairs(const wn_timing *a, const wn_timing *b, wn_compar
     double *ratios = malloc((size_t)count * sizeof *ratios);
     if (!ratios)
         return wn_error(WN_ERROR_MEMORY, "no memory for %d pairs", count);
-    for (int i = 0; i < count; i++)
-        ratios[i] = b->seconds[i] / a->seconds[i];
-    row->ratio = wn_median(ratios, count); /* sorts */
-    row->low = wn_median_lower(ratios, count);
-    row->high = wn_median_upper(ratios, count);
+    wn_ratio ratio = wn_paired_ratios(b->seconds, a->seconds, count, ratios);
+    row->ratio = ratio.median;
+    row->low = ratio.low;
+    row->high = ratio.high;
     row->verdict = count < LEAST ? WN_UNSURE : row->low > 1 ? WN_SLOWER : row->high < 1 ? WN_FASTER : WN_SAME;
     row->median_a = wn_median(a->seconds, count);
     row->median_b = wn_median(b->seconds, count);
@@ -67,9 +66,9 @@ static wn_status summarise(wn_comparison *comparison) {
             comparison->worst = fmax(comparison->worst, row->ratio);
     }
     comparison->mean = exp(logs / comparison->count);
-    wn_median(ratios, comparison->count); /* sorts */
-    comparison->low = wn_median_lower(ratios, comparison->count);
-    comparison->high = wn_median_upper(ratios, comparison->count);
+    wn_ratio ratio = wn_ratio_of(ratios, comparison->count);
+    comparison->low = ratio.low;
+    comparison->high = ratio.high;
     free(ratios);
     return wn_ok();
 }

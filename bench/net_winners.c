@@ -80,11 +80,10 @@ static void summarise(wn_winners *winners, const samples *s) {
         row->forward = median_of(s, i, FORWARD);
         row->backward = median_of(s, i, BACKWARD);
         row->update = median_of(s, i, UPDATE);
-        for (int round = 0; round < s->rounds; round++)
-            s->scratch[round] = times_of(s, i, TOTAL)[round] / tuned[round];
-        row->ratio = wn_median(s->scratch, s->rounds); /* sorts */
-        row->low = wn_median_lower(s->scratch, s->rounds);
-        row->high = wn_median_upper(s->scratch, s->rounds);
+        wn_ratio ratio = wn_paired_ratios(times_of(s, i, TOTAL), tuned, s->rounds, s->scratch);
+        row->ratio = ratio.median;
+        row->low = ratio.low;
+        row->high = ratio.high;
     }
 }
 

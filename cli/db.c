@@ -22,13 +22,13 @@ typedef struct place {
 } place;
 
 static void describe(const wn_record *record, char *text, size_t size) {
-    char problem[400], config[256];
+    char problem[400], config[256], flags[64];
     const wn_problem *p = &record->problem;
     wn_problem_format(p, problem, sizeof problem);
+    wn_problem_flags_text(p, ' ', flags, sizeof flags);
     wn_config_format(record->impl, &record->config, config, sizeof config);
-    snprintf(text, size, "%-6s %s%s%s%s%s: %s %s", wn_direction_name(p->direction), problem,
-             p->relu ? " relu" : "", p->accumulate ? " accumulate" : "", p->plain_src ? " plain_src" : "",
-             p->constant_weights ? " constant_weights" : "", record->impl->name, config);
+    snprintf(text, size, "%-6s %s%s%s: %s %s", wn_direction_name(p->direction), problem, flags[0] ? " " : "",
+             flags, record->impl->name, config);
 }
 
 static void print_counts(const char *path, const wn_collection *c) {

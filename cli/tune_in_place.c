@@ -140,7 +140,7 @@ static wn_status check_whole(field *f, double *seconds, double budget, wn_in_pla
             run_tape(f, (pairs + i) % 2, seconds);
             times[(pairs + i) % 2][pairs] = f->whole;
         }
-    double ratio = wn_paired_ratio(times[1], times[0], pairs, scratch);
+    double ratio = wn_paired_ratios(times[1], times[0], pairs, scratch).median;
     *holds = ratio <= 1;
     result->before = wn_median(times[0], pairs);
     result->step = wn_median(times[1], pairs);

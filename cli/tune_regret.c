@@ -53,9 +53,9 @@ static int best_of(const long_race *r) {
     return wn_paired_best(&r->times[0][0], MOST_ROUNDS, r->rounds, r->count, r->running, scratch);
 }
 
-static double ratio_to(const long_race *r, int candidate, int best) {
+static wn_ratio ratio_to(const long_race *r, int candidate, int best) {
     double scratch[MOST_ROUNDS];
-    return wn_paired_ratio(r->times[candidate], r->times[best], r->rounds, scratch);
+    return wn_paired_ratios(r->times[candidate], r->times[best], r->rounds, scratch);
 }
 
 static int index_of(const long_race *r, const wn_conv_impl *impl, const wn_config *config) {
@@ -127,7 +127,7 @@ static int race_all(long_race *r) {
         run_until(r, heats[heat].rounds);
         int best = best_of(r);
         for (int i = 0; i < r->count && best >= 0; i++)
-            r->running[i] &= is_chosen(r, i) || ratio_to(r, i, best) <= heats[heat].in_sight;
+            r->running[i] &= is_chosen(r, i) || ratio_to(r, i, best).median <= heats[heat].in_sight;
     }
     run_until(r, heats[HEATS - 1].rounds + r->job->rounds);
     return best_of(r);
@@ -141,20 +141,17 @@ typedef struct sums {
 } sums;
 
 static void write_row(const long_race *r, const wn_work *item, const char *kind, int candidate, int best) {
-    double ratios[MOST_ROUNDS];
-    int pairs = 0;
+    double sorted[MOST_ROUNDS];
+    wn_ratio ratio = ratio_to(r, candidate, best);
     wn_candidate c = r->candidates[candidate];
-    for (int i = 0; i < r->rounds; i++)
-        if (r->times[candidate][i] > 0 && r->times[best][i] > 0)
-            ratios[pairs++] = r->times[candidate][i] / r->times[best][i];
-    c.rounds = pairs;
+    c.rounds = ratio.pairs;
     c.estimate = wn_model_estimate(r->job->peaks, &c.plan);
-    c.ratio = wn_median(ratios, pairs); /* sorts */
-    c.low = wn_median_lower(ratios, pairs);
-    c.high = wn_median_upper(ratios, pairs);
-    memcpy(ratios, r->times[candidate], sizeof(double) * (size_t)r->rounds);
-    c.median_seconds = wn_median(ratios, r->rounds);
-    c.min_seconds = ratios[0];
+    c.ratio = ratio.median;
+    c.low = ratio.low;
+    c.high = ratio.high;
+    memcpy(sorted, r->times[candidate], sizeof(double) * (size_t)r->rounds);
+    c.median_seconds = wn_median(sorted, r->rounds); /* sorts */
+    c.min_seconds = sorted[0];
     wn_tune_write_candidate(r->job->csv, r->job->session, item, kind, &c);
 }
 
@@ -173,7 +170,7 @@ static void compare_others(const long_race *r, int best, sums *sum) {
     for (int i = OURS; i < choices(r); i++) {
         if (r->chosen[i] < 0)
             continue;
-        double apart = ratio_to(r, r->chosen[i], best) / ratio_to(r, usual, best);
+        double apart = ratio_to(r, r->chosen[i], best).median / ratio_to(r, usual, best).median;
         sum->votes++;
         sum->usual += r->chosen[i] == usual;
         sum->as_good += r->chosen[i] == usual || (apart <= as_good && apart >= 1 / as_good);
@@ -188,7 +185,7 @@ static void report(const long_race *r, const wn_work *item, int best, sums *sum)
         write_row(r, item, "best", best, best);
     for (int i = 0; i < choices(r); i++) {
         char kind[96];
-        double regret = r->chosen[i] < 0 ? (double)NAN : ratio_to(r, r->chosen[i], best);
+        double regret = r->chosen[i] < 0 ? (double)NAN : ratio_to(r, r->chosen[i], best).median;
         if (i < OURS)
             printf(" %8.3f", regret);
         if (isnan(regret))

@@ -48,13 +48,6 @@ void wn_tune_print_step(FILE *out, const char *net, bool training, const wn_in_p
     fflush(out);
 }
 
-static void write_flags(wn_csv *csv, const wn_problem *p) {
-    char text[64];
-    snprintf(text, sizeof text, "%s%s%s%s", p->relu ? "+relu" : "", p->accumulate ? "+accumulate" : "",
-             p->plain_src ? "+plain_src" : "", p->constant_weights ? "+constant_weights" : "");
-    wn_csv_text(csv, text[0] ? text + 1 : "");
-}
-
 static void write_begin(wn_csv *csv, const wn_session *session, const char *kind, const char *label) {
     wn_csv_text(csv, session->fingerprint);
     wn_csv_text(csv, wn_isa_name(session->isa));
@@ -65,18 +58,19 @@ static void write_begin(wn_csv *csv, const wn_session *session, const char *kind
 
 void wn_tune_write_candidate(wn_csv *csv, const wn_session *session, const wn_work *item, const char *kind,
                              const wn_candidate *c) {
-    char problem[400], config[256] = "", library[64] = "";
+    char problem[400], flags[64], config[256] = "", library[64] = "";
     bool timed = c->rounds > 0;
     wn_problem unnamed = item->problem;
     unnamed.name[0] = '\0';
     wn_problem_format(&unnamed, problem, sizeof problem);
+    wn_problem_flags_text(&item->problem, '+', flags, sizeof flags);
     wn_config_format(c->plan.impl, &c->plan.config, config, sizeof config);
     if (!c->refusal[0])
         wn_onednn_name(&c->plan, library, sizeof library);
     write_begin(csv, session, kind, item->label);
     wn_csv_number(csv, item->times);
     wn_csv_text(csv, wn_direction_name(item->problem.direction));
-    write_flags(csv, &item->problem);
+    wn_csv_text(csv, flags);
     wn_csv_text(csv, problem);
     wn_csv_text(csv, c->plan.impl->name);
     wn_csv_text(csv, config);

@@ -89,18 +89,17 @@ static void time_sides(side *sides, int count) {
 static void report(const side *sides, int count, const char *net, bool training, const wn_session *session,
                    wn_csv *csv) {
     for (int i = 0; i < count; i++) {
-        double ratios[ROUNDS], sorted[ROUNDS];
-        for (int r = 0; r < ROUNDS; r++)
-            ratios[r] = sides[i].times[r] / sides[0].times[r];
+        double scratch[ROUNDS], sorted[ROUNDS];
+        wn_ratio ratio = wn_paired_ratios(sides[i].times, sides[0].times, ROUNDS, scratch);
         memcpy(sorted, sides[i].times, sizeof sorted);
         wn_tune_side_row row = {.name = sides[i].name,
                                 .known = sides[i].known,
                                 .steps = sides[i].steps,
                                 .rounds = ROUNDS,
                                 .seconds = wn_median(sorted, ROUNDS),
-                                .ratio = wn_median(ratios, ROUNDS)}; /* sorts */
-        row.low = wn_median_lower(ratios, ROUNDS);
-        row.high = wn_median_upper(ratios, ROUNDS);
+                                .ratio = ratio.median,
+                                .low = ratio.low,
+                                .high = ratio.high};
         wn_tune_print_side(stdout, net, training, &row);
         if (csv)
             wn_tune_write_side(csv, session, net, training, &row);

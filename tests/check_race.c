@@ -183,7 +183,11 @@ static void check_statistics(void) {
     CHECK(wn_median_lower(ten, 10) == 2, "lower bound %g, expected 2", wn_median_lower(ten, 10));
     CHECK(wn_median_upper(ten, 10) == 9, "upper bound %g, expected 9", wn_median_upper(ten, 10));
     double a[] = {2, 0, 6, 8}, b[] = {1, 1, 0, 2}, scratch[4];
-    CHECK(wn_paired_ratio(a, b, 4, scratch) == 3, "pairs with a missing time must not count");
+    wn_ratio ratio = wn_paired_ratios(a, b, 4, scratch);
+    CHECK(ratio.median == 3 && ratio.pairs == 2, "pairs with a missing time must not count");
+    CHECK(ratio.low == 2 && ratio.high == 4, "bounds %g and %g, expected 2 and 4", ratio.low, ratio.high);
+    CHECK(ratio.above == 2 && ratio.below == 0, "%d ratios above 1 and %d below", ratio.above, ratio.below);
+    CHECK(isnan(wn_paired_ratios(a, b, 0, scratch).median), "ratio of nothing");
 }
 
 /* A machine as others leave it: everything slows down for stretches that have nothing to do with how long our

@@ -32,6 +32,7 @@ static void check_candidates(wn_isa isa) {
     int planned = 0;
     for (int i = 0; i < count; i++) {
         CHECK(!all[i].plan.impl->judge, "%s is a judge", all[i].plan.impl->name);
+        CHECK(all[i].number == i, "candidate %d has number %d", i, all[i].number);
         if (all[i].refusal[0])
             continue;
         planned++;
@@ -46,6 +47,44 @@ static void check_candidates(wn_isa isa) {
 }
 
 /* The order that the results come in. */
+/* Candidates to which the model gives the same time stay in the registry's order. */
+static void check_equal_estimates(wn_isa isa) {
+    static wn_candidate all[WN_TUNE_MAX_CANDIDATES];
+    wn_problem problem = read_problem("mb16ic256ih14oc256kh3ph1", WN_FWD_B);
+    wn_pool *pool;
+    int count = 0, equal = 0;
+    wn_status status = wn_pool_create(1, &pool);
+    if (!CHECK(!wn_failed(status), "%s", status.message))
+        return;
+    wn_tune_options options = {.pool = pool, .isa = isa, .effort = WN_EFFORT_HEURISTIC};
+    status = wn_tune_problem(&options, &problem, all, WN_TUNE_MAX_CANDIDATES, &count, NULL);
+    CHECK(!wn_failed(status), "%s", status.message);
+    for (int i = 1; i < count && !all[i].refusal[0]; i++) {
+        if (all[i].estimate != all[i - 1].estimate)
+            continue;
+        equal++;
+        CHECK(all[i].number > all[i - 1].number, "candidate %d stands before %d", all[i - 1].number,
+              all[i].number);
+    }
+    CHECK(equal > 0, "no two estimates are equal");
+    wn_pool_destroy(pool);
+}
+
+static void check_flags_text(void) {
+    char text[64], little[5];
+    wn_problem problem = {.direction = WN_FWD_B};
+    wn_problem_flags_text(&problem, '+', text, sizeof text);
+    CHECK(text[0] == '\0', "no flags: \"%s\"", text);
+    problem.accumulate = problem.plain_src = true;
+    wn_problem_flags_text(&problem, ' ', text, sizeof text);
+    CHECK(strcmp(text, "accumulate plain_src") == 0, "two flags: \"%s\"", text);
+    problem.relu = problem.constant_weights = true;
+    wn_problem_flags_text(&problem, '+', text, sizeof text);
+    CHECK(strcmp(text, "relu+accumulate+plain_src+constant_weights") == 0, "all flags: \"%s\"", text);
+    wn_problem_flags_text(&problem, '+', little, sizeof little);
+    CHECK(strcmp(little, "relu") == 0, "no room for more than one: \"%s\"", little);
+}
+
 static void check_order(const wn_candidate *candidates, int count, const char *what) {
     CHECK(count > 0 && candidates[0].rounds >= 2 && !candidates[0].refusal[0], "%s: no winner", what);
     CHECK(fabs(candidates[0].ratio - 1) < 1e-9, "%s: the winner's ratio to itself is %g", what,
@@ -153,6 +192,8 @@ int main(void) {
         return check_finish("check_tune");
     close(fd);
     wn_isa best = wn_isa_detect();
+    check_flags_text();
+    check_equal_estimates(best);
     check_candidates(best);
     check_candidates(WN_ISA_PORTABLE);
     check_problems(best, 2, path);

@@ -46,11 +46,28 @@ int wn_tune_candidates(const wn_problem *problem, wn_isa isa, int threads, bool 
         *candidate = (wn_candidate){.plan = {.impl = impl, .isa = isa, .threads = threads}};
         snprintf(candidate->refusal, sizeof candidate->refusal, "%s", reason);
     }
+    for (int i = 0; i < count; i++)
+        candidates[i].number = i;
     return count;
 }
 
 bool wn_plan_chooses(const wn_conv_plan *plan, const wn_conv_impl *impl, const wn_config *config) {
     return plan->impl == impl && memcmp(&plan->config, config, sizeof *config) == 0;
+}
+
+void wn_problem_flags_text(const wn_problem *problem, char separator, char *text, size_t size) {
+    const struct {
+        bool set;
+        const char *word;
+    } flags[] = {{problem->relu, "relu"},
+                 {problem->accumulate, "accumulate"},
+                 {problem->plain_src, "plain_src"},
+                 {problem->constant_weights, "constant_weights"}};
+    size_t used = 0;
+    text[0] = '\0';
+    for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++)
+        if (flags[i].set && used < size)
+            used += (size_t)snprintf(text + used, size - used, "%.*s%s", used > 0, &separator, flags[i].word);
 }
 
 void wn_candidate_name(const wn_candidate *candidate, char *text, size_t size) {

@@ -36,7 +36,7 @@ static int judge(const wn_confirm *confirm, int problem, int rounds, double *tim
     double best_ratio = 1 / WN_RACE_TIE;
     const double *first = times_of(times, problem, 0);
     for (int v = 1; v < confirm->finalists[problem]; v++) {
-        double ratio = wn_paired_ratio(times_of(times, problem, v), first, rounds, scratch);
+        double ratio = wn_paired_ratios(times_of(times, problem, v), first, rounds, scratch).median;
         if (ratio < best_ratio) {
             best_ratio = ratio;
             best = v;

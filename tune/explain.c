@@ -16,12 +16,11 @@ static void print_timed(FILE *out, const wn_candidate *c, double flops, double p
 
 void wn_tune_explain(FILE *out, const wn_problem *problem, const wn_candidate *candidates, int count,
                      const wn_tune_report *report, double peak) {
-    char text[400];
+    char text[400], flags[64];
     double flops = wn_problem_flops(problem);
     wn_problem_format(problem, text, sizeof text);
-    fprintf(out, "\n%s%s%s%s%s %s\n", wn_direction_name(problem->direction), problem->relu ? " relu" : "",
-            problem->accumulate ? " accumulate" : "", problem->plain_src ? " plain_src" : "",
-            problem->constant_weights ? " constant_weights" : "", text);
+    wn_problem_flags_text(problem, ' ', flags, sizeof flags);
+    fprintf(out, "\n%s %s%s%s\n", wn_direction_name(problem->direction), flags, flags[0] ? " " : "", text);
     fprintf(out, "%.3f GFLOP; %d candidates, %d raced over %d rounds, %d more thrown out", flops * 1e-9,
             count, report->raced, report->rounds, report->thrown);
     if (isfinite(report->noise))

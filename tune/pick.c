@@ -75,7 +75,7 @@ static bool keep_faster(wn_tune_db *db, wn_pool *pool, const wn_conv_plan *first
     wn_measure_destroy(measure);
     if (!timed)
         return false;
-    double ratio = wn_paired_ratio(times[0], times[1], VERIFYING_PAIRS, scratch);
+    double ratio = wn_paired_ratios(times[0], times[1], VERIFYING_PAIRS, scratch).median;
     bool first_holds = pick.error <= WN_TUNE_MAX_ERROR && ratio <= WN_RACE_TIE;
     pick.plan = *kept = first_holds ? *first : *second;
     double *own = times[first_holds ? 0 : 1];

@@ -48,17 +48,9 @@ void wn_race_shuffle(uint64_t seed, int round, int *order, int count) {
     }
 }
 
-/* Ratios of the rounds that both have; returns how many. */
-static int paired_ratios(const double *a, const double *b, int count, double *ratios) {
-    int pairs = 0;
-    for (int i = 0; i < count; i++)
-        if (a[i] > 0 && b[i] > 0)
-            ratios[pairs++] = a[i] / b[i];
-    return pairs;
-}
-
-double wn_paired_ratio(const double *a, const double *b, int count, double *scratch) {
-    return wn_median(scratch, paired_ratios(a, b, count, scratch));
+static wn_ratio ratio_to(const race_state *run, int candidate, int other) {
+    double scratch[WN_RACE_MAX_ROUNDS];
+    return wn_paired_ratios(times_of(run, candidate), times_of(run, other), run->rounds, scratch);
 }
 
 static bool disturbed(const wn_race *race) {
@@ -127,7 +119,8 @@ int wn_paired_best(const double *times, int stride, int rounds, int candidates, 
         for (int i = 0; i < candidates; i++) {
             if (!running[i])
                 continue;
-            double ratio = wn_paired_ratio(times + i * stride, times + best * stride, rounds, scratch);
+            double ratio =
+                wn_paired_ratios(times + i * stride, times + best * stride, rounds, scratch).median;
             if (ratio < lowest) {
                 lowest = ratio;
                 ahead = i;
@@ -146,12 +139,12 @@ static int leader(const race_state *run) {
                           scratch);
 }
 
-/* True when the sorted ratios to the leader say that a candidate has lost. */
-static bool has_lost(const double *ratios, int pairs, double warm_up_ratio) {
-    if (pairs == 0)
+/* True when the ratio to the leader says that a candidate has lost. */
+static bool has_lost(const wn_ratio *ratio, double warm_up_ratio) {
+    if (ratio->pairs == 0)
         return false;
-    double limit = pairs < CONFIDENT_ROUNDS ? clearly_slower[pairs] : WN_RACE_TIE;
-    return wn_median_lower(ratios, pairs) > limit && (pairs >= WN_RACE_MIN_ROUNDS || warm_up_ratio > limit);
+    double limit = ratio->pairs < CONFIDENT_ROUNDS ? clearly_slower[ratio->pairs] : WN_RACE_TIE;
+    return ratio->low > limit && (ratio->pairs >= WN_RACE_MIN_ROUNDS || warm_up_ratio > limit);
 }
 
 /* Drops what has lost, and what has shown no valid time in three rounds. Returns true when the race is
@@ -160,20 +153,19 @@ static bool drop_losers(race_state *run) {
     int first = leader(run), left = 0;
     bool ties = true;
     for (int i = 0; i < run->race->candidates; i++) {
-        double ratios[WN_RACE_MAX_ROUNDS];
         if (!run->running[i])
             continue;
-        int pairs =
-            first < 0 ? 0 : paired_ratios(times_of(run, i), times_of(run, first), run->rounds, ratios);
-        wn_median(ratios, pairs); /* sorts */
+        wn_ratio ratio = {.pairs = 0};
+        if (first >= 0)
+            ratio = ratio_to(run, i, first);
         double warm_up_ratio = first < 0 ? 0 : run->warm_up[i] / run->warm_up[first];
-        if (has_lost(ratios, pairs, warm_up_ratio) || (pairs == 0 && run->rounds >= WN_RACE_MIN_ROUNDS)) {
+        if (has_lost(&ratio, warm_up_ratio) || (ratio.pairs == 0 && run->rounds >= WN_RACE_MIN_ROUNDS)) {
             run->running[i] = false;
             continue;
         }
         left++;
         if (i != first)
-            ties = ties && pairs >= CONFIDENT_ROUNDS && wn_median_upper(ratios, pairs) <= WN_RACE_TIE;
+            ties = ties && ratio.pairs >= CONFIDENT_ROUNDS && ratio.high <= WN_RACE_TIE;
     }
     return left <= 1 || ties;
 }
@@ -214,11 +206,7 @@ static int choose(const race_state *run) {
     const wn_race *race = run->race;
     int first = leader(run), best = first;
     for (int i = 0; i < race->candidates && first >= 0; i++) {
-        double ratios[WN_RACE_MAX_ROUNDS];
-        if (!run->running[i])
-            continue;
-        double ratio = wn_paired_ratio(times_of(run, i), times_of(run, first), run->rounds, ratios);
-        if (!(ratio <= WN_RACE_TIE))
+        if (!run->running[i] || !(ratio_to(run, i, first).median <= WN_RACE_TIE))
             continue;
         size_t mine = race->workspace_bytes[i], bests = race->workspace_bytes[best];
         if (mine < bests || (mine == bests && i < best))
@@ -236,10 +224,10 @@ static wn_race_result result_of(const race_state *run, int candidate, int winner
             values[result.rounds++] = times_of(run, candidate)[r];
     result.median = wn_median(values, result.rounds); /* sorts */
     result.min = result.rounds ? values[0] : (double)NAN;
-    int pairs = paired_ratios(times_of(run, candidate), times_of(run, winner), run->rounds, values);
-    result.ratio = wn_median(values, pairs); /* sorts */
-    result.low = wn_median_lower(values, pairs);
-    result.high = wn_median_upper(values, pairs);
+    wn_ratio ratio = ratio_to(run, candidate, winner);
+    result.ratio = ratio.median;
+    result.low = ratio.low;
+    result.high = ratio.high;
     return result;
 }
 

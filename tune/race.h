@@ -60,10 +60,6 @@ wn_status wn_race_run(const wn_race *race, wn_race_result *results, wn_race_repo
 /* A random order of 0 .. count-1 for a round. */
 void wn_race_shuffle(uint64_t seed, int round, int *order, int count);
 
-/* Median of a[i] / b[i] over the rounds that have both (times above zero); NAN without one. scratch: count.
- */
-double wn_paired_ratio(const double *a, const double *b, int count, double *scratch);
-
 /* The fastest of candidates with times[i * stride + round], among those running; -1 when none has a time
  * above zero. Medians only say where to begin: a burst may have hit one candidate and not another, so whoever
  * is ahead in paired rounds takes its place until nobody is (a bounded number of times, since medians of

@@ -35,6 +35,25 @@ double wn_median_upper(const double *sorted, int count) {
     return count ? sorted[count - rank_of_bound(count)] : NAN;
 }
 
+wn_ratio wn_ratio_of(double *ratios, int count) {
+    wn_ratio ratio = {.median = wn_median(ratios, count), .pairs = count}; /* sorts */
+    ratio.low = wn_median_lower(ratios, count);
+    ratio.high = wn_median_upper(ratios, count);
+    for (int i = 0; i < count; i++) {
+        ratio.above += ratios[i] > 1;
+        ratio.below += ratios[i] < 1;
+    }
+    return ratio;
+}
+
+wn_ratio wn_paired_ratios(const double *a, const double *b, int count, double *scratch) {
+    int pairs = 0;
+    for (int i = 0; i < count; i++)
+        if (a[i] > 0 && b[i] > 0)
+            scratch[pairs++] = a[i] / b[i];
+    return wn_ratio_of(scratch, pairs);
+}
+
 double wn_sign_test(int above, int below) {
     int count = above + below, fewer = above < below ? above : below;
     double tail = 0;

@@ -11,6 +11,19 @@ double wn_median(double *values, int count);
 double wn_median_lower(const double *sorted, int count);
 double wn_median_upper(const double *sorted, int count);
 
+/* Ratios of two series of times taken in turns: their median and its bounds. */
+typedef struct wn_ratio {
+    double median, low, high; /* NAN without a pair */
+    int pairs, above, below;  /* ratios in all, and those over and under 1 */
+} wn_ratio;
+
+/* Of a[i] / b[i] over the rounds that have both (times above zero). scratch: count, holds the sorted ratios
+ * afterwards. */
+wn_ratio wn_paired_ratios(const double *a, const double *b, int count, double *scratch);
+
+/* The same of `count` ratios that are there already, which it sorts. */
+wn_ratio wn_ratio_of(double *ratios, int count);
+
 /* Two-sided p of the hypothesis that values above and below 1 (or 0) are equally likely, by the sign test:
  * exact. 1 when there are none. */
 double wn_sign_test(int above, int below);

@@ -2,6 +2,7 @@
 #include "tune.h"
 #include "clock.h"
 #include "disturbance.h"
+#include "impl_list.h"
 #include "race.h"
 #include "statistics.h"
 #include <math.h>
@@ -79,15 +80,6 @@ static bool disturbed(void *context) {
     return wn_disturbance_seen(&((race_field *)context)->watch);
 }
 
-/* Whether a list of names joined by commas has this one. */
-static bool listed(const char *names, const char *name) {
-    size_t length = strlen(name);
-    for (const char *at = names; at; at = strchr(at, ',') ? strchr(at, ',') + 1 : NULL)
-        if (strncmp(at, name, length) == 0 && (at[length] == ',' || !at[length]))
-            return true;
-    return false;
-}
-
 /* Whether an implementation that is to be used alone can run the problem at all. */
 static bool can_force(const wn_tune_options *options, const wn_candidate *candidates, int count) {
     for (int i = 0; i < count && options->force; i++)
@@ -109,7 +101,7 @@ static void filter(const wn_tune_options *options, wn_candidate *candidates, int
             continue;
         if (candidate->plan.impl->yardstick)
             refuse(candidate, "a yardstick, which bench times");
-        else if (options->skip && listed(options->skip, name))
+        else if (options->skip && wn_impl_list_holds(options->skip, name))
             refuse(candidate, "to be skipped");
         else if (forced && strcmp(name, options->force) != 0)
             refuse(candidate, "only %.40s is wanted", options->force);
@@ -122,12 +114,17 @@ static void filter(const wn_tune_options *options, wn_candidate *candidates, int
     }
 }
 
-/* By the model's estimate, refused ones last. Equal estimates keep the order that an implementation gave its
- * configs in, the first of which is its own default. */
+/* Equal ones keep the registry's order, and within an implementation that of its configs, the first of which
+ * is its own default. */
+static int by_value(double p, const wn_candidate *x, double q, const wn_candidate *y) {
+    return p != q ? (p > q) - (p < q) : (x->number > y->number) - (x->number < y->number);
+}
+
+/* By the model's estimate, refused ones last. */
 static int by_estimate(const void *a, const void *b) {
     const wn_candidate *x = a, *y = b;
     double p = x->refusal[0] ? INFINITY : x->estimate, q = y->refusal[0] ? INFINITY : y->estimate;
-    return (p > q) - (p < q);
+    return by_value(p, x, q, y);
 }
 
 /* Configs to which the model gives the same time differ in what it knows nothing of: the first stands for
@@ -219,7 +216,7 @@ static int by_ratio(const void *a, const void *b) {
     const wn_candidate *x = a, *y = b;
     double p = x->rounds && x->ratio > 0 ? x->ratio : INFINITY;
     double q = y->rounds && y->ratio > 0 ? y->ratio : INFINITY;
-    return (p > q) - (p < q);
+    return by_value(p, x, q, y);
 }
 
 /* What replaces the default must beat it, and by how much is what people ask for: a default that left the
@@ -235,7 +232,7 @@ static void meet_the_default(race_field *field, wn_race_result *results, int *wi
             standard[i] = sample(field, runner);
             best[i] = sample(field, *winner);
         }
-        results[runner].ratio = wn_paired_ratio(standard, best, FINAL_ROUNDS, scratch);
+        results[runner].ratio = wn_paired_ratios(standard, best, FINAL_ROUNDS, scratch).median;
         double median = wn_median(standard, FINAL_ROUNDS); /* sorts */
         if (standard[0] > 0) {
             results[runner].rounds = FINAL_ROUNDS;

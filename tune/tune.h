@@ -30,6 +30,7 @@ extern const char *const wn_effort_names[];
 /* An implementation with a config, and what became of it in a race. */
 typedef struct wn_candidate {
     wn_conv_plan plan;                  /* complete, or only impl and config when refused */
+    int number;                         /* among the candidates of its problem, in the registry's order */
     double estimate;                    /* the model's seconds; NAN when refused */
     double min_seconds, median_seconds; /* over its rounds */
     double ratio;            /* to the winner: median of the ratios of paired rounds; 1 = as fast */
@@ -131,6 +132,10 @@ bool wn_plan_chooses(const wn_conv_plan *plan, const wn_conv_impl *impl, const w
 /* "direct tile=6,reduce=2", "onednn jit:avx2 winograd=0,index=1": a candidate in words, without its config
  * when it was refused before it had one. */
 void wn_candidate_name(const wn_candidate *candidate, char *text, size_t size);
+
+/* What benchdnn's notation does not say of a problem: "relu", "accumulate+plain_src" (with '+' between the
+ * words); empty where there is nothing. */
+void wn_problem_flags_text(const wn_problem *problem, char separator, char *text, size_t size);
 
 /* Whether a plan does less arithmetic than the direct method whose operations its GFLOP/s are counted in:
  * such figures are effective ones and say so. */
