@@ -2,19 +2,20 @@
 #include "report/report.h"
 #include "cli.h"
 #include "grow.h"
-#include <dirent.h>
 #include <errno.h>
+#include <fts.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-static const char details[] = "RESULTS are CSV files of winnow bench, train and info, or folders of such. "
-                              "What each holds is told by its\n"
-                              "columns. The page needs nothing beside it; with --plots the plots are also "
-                              "written as files of their own\n"
-                              "(they are drawn by gnuplot; without it the page has tables alone).";
+static const char details[] =
+    "RESULTS are CSV files of any kind that docs/results.md has, or folders of such, with all below them.\n"
+    "What each holds is told by its columns; a CSV file of a folder that is no result is named and left "
+    "out.\n"
+    "The page needs nothing beside it; with --plots the plots are also written as files of their own\n"
+    "(they are drawn by gnuplot; without it the page has tables alone).";
 
 typedef struct flags {
     const char *output, *plots, *title, *before, *after;
@@ -36,22 +37,34 @@ static wn_status add_file(tables *all, const char *path) {
     return wn_ok();
 }
 
-/* All files of a folder that end in .csv, by name. */
+static int by_name(const FTSENT **a, const FTSENT **b) {
+    return strcmp((*a)->fts_name, (*b)->fts_name);
+}
+
+/* A file of a folder, where others may keep CSV of their own: what is no result is named and left out. */
+static wn_status add_found(tables *all, const char *path) {
+    wn_status status = add_file(all, path);
+    if (status.code != WN_ERROR_UNSUPPORTED)
+        return status;
+    fprintf(stderr, "winnow report: left out: %s\n", status.message);
+    return wn_ok();
+}
+
+/* All files below a folder that end in .csv, by name. */
 static wn_status add_folder(tables *all, const char *path) {
-    struct dirent **entries;
-    int count = scandir(path, &entries, NULL, alphasort);
-    if (count < 0)
-        return wn_error(WN_ERROR_IO, "%.200s: %s", path, strerror(errno));
-    wn_status status = wn_ok();
-    for (int i = 0; i < count; i++) {
-        const char *name = entries[i]->d_name, *dot = strrchr(name, '.');
-        char file[1000];
-        snprintf(file, sizeof file, "%s/%s", path, name);
-        if (!wn_failed(status) && dot && strcmp(dot, ".csv") == 0)
-            status = add_file(all, file);
-        free(entries[i]);
+    char *paths[] = {strdup(path), NULL};
+    FTS *walk = paths[0] ? fts_open(paths, FTS_LOGICAL | FTS_NOCHDIR, by_name) : NULL;
+    wn_status status = walk ? wn_ok() : wn_error(WN_ERROR_IO, "%.200s: %s", path, strerror(errno));
+    for (FTSENT *entry; !wn_failed(status) && (entry = fts_read(walk));) {
+        const char *dot = strrchr(entry->fts_name, '.');
+        if (entry->fts_info == FTS_DNR || entry->fts_info == FTS_ERR)
+            status = wn_error(WN_ERROR_IO, "%.200s: %s", entry->fts_path, strerror(entry->fts_errno));
+        else if (entry->fts_info == FTS_F && dot && strcmp(dot, ".csv") == 0)
+            status = add_found(all, entry->fts_path);
     }
-    free(entries);
+    if (walk)
+        fts_close(walk);
+    free(paths[0]);
     return status;
 }
 
@@ -94,6 +107,7 @@ static wn_status write_page(const flags *f, const wn_report *report) {
         unlink(draft);
     if (!wn_failed(status))
         printf("%s: %d files, %d plots\n", f->output, report->count, page.plot_count);
+    wn_page_free(&page);
     return status;
 }
 
@@ -164,7 +178,7 @@ static wn_status report(const wn_command *command, int argc, char **argv) {
     for (int i = 0; i < words && !wn_failed(status); i++)
         status = add_results(&all, argv[i]);
     if (!wn_failed(status) && all.count == 0)
-        status = wn_error(WN_ERROR_FORMAT, "report: %.200s: found no CSV file", argv[0]);
+        status = wn_error(WN_ERROR_FORMAT, "report: %.200s: found no CSV file of results", argv[0]);
     if (!wn_failed(status))
         status =
             compare_and_write(&f, &(wn_report){.tables = all.table, .count = all.count, .title = f.title});

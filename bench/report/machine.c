@@ -1,5 +1,6 @@
 /* What the figures were taken on: the facts, and what the doctor said beside each file. */
 #include "report/report.h"
+#include <math.h>
 #include <string.h>
 
 static int row_of(const wn_table *table, const char *fact) {
@@ -27,17 +28,35 @@ static bool is_doctors(const wn_table *table, int row) {
     return strncmp(wn_table_text(table, row, "fact"), "doctor", strlen("doctor")) == 0;
 }
 
+/* A value with few digits, bytes in the unit that they are spoken of in. */
+static void show_value(const wn_table *table, int row, const char **unit, char *text, size_t size) {
+    static const char *const units[] = {"bytes", "KiB", "MiB", "GiB"};
+    double value = wn_table_number(table, row, "value");
+    int scale = 0;
+    for (; strcmp(*unit, units[0]) == 0 && value >= 1024 && scale < 3; scale++)
+        value /= 1024;
+    if (scale)
+        *unit = units[scale];
+    if (isfinite(value))
+        snprintf(text, size, "%.4g", value);
+    else
+        snprintf(text, size, "%s", wn_table_text(table, row, "value"));
+}
+
 /* The facts of one file, without the doctor's. */
 static void write_facts(const wn_table *table, wn_page *page) {
     wn_page_table_begin(page,
                         (const char *const[]){"fact", "value", "unit", "isa", "threads", "level", NULL});
     for (int row = 0; row < table->rows; row++)
-        if (!is_doctors(table, row))
-            wn_page_row(page,
-                        (const char *const[]){
-                            wn_table_text(table, row, "fact"), wn_table_text(table, row, "value"),
-                            wn_table_text(table, row, "unit"), wn_table_text(table, row, "isa"),
-                            wn_table_text(table, row, "threads"), wn_table_text(table, row, "level"), NULL});
+        if (!is_doctors(table, row)) {
+            char value[160];
+            const char *unit = wn_table_text(table, row, "unit");
+            show_value(table, row, &unit, value, sizeof value);
+            wn_page_row(page, (const char *const[]){wn_table_text(table, row, "fact"), value, unit,
+                                                    wn_table_text(table, row, "isa"),
+                                                    wn_table_text(table, row, "threads"),
+                                                    wn_table_text(table, row, "level"), NULL});
+        }
     wn_page_table_end(page);
 }
 
@@ -84,6 +103,7 @@ static void write_verdicts(const wn_report *report, wn_page *page) {
 
 /* What the doctor found, and its advice, of files of winnow doctor. */
 static void write_doctor(const wn_table *table, wn_page *page) {
+    wn_page_fold_begin(page, "All checks of winnow doctor");
     wn_page_table_begin(page, (const char *const[]){"check", "verdict", "found", "wanted", "worth", NULL});
     for (int row = 0; row < table->rows; row++)
         wn_page_row(page, (const char *const[]){
@@ -91,6 +111,7 @@ static void write_doctor(const wn_table *table, wn_page *page) {
                               wn_table_text(table, row, "found"), wn_table_text(table, row, "wanted"),
                               wn_table_text(table, row, "worth"), NULL});
     wn_page_table_end(page);
+    wn_page_fold_end(page);
 }
 
 void wn_report_machine(const wn_report *report, wn_page *page) {

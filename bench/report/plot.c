@@ -1,6 +1,7 @@
 /* Having gnuplot draw. In the page a plot takes its background and the colour of its text from the page, so
  * that it is legible in light and dark; files of their own have both. gnuplot's own hover texts need its
  * script library; they are turned into the titles that SVG has for that, so that the page needs no script. */
+#include "grow.h"
 #include "report/page.h"
 #include <errno.h>
 #include <stddef.h>
@@ -20,21 +21,27 @@ static const char palette[] = "set linetype 1 lc rgb '#3b82c4'\nset linetype 2 l
 typedef struct plot {
     const char *name, *script;
     int width, height;
-    const char *errors; /* file that gnuplot's own words go to */
+    const char *svg, *errors; /* files that the drawing and gnuplot's own words go to */
+    char png[1000];           /* the same as a picture; empty: none */
 } plot;
 
-/* Runs gnuplot with its output in a file; returns its exit status, -1 when it could not run. */
-static int run_gnuplot(const plot *p, const char *terminal, const char *output) {
-    char command[1200];
-    if ((size_t)snprintf(command, sizeof command, "gnuplot 2>'%s'", p->errors) >= sizeof command)
-        return -1;
+static void ask(const plot *p, const char *terminal, const char *output, FILE *gnuplot) {
+    fprintf(gnuplot,
+            "reset\nset terminal %s size %d,%d font 'sans-serif,12' noenhanced background '#ffffff'\n"
+            "set output '%s'\n%s%s\nset output\n",
+            terminal, p->width, p->height, output, palette, p->script);
+}
+
+/* Draws the files of a plot; returns gnuplot's exit status, -1 when it could not run. */
+static int run_gnuplot(const plot *p) {
+    char command[200];
+    snprintf(command, sizeof command, "gnuplot 2>'%s'", p->errors);
     FILE *gnuplot = popen(command, "we");
     if (!gnuplot)
         return -1;
-    fprintf(gnuplot,
-            "set terminal %s size %d,%d font 'sans-serif,12' noenhanced background '#ffffff'\nset output "
-            "'%s'\n%s%s\n",
-            terminal, p->width, p->height, output, palette, p->script);
+    ask(p, "svg", p->svg, gnuplot);
+    if (p->png[0])
+        ask(p, "pngcairo", p->png, gnuplot);
     int how = pclose(gnuplot);
     return WIFEXITED(how) ? WEXITSTATUS(how) : -1;
 }
@@ -92,62 +99,80 @@ static void write_svg(const char *svg, FILE *out) {
         write_recoloured(at, at + strlen(at), out);
 }
 
-/* The plot as a file in a folder, in its own colours. */
-static wn_status write_file(const plot *p, const char *folder, const char *terminal, const char *ending) {
-    char path[1000];
-    if ((size_t)snprintf(path, sizeof path, "%s/%s.%s", folder, p->name, ending) >= sizeof path ||
-        strchr(path, '\''))
+/* Where a plot has a file of its own. */
+static wn_status name_file(const char *folder, const char *name, const char *ending, char *path,
+                           size_t size) {
+    if ((size_t)snprintf(path, size, "%s/%s.%s", folder, name, ending) >= size || strchr(path, '\''))
         return wn_error(WN_ERROR_USAGE, "--plots: found \"%.200s\", expected a shorter name without '",
                         folder);
-    int code = run_gnuplot(p, terminal, path);
-    char *errors = code ? read_whole(p->errors) : NULL;
-    wn_status status = code ? wn_error(WN_ERROR_IO, "%.200s: gnuplot ended with %d: %.200s", path, code,
-                                       errors ? errors : "")
-                            : wn_ok();
-    free(errors);
+    return wn_ok();
+}
+
+/* The drawing as a file of its own, in its own colours. */
+static wn_status keep_svg(const char *folder, const char *name, const char *svg) {
+    char path[1000];
+    WN_TRY(name_file(folder, name, "svg", path, sizeof path));
+    FILE *file = fopen(path, "we");
+    bool bad = !file || fputs(svg, file) < 0 || fflush(file) != 0;
+    wn_status status = bad ? wn_error(WN_ERROR_IO, "%.200s: %s", path, strerror(errno)) : wn_ok();
+    if (file)
+        fclose(file);
     return status;
 }
 
-static wn_status draw(wn_page *page, const plot *p, const char *svg_path) {
-    int code = run_gnuplot(p, "svg", svg_path);
-    char *svg = read_whole(svg_path), *errors = read_whole(p->errors);
+static wn_status draw(wn_page *page, plot *p) {
+    if (page->plots)
+        WN_TRY(name_file(page->plots, p->name, "png", p->png, sizeof p->png));
+    int code = run_gnuplot(p);
+    char *svg = read_whole(p->svg), *errors = read_whole(p->errors);
     wn_status status = wn_ok();
     if (code != 0 || !svg || !strstr(svg, "</svg>"))
         status = wn_error(WN_ERROR_UNSUPPORTED, "plot %s: gnuplot ended with %d: %.300s", p->name, code,
                           errors ? errors : "no words");
     else
         write_svg(svg, page->html);
+    if (!wn_failed(status) && page->plots)
+        status = keep_svg(page->plots, p->name, svg);
     free(svg);
     free(errors);
-    if (!wn_failed(status) && page->plots)
-        status = write_file(p, page->plots, "svg", "svg");
-    if (!wn_failed(status) && page->plots)
-        status = write_file(p, page->plots, "pngcairo", "png");
     return status;
 }
 
-/* A name that is fine for files and identifiers. */
-static void copy_safe(const char *name, char *safe, size_t size) {
-    snprintf(safe, size, "%s", name);
+/* A name that is fine for files and identifiers, and of no plot before. */
+static void make_name(const wn_page *page, const char *name, char safe[static WN_PAGE_NAME]) {
+    snprintf(safe, WN_PAGE_NAME - 8, "%s", name);
     for (char *c = safe; *c; c++)
         if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._", *c))
             *c = '-';
+    const size_t length = strlen(safe);
+    for (int i = 0, again = 1; i < page->plot_count; i++)
+        if (strcmp(page->names[i], safe) == 0) {
+            snprintf(safe + length, WN_PAGE_NAME - length, "-%d", ++again);
+            i = -1;
+        }
 }
 
 void wn_page_plot(wn_page *page, const char *name, const char *caption, int width, int height,
                   const char *script) {
-    char scratch[] = "/tmp/winnow-plot-XXXXXX", svg[64], errors[64], safe[100];
+    char scratch[] = "/tmp/winnow-plot-XXXXXX", svg[64], errors[64];
     if (wn_failed(page->status) || !page->gnuplot)
         return;
+    char(*grown)[WN_PAGE_NAME] = wn_grow(page->names, page->plot_count, &page->room, sizeof *grown);
+    if (!grown) {
+        page->status = wn_error(WN_ERROR_MEMORY, "no memory for %d plots", page->plot_count + 1);
+        return;
+    }
+    page->names = grown;
     if (!mkdtemp(scratch)) {
         page->status = wn_error(WN_ERROR_IO, "%s: %s", scratch, strerror(errno));
         return;
     }
+    char *safe = page->names[page->plot_count];
+    make_name(page, name, safe);
     snprintf(svg, sizeof svg, "%s/svg", scratch);
     snprintf(errors, sizeof errors, "%s/errors", scratch);
-    copy_safe(name, safe, sizeof safe);
     fprintf(page->html, "<figure id=\"%s\">\n", safe);
-    page->status = draw(page, &(plot){safe, script, width, height, errors}, svg);
+    page->status = draw(page, &(plot){safe, script, width, height, svg, errors, ""});
     fputs("<figcaption>", page->html);
     wn_page_text(page, caption);
     fputs("</figcaption></figure>\n", page->html);

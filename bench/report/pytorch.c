@@ -24,7 +24,8 @@ static int plot(const wn_report *report, double *logs, wn_page *page) {
     FILE *out = open_memstream(&script, &size);
     if (!out)
         return 0;
-    fputs("set style fill solid 0.9\nset boxwidth 0.7\nset grid y\nset yrange [0:*]\nunset key\n"
+    fputs("set style fill solid 0.9\nset boxwidth 0.7\nset rmargin 14\nset grid y\nset yrange [0:*]\nunset "
+          "key\n"
           "set ylabel 'time of PyTorch / ours'\nset xtics rotate by -40 font ',10'\n$d << E\n",
           out);
     for (int t = 0; t < report->count; t++) {
@@ -41,7 +42,7 @@ static int plot(const wn_report *report, double *logs, wn_page *page) {
             bars++;
         }
     }
-    fputs("E\nplot $d using 0:2:xtic(1) with boxes lt 1, $d using 0:2:3:4 with yerrorbars lt 2 pt 0, 1 lt 6",
+    fputs("E\nplot $d using 0:2:xtic(1) with boxes lt 1, $d using 0:3:(0):($4-$3) with vectors heads size 0.1,90 lt 2, 1 lt 6",
           out);
     fclose(out);
     if (bars)
@@ -53,14 +54,28 @@ static int plot(const wn_report *report, double *logs, wn_page *page) {
     return bars;
 }
 
-void wn_report_pytorch(const wn_report *report, wn_page *page) {
-    int rows = 0;
+static void write_memory(const wn_report *report, wn_page *page) {
+    wn_page_heading(page, 3, "Memory beside PyTorch");
+    wn_page_table_begin(page,
+                        (const char *const[]){"network", "input", "batch", "PyTorch MiB", "winnow MiB",
+                                              "ratio", "PyTorch before the network", "its layout", NULL});
+    for (int t = 0; t < report->count; t++) {
+        const wn_table *table = &report->tables[t];
+        for (int row = 0; table->kind == WN_TABLE_PYTORCH_MEMORY && row < table->rows; row++)
+            wn_page_row(page,
+                        (const char *const[]){
+                            wn_table_text(table, row, "net"), wn_table_text(table, row, "size"),
+                            wn_table_text(table, row, "batch"), wn_table_text(table, row, "torch_peak_mib"),
+                            wn_table_text(table, row, "winnow_peak_mib"), wn_table_text(table, row, "ratio"),
+                            wn_table_text(table, row, "torch_idle_mib"),
+                            wn_table_text(table, row, "torch_layout"), NULL});
+    }
+    wn_page_table_end(page);
+    wn_page_paragraph(page, "The most that a process with the network had resident.");
+}
+
+static void write_steps(const wn_report *report, wn_page *page) {
     double logs = 0;
-    for (int t = 0; t < report->count; t++)
-        rows += report->tables[t].kind == WN_TABLE_PYTORCH ? report->tables[t].rows : 0;
-    if (!rows)
-        return;
-    wn_page_heading(page, 2, "Beside PyTorch");
     wn_page_table_begin(page, (const char *const[]){"network", "input", "batch", "mode", "PyTorch ms",
                                                     "winnow ms", "ratio", "from", "to", "its layout", NULL});
     for (int t = 0; t < report->count; t++)
@@ -70,4 +85,15 @@ void wn_report_pytorch(const wn_report *report, wn_page *page) {
     int bars = plot(report, &logs, page);
     if (bars)
         wn_page_paragraph(page, "Geometric mean of the ratios: %.2f over %d steps.", exp(logs / bars), bars);
+}
+
+void wn_report_pytorch(const wn_report *report, wn_page *page) {
+    const bool steps = wn_report_has(report, WN_TABLE_PYTORCH);
+    const bool memory = wn_report_has(report, WN_TABLE_PYTORCH_MEMORY);
+    if (steps || memory)
+        wn_page_heading(page, 2, "Beside PyTorch");
+    if (steps)
+        write_steps(report, page);
+    if (memory)
+        write_memory(report, page);
 }

@@ -11,7 +11,8 @@ static const char style[] =
     "table{border-collapse:collapse;font-size:13px}td,th{padding:2px 8px;border-bottom:1px solid var(--line);"
     "text-align:left;vertical-align:top}.n{text-align:right;font-variant-numeric:tabular-nums;white-space:"
     "nowrap}"
-    "tr:hover td{background:var(--soft)}.wide{overflow-x:auto;margin:.8em 0}figure{margin:1em "
+    "th.n{white-space:normal}tr:hover td{background:var(--soft)}.wide{overflow-x:auto;margin:.8em "
+    "0}figure{margin:1em "
     "0;overflow-x:auto}"
     "figure svg{max-width:100%;height:auto}figcaption{font-size:13px}h2{margin-top:2em}";
 
@@ -39,8 +40,43 @@ double wn_report_limit(const wn_report *report, const char *fact, const char *le
     return (double)NAN;
 }
 
+bool wn_report_has(const wn_report *report, wn_table_kind kind) {
+    for (int t = 0; t < report->count; t++)
+        if (report->tables[t].kind == kind && report->tables[t].rows > 0)
+            return true;
+    return false;
+}
+
+void wn_report_number(char *text, size_t size, const char *format, double value) {
+    if (isfinite(value))
+        snprintf(text, size, format, value);
+    else
+        text[0] = '\0';
+}
+
+/* The rows of files of winnow compare. */
+static void write_compared(const wn_report *report, wn_page *page) {
+    if (!wn_report_has(report, WN_TABLE_COMPARE))
+        return;
+    wn_page_heading(page, 2, "Runs that were compared");
+    wn_page_table_begin(page,
+                        (const char *const[]){"file", "what", "A s", "B s", "B / A", "p", "B is", NULL});
+    for (int t = 0; t < report->count; t++) {
+        const wn_table *table = &report->tables[t];
+        for (int row = 0; table->kind == WN_TABLE_COMPARE && row < table->rows; row++)
+            wn_page_row(page, (const char *const[]){wn_table_name(table), wn_table_text(table, row, "name"),
+                                                    wn_table_text(table, row, "seconds_a"),
+                                                    wn_table_text(table, row, "seconds_b"),
+                                                    wn_table_text(table, row, "ratio"),
+                                                    wn_table_text(table, row, "p"),
+                                                    wn_table_text(table, row, "verdict"), NULL});
+    }
+    wn_page_table_end(page);
+}
+
 void wn_report_comparison(const wn_report *report, wn_page *page) {
     const wn_comparison *c = report->comparison;
+    write_compared(report, page);
     if (!c)
         return;
     wn_page_heading(page, 2, "Two runs compared");
@@ -74,8 +110,10 @@ wn_status wn_report_write(const wn_report *report, wn_page *page) {
     if (!page->gnuplot)
         wn_page_paragraph(page, "Without plots: gnuplot is not on this machine.");
     void (*const sections[])(const wn_report *, wn_page *) = {
-        wn_report_machine,  wn_report_steps, wn_report_parts,   wn_report_winners,  wn_report_layers,
-        wn_report_roofline, wn_report_peer,  wn_report_pytorch, wn_report_training, wn_report_comparison};
+        wn_report_machine,   wn_report_steps,  wn_report_shares,     wn_report_parts,
+        wn_report_winners,   wn_report_layers, wn_report_roofline,   wn_report_peer,
+        wn_report_pytorch,   wn_report_tuning, wn_report_training,   wn_report_rates,
+        wn_report_confusion, wn_report_linux,  wn_report_comparison, wn_report_files};
     for (size_t i = 0; i < sizeof sections / sizeof *sections; i++)
         sections[i](report, page);
     fputs("</body></html>\n", page->html);

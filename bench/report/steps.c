@@ -42,12 +42,18 @@ static void beside_pytorch(const wn_report *report, const wn_table *table, int r
                  wn_table_number(found, at, "ratio"));
 }
 
+/* GFLOP/s, with an e where fewer operations were done than are counted. */
+static void show_rate(const wn_table *table, int row, char *text, size_t size) {
+    const bool effective = strcmp(wn_table_text(table, row, "effective"), "1") == 0;
+    snprintf(text, size, "%.1f%s", wn_table_number(table, row, "gflops"), effective ? "e" : "");
+}
+
 static void write_total(const wn_report *report, const wn_table *table, int row, wn_page *page) {
     char torch[64], time[32], rate[32], gflops[32], share[32], gbytes[32];
     double seconds = wn_table_number(table, row, "median_seconds");
     snprintf(time, sizeof time, "%.2f", seconds * 1e3);
     snprintf(rate, sizeof rate, "%.1f", wn_table_number(table, row, "batch") / seconds);
-    snprintf(gflops, sizeof gflops, "%.1f", wn_table_number(table, row, "gflops"));
+    show_rate(table, row, gflops, sizeof gflops);
     snprintf(share, sizeof share, "%.0f %%", wn_table_number(table, row, "percent_of_peak"));
     snprintf(gbytes, sizeof gbytes, "%.1f", wn_table_number(table, row, "gbytes"));
     beside_pytorch(report, table, row, torch, sizeof torch);
@@ -147,7 +153,7 @@ static void write_dearest(const wn_table *table, int begin, int end, wn_page *pa
         int row = order[i].row;
         snprintf(time, sizeof time, "%.3f", order[i].seconds * 1e3);
         snprintf(share, sizeof share, "%.1f %%", 100 * order[i].seconds / total);
-        snprintf(gflops, sizeof gflops, "%.1f", wn_table_number(table, row, "gflops"));
+        show_rate(table, row, gflops, sizeof gflops);
         snprintf(peak, sizeof peak, "%.0f %%", wn_table_number(table, row, "percent_of_peak"));
         snprintf(gbytes, sizeof gbytes, "%.1f", wn_table_number(table, row, "gbytes"));
         wn_page_row(page, (const char *const[]){wn_table_text(table, row, "label"), time, share, gflops, peak,
@@ -165,6 +171,9 @@ void wn_report_steps(const wn_report *report, wn_page *page) {
         return;
     wn_page_heading(page, 2, "Networks");
     write_totals(report, page);
+    wn_page_paragraph(
+        page, "e: effective, counted in operations of the direct method, of which Winograd does fewer; "
+              "so its share of the peak may be above 100 %%.");
     plot_shares(report, page);
     for (int t = 0; t < report->count; t++) {
         const wn_table *table = &report->tables[t];

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Columns that only this kind has, all of them. */
+/* Columns that only this kind has, all of them; NULL: fewer. */
 static const char *const marks[WN_TABLE_KINDS][3] = {
     [WN_TABLE_LAYERS] = {"impl", "ratio_to_best", "problem"},
     [WN_TABLE_STEPS] = {"net", "label", "gflops"},
@@ -18,6 +18,32 @@ static const char *const marks[WN_TABLE_KINDS][3] = {
     [WN_TABLE_DOCTOR] = {"check", "verdict", "worth"},
     [WN_TABLE_BYPASS] = {"item", "event", "way"},
     [WN_TABLE_TUNING] = {"kind", "effort", "pareto"},
+    [WN_TABLE_PYTORCH_MEMORY] = {"torch_peak_mib", "winnow_peak_mib", "ratio"},
+    [WN_TABLE_STEP_SHARES] = {"net", "kind", "limit_over_time"},
+    [WN_TABLE_COMPARE] = {"seconds_a", "seconds_b", "ratio"},
+    [WN_TABLE_LR_FIND] = {"lr", "loss"}, /* training has both, and is found before */
+    [WN_TABLE_CONFUSION] = {"truth", "predicted", "images"},
+    [WN_TABLE_ADDRESS_LAYOUT] = {"run", "randomised_ms", "fixed_ms"},
+};
+
+const char *const wn_table_kind_names[WN_TABLE_KINDS] = {
+    [WN_TABLE_LAYERS] = "layers",
+    [WN_TABLE_STEPS] = "steps",
+    [WN_TABLE_PEER] = "peer",
+    [WN_TABLE_TRAINING] = "training",
+    [WN_TABLE_MACHINE] = "machine",
+    [WN_TABLE_PARTS] = "parts",
+    [WN_TABLE_WINNERS] = "winners",
+    [WN_TABLE_PYTORCH] = "pytorch",
+    [WN_TABLE_DOCTOR] = "doctor",
+    [WN_TABLE_BYPASS] = "bypass",
+    [WN_TABLE_TUNING] = "tuning",
+    [WN_TABLE_PYTORCH_MEMORY] = "pytorch-memory",
+    [WN_TABLE_STEP_SHARES] = "step-shares",
+    [WN_TABLE_COMPARE] = "compare",
+    [WN_TABLE_LR_FIND] = "lr-find",
+    [WN_TABLE_CONFUSION] = "confusion",
+    [WN_TABLE_ADDRESS_LAYOUT] = "address-layout",
 };
 
 static wn_status no_memory(const char *path) {
@@ -34,14 +60,14 @@ static bool has_column(const wn_table *table, const char *name) {
 static wn_status find_kind(wn_table *table) {
     for (int kind = 0; kind < WN_TABLE_KINDS; kind++) {
         bool all = true;
-        for (int i = 0; i < 3; i++)
+        for (int i = 0; i < 3 && marks[kind][i]; i++)
             all &= has_column(table, marks[kind][i]);
         if (all) {
             table->kind = (wn_table_kind)kind;
             return wn_ok();
         }
     }
-    return wn_error(WN_ERROR_FORMAT, "%.200s:1: found columns of no kind of results that winnow writes",
+    return wn_error(WN_ERROR_UNSUPPORTED, "%.200s:1: found columns of no kind of results that winnow writes",
                     table->path);
 }
 
@@ -84,8 +110,11 @@ wn_status wn_table_read(const char *path, wn_table *table) {
     wn_csv_reader reader;
     bool more = true;
     *table = (wn_table){.path = NULL};
-    WN_TRY(wn_csv_reader_open(path, &reader));
-    wn_status status = copy_header(&reader, table);
+    wn_status status = wn_csv_reader_open(path, &reader);
+    if (status.code == WN_ERROR_FORMAT)
+        status.code = WN_ERROR_UNSUPPORTED;
+    WN_TRY(status);
+    status = copy_header(&reader, table);
     while (more && !wn_failed(status)) {
         status = wn_csv_reader_next(&reader, &more);
         if (more && !wn_failed(status))
