@@ -1,10 +1,11 @@
 /* winnow train: options in, the trainer's work, nothing else. */
 #include "clock.h"
-#include "recipe_flags.h"
-#include "trainer.h"
+#include "training.h"
 #include <signal.h>
-#include <string.h>
+#include <stdlib.h>
 #include <unistd.h>
+
+enum { SEEDS_MOST = 10000, COLUMNS = 4 };
 
 static const char details[] =
     "Trains NET on a folder with the IDX files of MNIST or Fashion-MNIST, or with CIFAR-10 or CIFAR-100 in\n"
@@ -16,27 +17,18 @@ static const char details[] =
     "has one. The CSV file has a row for every step and every epoch:\n  " WN_TRAIN_CSV_HEADER;
 
 typedef struct flags {
-    const char *data, *isa, *csv, *db, *checkpoints;
+    wn_training_flags common;
+    const char *checkpoints;
     bool resume, recompute_norms;
-    wn_image_flags images;
-    wn_network_flags network;
-    wn_recipe_flags recipe;
     double time_to;
     int loader;
-    int64_t save_every, eval_every, channels, seed, threads, limit, test_limit;
+    int64_t save_every, eval_every, test_limit, seeds;
 } flags;
 
 static const char *const loaders[] = {"auto", "thread", "steps", NULL}; /* as wn_feeding */
 
-static wn_status read_flags(const wn_command *command, int argc, char **argv, flags *f, int *words,
-                            bool *help) {
+static wn_status read_flags(const wn_command *command, int argc, char **argv, flags *f, bool *help) {
     const wn_option own[] = {
-        WN_OPTION_DATA(&f->data),
-        WN_OPTIONS_IMAGES(&f->images),
-        WN_OPTIONS_NETWORK(&f->network),
-        WN_OPTION_CHANNELS(&f->channels),
-        WN_OPTION_SEED(&f->seed),
-        WN_OPTION_LIMIT(&f->limit),
         {.name = "--test-limit",
          .kind = WN_OPTION_WHOLE,
          .value = &f->test_limit,
@@ -74,6 +66,13 @@ static wn_status read_flags(const wn_command *command, int argc, char **argv, fl
          .kind = WN_OPTION_SWITCH,
          .value = &f->resume,
          .help = "go on from the folder's last.safetensors, to the bit; the other flags as before"},
+        {.name = "--seeds",
+         .kind = WN_OPTION_WHOLE,
+         .value = &f->seeds,
+         .argument = "N",
+         .low = 1,
+         .high = SEEDS_MOST,
+         .help = "repeat the run with the seeds S to S+N-1, and say how far apart they end (default: 1)"},
         {.name = "--loader",
          .kind = WN_OPTION_CHOICE,
          .value = &f->loader,
@@ -85,17 +84,17 @@ static wn_status read_flags(const wn_command *command, int argc, char **argv, fl
          .kind = WN_OPTION_SWITCH,
          .value = &f->recompute_norms,
          .help = "after the last epoch, batch norm's statistics over all training images"},
-        WN_OPTION_THREADS(&f->threads),
-        WN_OPTION_ISA(&f->isa),
-        WN_OPTION_NO_FUSE(&f->network.no_fuse),
-        WN_OPTION_PICKS(&f->network.picks),
-        WN_OPTION_DB(&f->db),
-        WN_OPTION_CSV(&f->csv),
     };
-    wn_option options[WN_COUNT_OF(own) + WN_RECIPE_OPTIONS];
-    memcpy(options, own, sizeof own);
-    wn_recipe_options(&f->recipe, options + WN_COUNT_OF(own));
-    return wn_options_read(command, options, WN_COUNT_OF(options), argc, argv, words, help);
+    _Static_assert(WN_COUNT_OF(own) <= WN_OWN_OPTIONS, "rows of the table");
+    WN_TRY(wn_training_read(command, &f->common, own, WN_COUNT_OF(own), argc, argv, help));
+    if ((f->resume || f->save_every) && !f->checkpoints && !*help)
+        return wn_error(WN_ERROR_USAGE, "train: found %s without --checkpoints, expected both",
+                        f->resume ? "--resume" : "--save-every");
+    if (f->resume && f->seeds > 1 && !*help)
+        return wn_error(WN_ERROR_USAGE,
+                        "train: found --resume with --seeds, expected one of them: a run of one seed "
+                        "goes on with --seed S --checkpoints DIR/seed-S --resume");
+    return wn_ok();
 }
 
 /* The signal that came, 0: none. */
@@ -113,72 +112,82 @@ static const volatile sig_atomic_t *watch_signals(void) {
     return &caught;
 }
 
+static void print_spread(const char *what, const double *values, int count, int digits) {
+    wn_spread s = wn_spread_of(values, count);
+    printf("%-14s mean %.*f, standard deviation %.*f, from %.*f to %.*f\n", what, digits, s.mean, digits,
+           s.deviation, digits, s.low, digits, s.high);
+}
+
+/* Where the seeds ended, and how far apart. */
+static void print_seeds(const flags *f, const wn_train_result *results, int count) {
+    double *values = calloc((size_t)count * COLUMNS, sizeof *values);
+    double *accuracy = values, *loss = values + count, *seconds = loss + count, *reached = seconds + count;
+    int reaching = 0;
+    if (!values)
+        return;
+    printf("\n%20s %10s %10s %10s%s\n", "seed", "test acc", "loss", "seconds",
+           f->time_to > 0 ? "    reached" : "");
+    for (int i = 0; i < count; i++) {
+        const wn_train_result *r = &results[i];
+        accuracy[i] = r->test_accuracy;
+        loss[i] = r->loss;
+        seconds[i] = r->seconds_to_here;
+        printf("%20lld %10.4f %10.4f %10.2f", (long long)(f->common.seed + i), r->test_accuracy, r->loss,
+               r->seconds_to_here);
+        if (f->time_to > 0 && r->seconds_to_reach > 0)
+            printf(" %10.2f", reached[reaching++] = r->seconds_to_reach);
+        else if (f->time_to > 0)
+            printf(" %10s", "never");
+        printf("\n");
+    }
+    print_spread("test accuracy:", accuracy, count, 4);
+    print_spread("loss:", loss, count, 4);
+    print_spread("seconds:", seconds, count, 2);
+    if (reaching)
+        print_spread("reached after:", reached, reaching, 2);
+    if (f->time_to > 0)
+        printf("test accuracy %g reached by %d of %d seeds\n", f->time_to, reaching, count);
+    free(values);
+}
+
+static wn_status run(const flags *f, const wn_train_options *options) {
+    wn_train_result *results = calloc((size_t)f->seeds, sizeof *results);
+    int done;
+    if (!results)
+        return wn_error(WN_ERROR_MEMORY, "train: no memory for the results of %lld seeds",
+                        (long long)f->seeds);
+    wn_status status = wn_train_seeds(options, (int)f->seeds, results, &done);
+    if (f->seeds > 1 && done > 0)
+        print_seeds(f, results, done);
+    free(results);
+    return status;
+}
+
 static wn_status train(const wn_command *command, int argc, char **argv) {
     double started = wn_seconds();
-    flags f = {.seed = 1, .recipe = WN_RECIPE_FLAGS_NONE};
-    int words;
+    flags f = {.common = WN_TRAINING_FLAGS_NONE, .seeds = 1};
+    wn_training training;
     bool help;
-    WN_TRY(read_flags(command, argc, argv, &f, &words, &help));
+    WN_TRY(read_flags(command, argc, argv, &f, &help));
     if (help)
         return wn_ok();
-    if ((f.resume || f.save_every) && !f.checkpoints)
-        return wn_error(WN_ERROR_USAGE, "train: found %s without --checkpoints, expected both",
-                        f.resume ? "--resume" : "--save-every");
-    if (words != 1)
-        return wn_error(WN_ERROR_USAGE, "train: found %d networks, expected one: winnow train %s", words,
-                        command->usage);
-    const wn_net *net;
-    WN_TRY(wn_net_require(argv[0], f.network.variant, &net));
-    wn_recipe recipe;
-    WN_TRY(wn_recipe_flags_apply(&f.recipe, net, f.network.batch, &recipe));
-    wn_session session;
-    wn_tune_db *db = NULL;
-    wn_picks *picks = NULL;
-    WN_TRY(wn_session_open(f.isa, f.threads, &session));
-    wn_status status = wn_session_database(&session, f.db, false, &db);
-    if (!wn_failed(status) && f.network.picks)
-        status = wn_picks_open(f.network.picks, session.isa, &picks);
-    if (wn_failed(status))
-        goto done;
-    wn_train_options options = {.net = net->name,
-                                .variant = net->variant,
-                                .shortcut = (wn_shortcut)f.network.shortcut,
-                                .width_divisor = (int)f.network.width_divisor,
-                                .data = f.data,
-                                .image_side = (int)f.images.side,
-                                .strict = f.images.strict,
-                                .split_seed = (uint64_t)f.images.split_seed,
-                                .limit = f.limit,
-                                .test_limit = f.test_limit,
-                                .size = (int)f.network.size,
-                                .channels = (int)f.channels,
-                                .recipe = recipe,
-                                .checkpoints = f.checkpoints,
-                                .resume = f.resume,
-                                .save_every = f.save_every,
-                                .eval_every = f.eval_every,
-                                .recompute_norms = f.recompute_norms,
-                                .time_to = f.time_to,
-                                .stop = f.checkpoints ? watch_signals() : NULL,
-                                .seed = (uint64_t)f.seed,
-                                .pool = session.pool,
-                                .feeding = (wn_feeding)f.loader,
-                                .isa = session.isa,
-                                .no_fuse = f.network.no_fuse,
-                                .pick = picks ? wn_picks_pick
-                                        : db  ? wn_session_pick
-                                              : NULL,
-                                .pick_context = picks ? (void *)picks : (void *)db,
-                                .csv = f.csv,
-                                .log = stdout,
-                                .terminal = isatty(STDOUT_FILENO) == 1,
-                                .started = started};
-    wn_train_result result;
-    status = wn_train(&options, &result);
-done:
-    wn_picks_close(picks);
-    wn_tune_db_close(db);
-    wn_session_close(&session);
+    WN_TRY(wn_training_open(&f.common, argv[0], &training));
+    wn_train_options *o = &training.options;
+    o->test_limit = f.test_limit;
+    o->checkpoints = f.checkpoints;
+    o->resume = f.resume;
+    o->save_every = f.save_every;
+    o->eval_every = f.eval_every;
+    o->recompute_norms = f.recompute_norms;
+    o->time_to = f.time_to;
+    o->stop = f.checkpoints ? watch_signals() : NULL;
+    o->feeding = (wn_feeding)f.loader;
+    o->csv = f.common.csv;
+    o->log = stdout;
+    o->terminal = isatty(STDOUT_FILENO) == 1;
+    o->started = started;
+    wn_status status = run(&f, o);
+    wn_training_close(&training);
     return status;
 }
 

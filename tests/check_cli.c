@@ -106,6 +106,8 @@ static void check_usage_mistakes(void) {
         {2, {"--label-smoothing", "\"2\""}, {"train", "lenet", "--label-smoothing", "2"}},
         {2, {"label smoothing is 1", "below 1"}, {"train", "lenet", "--label-smoothing", "1"}},
         {2, {"--resume", "--checkpoints"}, {"train", "lenet", "--resume"}},
+        {2, {"--resume", "--seeds"}, {"train", "lenet", "--checkpoints", "kept", "--resume", "--seeds", "2"}},
+        {2, {"--seeds", "\"0\""}, {"train", "lenet", "--seeds", "0"}},
         {2, {"--save-every", "--checkpoints"}, {"train", "lenet", "--save-every", "5"}},
         {2, {"--flip", "\"maybe\"", "off, on"}, {"train", "lenet", "--flip", "maybe"}},
         {2, {"--threads", "\"0\""}, {"train", "lenet", "--threads", "0"}},

@@ -215,7 +215,7 @@ typedef struct csv_row {
     int epoch;
     long long step, examples;
     double loss, train_accuracy, lr, seconds_step, seconds_total, data_wait;
-    long long data_waits;
+    long long data_waits, seed;
 } csv_row;
 
 static bool read_row(const char *line, csv_row *row) {
@@ -227,8 +227,8 @@ static bool read_row(const char *line, csv_row *row) {
     const char *rest = line + end;
     size_t length = strcspn(rest, ",");
     snprintf(row->test_accuracy, sizeof row->test_accuracy, "%.*s", (int)length, rest);
-    return sscanf(rest + length, ",%lf,%lf,%lf,%lf,%lld%n", &row->lr, &row->seconds_step, &row->seconds_total,
-                  &row->data_wait, &row->data_waits, &end) == 5 &&
+    return sscanf(rest + length, ",%lf,%lf,%lf,%lf,%lld,%lld%n", &row->lr, &row->seconds_step,
+                  &row->seconds_total, &row->data_wait, &row->data_waits, &row->seed, &end) == 6 &&
            strcmp(rest + length + end, "\n") == 0;
 }
 
@@ -282,6 +282,7 @@ static void check_csv(wn_pool *pool, wn_feeding feeding) {
             waits = 0;
             epoch_began = examples;
         }
+        CHECK(row.seed == 3, "%s", line);
         CHECK(row.lr > 0.00099 && row.lr < 0.00101 && row.seconds_step > 0 && row.seconds_total >= last_total,
               "%s", line);
         last_total = row.seconds_total;

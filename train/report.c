@@ -3,43 +3,26 @@
 #include "report.h"
 #include "display.h"
 #include "output.h"
-#include "row_writer.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 wn_status wn_train_csv_open(const char *path, wn_train_csv *csv) {
-    *csv = (wn_train_csv){.path = path};
+    *csv = (wn_train_csv){.standard = path && wn_output_is_standard(path)};
     if (!path)
         return wn_ok();
-    csv->standard = wn_output_is_standard(path);
-    if (csv->standard) {
-        csv->path = "standard output";
-        csv->file = wn_output_take_standard();
-        return csv->file ? wn_ok() : wn_error(WN_ERROR_IO, "%s: %s", csv->path, strerror(errno));
-    }
-    int descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-    csv->created = descriptor >= 0;
-    if (!csv->created)
-        descriptor = open(path, O_WRONLY | O_CLOEXEC);
-    csv->file = descriptor < 0 ? NULL : fdopen(descriptor, "w");
-    if (csv->file)
-        return wn_ok();
-    wn_status status = wn_error(WN_ERROR_IO, "%s: cannot write the CSV file: %s", path, strerror(errno));
-    if (descriptor >= 0)
-        close(descriptor);
-    return status;
+    if (!csv->standard)
+        return wn_kept_file_open(path, "the CSV file", &csv->out);
+    csv->out = (wn_kept_file){wn_output_take_standard(), "standard output", "the CSV file", false, false};
+    return csv->out.file ? wn_ok() : wn_error(WN_ERROR_IO, "%s: %s", csv->out.path, strerror(errno));
 }
 
 /* Where the rows up to a step end; 0 when there are none. */
-static wn_status find_end(const wn_train_csv *csv, int64_t step, off_t *end) {
+static wn_status find_end(const char *path, int64_t step, off_t *end) {
     *end = 0;
-    FILE *rows = fopen(csv->path, "r");
+    FILE *rows = fopen(path, "r");
     if (!rows)
-        return wn_error(WN_ERROR_IO, "%s: cannot read the CSV file: %s", csv->path, strerror(errno));
+        return wn_error(WN_ERROR_IO, "%s: cannot read the CSV file: %s", path, strerror(errno));
     char line[512];
     long long at;
     bool header = fgets(line, sizeof line, rows) != NULL,
@@ -49,67 +32,52 @@ static wn_status find_end(const wn_train_csv *csv, int64_t step, off_t *end) {
         if (!strchr(line, '\n') || sscanf(line, "%*[a-z],%*d,%lld", &at) != 1 || at > step)
             break;
     fclose(rows);
-    return known
-               ? wn_ok()
-               : wn_error(WN_ERROR_FORMAT,
-                          "%s: cannot be continued: it does not start with the columns of a run", csv->path);
+    return known ? wn_ok()
+                 : wn_error(WN_ERROR_FORMAT,
+                            "%s: cannot be continued: it does not start with the columns of a run", path);
 }
 
-/* Goes on behind the rows up to a step. False: there are none. */
-static wn_status continue_rows(wn_train_csv *csv, int64_t step, bool *continued) {
-    off_t end;
-    WN_TRY(find_end(csv, step, &end));
-    *continued = end > 0;
-    if (*continued && (ftruncate(fileno(csv->file), end) != 0 || fseeko(csv->file, end, SEEK_SET) != 0))
-        return wn_error(WN_ERROR_IO, "%s: cannot continue the CSV file: %s", csv->path, strerror(errno));
+/* The file up to where the rows of this run go: behind the header, those of runs before it, or, when it is
+ * resumed, those up to that step. */
+static wn_status begin(void *context, const wn_train_start *start) {
+    wn_train_csv *csv = context;
+    off_t kept = 0;
+    bool first = !csv->out.begun;
+    csv->seed = start->options->seed;
+    if (first && start->step > 0 && !csv->standard)
+        WN_TRY(find_end(csv->out.path, start->step, &kept));
+    if (!csv->standard)
+        WN_TRY(wn_kept_file_begin(&csv->out, kept));
+    csv->out.begun = true;
+    if (first && kept == 0 &&
+        (fputs(WN_TRAIN_CSV_HEADER "\n", csv->out.file) < 0 || fflush(csv->out.file) != 0))
+        return wn_error(WN_ERROR_IO, "%s: cannot write the CSV file: %s", csv->out.path, strerror(errno));
     return wn_ok();
 }
 
-/* The file up to where the rows go. */
-static wn_status begin_file(wn_train_csv *csv, int64_t step) {
-    struct stat facts;
-    bool continued = false;
-    const bool own = !csv->standard && fstat(fileno(csv->file), &facts) == 0 && S_ISREG(facts.st_mode);
-    if (step > 0 && !csv->standard)
-        WN_TRY(continue_rows(csv, step, &continued));
-    if (continued) {
-        csv->begun = true;
-        return wn_ok();
-    }
-    if ((own && ftruncate(fileno(csv->file), 0) != 0) || fputs(WN_TRAIN_CSV_HEADER "\n", csv->file) < 0 ||
-        fflush(csv->file) != 0)
-        return wn_error(WN_ERROR_IO, "%s: cannot write the CSV file: %s", csv->path, strerror(errno));
-    csv->begun = true;
-    return wn_ok();
+static bool write_row(void *context, const wn_train_record *record) {
+    static const char *const kinds[] = {"step", "eval", "epoch"};
+    const wn_train_csv *csv = context;
+    const wn_train_row *row = &record->row;
+    char test_accuracy[32] = "";
+    if (record->event == WN_TRAIN_SAVE)
+        return true;
+    if (row->test_accuracy >= 0)
+        snprintf(test_accuracy, sizeof test_accuracy, "%.6f", row->test_accuracy);
+    return fprintf(csv->out.file, "%s,%d,%lld,%lld,%.9g,%.6f,%s,%.9g,%.9f,%.6f,%.9f,%lld,%llu\n",
+                   kinds[record->event], row->epoch, (long long)row->step, (long long)row->examples,
+                   row->loss, row->train_accuracy, test_accuracy, (double)row->lr, row->seconds_step,
+                   row->seconds_total, row->data_wait, (long long)row->data_waits,
+                   (unsigned long long)csv->seed) > 0 &&
+           fflush(csv->out.file) == 0;
 }
 
-wn_status wn_train_csv_begin(wn_train_csv *csv, const wn_pool *pool, int64_t step) {
-    if (!csv->file)
-        return wn_ok();
-    WN_TRY(begin_file(csv, step));
-    return wn_row_writer_start(pool, csv->file, csv->path, &csv->writer);
-}
-
-wn_status wn_train_csv_row(wn_train_csv *csv, const char *kind, const wn_train_row *row) {
-    return csv->writer ? wn_row_writer_add(csv->writer, kind, row) : wn_ok();
-}
-
-wn_status wn_train_csv_flush(wn_train_csv *csv) {
-    return csv->writer ? wn_row_writer_flush(csv->writer) : wn_ok();
+wn_train_watcher wn_train_csv_watcher(wn_train_csv *csv) {
+    return (wn_train_watcher){.context = csv, .path = csv->out.path, .begin = begin, .record = write_row};
 }
 
 wn_status wn_train_csv_close(wn_train_csv *csv) {
-    if (!csv->file)
-        return wn_ok();
-    wn_status status = wn_row_writer_stop(csv->writer);
-    csv->writer = NULL;
-    int failed = fclose(csv->file);
-    csv->file = NULL;
-    if (csv->created && !csv->begun)
-        unlink(csv->path);
-    if (failed && !wn_failed(status))
-        return wn_error(WN_ERROR_IO, "%s: cannot finish the CSV file: %s", csv->path, strerror(errno));
-    return status;
+    return wn_kept_file_close(&csv->out);
 }
 
 void wn_train_progress_step(wn_train_progress *progress, const wn_train_row *row, double rate,
@@ -162,7 +130,7 @@ void wn_train_report_result(FILE *log, const wn_train_result *result, double tim
         result->seconds_to_here, result->loading_seconds, result->preparing_seconds, result->training_seconds,
         result->evaluating_seconds);
     if (time_to > 0 && result->seconds_to_reach > 0)
-        fprintf(log, "test accuracy %g reached: %.4f after %.2f s from the start of the program\n", time_to,
+        fprintf(log, "test accuracy %g reached: %.4f after %.2f s from the start\n", time_to,
                 result->test_accuracy, result->seconds_to_reach);
     else if (time_to > 0)
         fprintf(log, "test accuracy %g not reached\n", time_to);

@@ -115,7 +115,7 @@ wn_status wn_trainer_save(wn_trainer *t, const wn_epoch_sums *sums, bool best) {
     char path[4096];
     if (!t->options.checkpoints)
         return wn_ok();
-    WN_TRY(wn_train_csv_flush(&t->csv)); /* a run that is resumed here needs the rows up to here */
+    WN_TRY(wn_recorder_flush(t->recorder)); /* a run that is resumed here needs the rows up to here */
     int binding = t->facts.count, bad = wn_model_find_nonfinite(t->model);
     if (bad >= 0)
         return wn_error(WN_ERROR_INVALID, "%s: parameter '%.80s' holds values that are not finite",
@@ -125,9 +125,16 @@ wn_status wn_trainer_save(wn_trainer *t, const wn_epoch_sums *sums, bool best) {
     if (!wn_failed(status) && best)
         status = wn_checkpoint_save(path_of(t, "best.safetensors", path), t->model, true, &t->facts);
     wn_facts_free(&t->facts, binding);
-    if (!wn_failed(status))
-        t->saved_step = t->result.steps;
-    return status;
+    if (wn_failed(status))
+        return status;
+    t->saved_step = t->result.steps;
+    return wn_recorder_add(t->recorder,
+                           &(wn_train_record){.event = WN_TRAIN_SAVE,
+                                              .best = best,
+                                              .row = {.epoch = t->result.epochs + (sums->steps > 0),
+                                                      .step = t->result.steps,
+                                                      .examples = t->result.examples,
+                                                      .seconds_total = wn_seconds() - t->options.started}});
 }
 
 /* The file has to be of this run. */

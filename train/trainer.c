@@ -100,7 +100,7 @@ static wn_status train_step(wn_trainer *t, int epoch, wn_epoch_sums *sums) {
         .data_wait = taken.waited,
         .data_waits = taken.waited > 0,
     };
-    WN_TRY(wn_train_csv_row(&t->csv, "step", &row));
+    WN_TRY(wn_recorder_add(t->recorder, &(wn_train_record){.event = WN_TRAIN_STEP, .row = row}));
     row.loss = sums->loss / (double)sums->examples;
     row.train_accuracy = (double)sums->correct / (double)sums->examples;
     wn_train_progress_step(&t->progress, &row,
@@ -157,7 +157,7 @@ static wn_train_row row_of(const wn_trainer *t, int epoch, const wn_epoch_sums *
 static wn_status evaluate_between(wn_trainer *t, int epoch, const wn_epoch_sums *sums) {
     take_figures(t, sums);
     wn_train_row row = row_of(t, epoch, sums);
-    WN_TRY(wn_train_csv_row(&t->csv, "eval", &row));
+    WN_TRY(wn_recorder_add(t->recorder, &(wn_train_record){.event = WN_TRAIN_EVAL, .row = row}));
     wn_train_report_eval(&t->progress, &row);
     return wn_ok();
 }
@@ -206,7 +206,7 @@ static wn_status train_epoch(wn_trainer *t, int epoch, wn_epoch_sums sums) {
         WN_TRY(wn_trainer_recompute_norms(t));
     take_figures(t, &sums);
     wn_train_row row = row_of(t, epoch, &sums);
-    WN_TRY(wn_train_csv_row(&t->csv, "epoch", &row));
+    WN_TRY(wn_recorder_add(t->recorder, &(wn_train_record){.event = WN_TRAIN_EPOCH, .row = row}));
     wn_train_report_epoch(&t->progress, &row,
                           sums.timed_steps ? (double)sums.timed_examples / sums.training_seconds : 0);
     bool best = result->test_accuracy > t->best_accuracy;
@@ -241,15 +241,51 @@ static void report_start(const wn_trainer *t) {
     fflush(o->log);
 }
 
-wn_status wn_train(const wn_train_options *options, wn_train_result *result) {
+/* Tells the watchers that the run begins, and starts to keep record for them. */
+static wn_status begin_watching(wn_trainer *t) {
+    wn_train_start start = {.options = &t->options,
+                            .facts = t->facts.pairs,
+                            .fact_count = t->facts.count,
+                            .steps_per_epoch = t->progress.steps_per_epoch,
+                            .step = t->result.steps};
+    wn_status status = wn_ok();
+    int begun = 0;
+    for (; begun < t->watcher_count && !wn_failed(status); begun++)
+        if (t->watchers[begun]->begin)
+            status = t->watchers[begun]->begin(t->watchers[begun]->context, &start);
+    t->watcher_count = wn_failed(status) ? begun - 1 : begun; /* the others need not hear of its end */
+    return t->watcher_count && !wn_failed(status)
+               ? wn_recorder_start(t->options.pool, t->watchers, t->watcher_count, &t->recorder)
+               : status;
+}
+
+/* How the run ended, with what comes to light when the last records have been taken. */
+static wn_status end_watching(wn_trainer *t, wn_status how) {
+    wn_status stopped = wn_recorder_stop(t->recorder);
+    how = wn_failed(how) ? how : stopped;
+    for (int i = 0; i < t->watcher_count; i++) {
+        const wn_train_watcher *w = t->watchers[i];
+        wn_status ended = w->end ? w->end(w->context, &t->result, &how) : wn_ok();
+        how = wn_failed(how) ? how : ended;
+    }
+    return how;
+}
+
+wn_status wn_trainer_run(const wn_train_options *options, const wn_train_watcher *csv,
+                         wn_train_result *result) {
     wn_trainer t = {.options = *options};
     *result = (wn_train_result){0};
     wn_epoch_sums sums = {0};
     wn_status status = wn_trainer_set_up(&t);
     if (!wn_failed(status) && t.options.resume)
         status = wn_trainer_restore(&t, &sums);
-    if (!wn_failed(status))
-        status = wn_train_csv_begin(&t.csv, t.options.pool, t.result.steps);
+    if (wn_failed(status))
+        goto done;
+    if (csv)
+        t.watchers[t.watcher_count++] = csv;
+    for (int i = 0; i < t.options.watcher_count; i++)
+        t.watchers[t.watcher_count++] = &t.options.watchers[i];
+    status = begin_watching(&t);
     if (!wn_failed(status)) {
         wn_batches_begin(t.batches, t.result.epochs + 1, sums.examples);
         report_start(&t);
@@ -261,13 +297,12 @@ wn_status wn_train(const wn_train_options *options, wn_train_result *result) {
         sums = (wn_epoch_sums){0};
     }
     wn_train_progress_clear(&t.progress);
-    wn_status closed = wn_train_csv_close(&t.csv);
-    if (!wn_failed(status))
-        status = closed;
+    status = end_watching(&t, status);
     if (!wn_failed(status)) {
         *result = t.result;
         wn_train_report_result(t.options.log, result, t.options.time_to);
     }
+done:
     wn_trainer_release(&t);
     return status;
 }

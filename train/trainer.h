@@ -5,9 +5,12 @@
 
 #include "batches.h"
 #include "recipe.h"
+#include "watch.h"
 #include <signal.h>
 #include <stdio.h>
 #include <winnow/model.h>
+
+enum { WN_TRAIN_WATCHERS = 4 };
 
 typedef struct wn_train_options {
     const char *net;      /* a name in wn_nets */
@@ -42,9 +45,11 @@ typedef struct wn_train_options {
     const volatile sig_atomic_t
         *stop;       /* becoming not zero ends the run after the step, saved; NULL: nothing */
     const char *csv; /* file to write rows to as they happen, "-": standard output; NULL: none */
-    FILE *log;       /* progress, one line per epoch, the closing lines; NULL: silent */
-    bool terminal;   /* log is a terminal: the progress line rewrites itself */
-    double started;  /* wn_seconds() when the process started; 0: when wn_train was called */
+    const wn_train_watcher *watchers; /* [watcher_count] others that are told as it happens (watch.h) */
+    int watcher_count;                /* up to WN_TRAIN_WATCHERS */
+    FILE *log;                        /* progress, one line per epoch, the closing lines; NULL: silent */
+    bool terminal;                    /* log is a terminal: the progress line rewrites itself */
+    double started;                   /* wn_seconds() when the process started; 0: when wn_train was called */
 } wn_train_options;
 
 typedef struct wn_train_result {
@@ -74,10 +79,11 @@ typedef struct wn_train_result {
  *   seconds_total    since options->started
  *   data_wait        seconds that the step waited for a late loader; in an epoch's row all steps since the
  *                    run was started or resumed; always 0 where batches are prepared between steps
- *   data_waits       1: it did; in an epoch's row the number of those that did */
+ *   data_waits       1: it did; in an epoch's row the number of those that did
+ *   seed             of the run */
 #define WN_TRAIN_CSV_HEADER                                                                                  \
     "kind,epoch,step,examples,loss,train_accuracy,test_accuracy,lr,seconds_step,seconds_total,data_wait,"    \
-    "data_waits"
+    "data_waits,seed"
 
 /* Trains and evaluates after every epoch. The images are shuffled anew for every epoch by a pure function of
  * (seed, epoch); the last short batch is kept and weighs what it holds. Batches are prepared by a thread of
@@ -92,5 +98,18 @@ typedef struct wn_train_result {
  * larger than the data; a loss that is not finite), USAGE (unknown net, with the known ones), IO (CSV), and
  * whatever reading the data and compiling the tapes say. */
 wn_status wn_train(const wn_train_options *options, wn_train_result *result);
+
+/* The same run with the seeds options->seed and up, one after the other, each for itself: each reads the data
+ * and writes checkpoints to the folder seed-S in that of the options. One CSV file has the rows of all. With
+ * more than one the clock of each starts when it begins, whatever options->started says. results[seeds]:
+ * *done of them have been filled in when a run fails, and then no other is begun. Errors: as wn_train;
+ * INVALID for resuming more than one. */
+wn_status wn_train_seeds(const wn_train_options *options, int seeds, wn_train_result *results, int *done);
+
+/* Mean, sample standard deviation (0 of one), least and largest. All NAN of none. */
+typedef struct wn_spread {
+    double mean, deviation, low, high;
+} wn_spread;
+wn_spread wn_spread_of(const double *values, int count);
 
 #endif

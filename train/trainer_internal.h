@@ -4,6 +4,7 @@
 
 #include "batches.h"
 #include "checkpoint.h"
+#include "recorder.h"
 #include "report.h"
 #include "trainer.h"
 
@@ -28,7 +29,9 @@ typedef struct wn_trainer {
     int folder;           /* descriptor of the checkpoints' folder, locked; -1: none */
     double best_accuracy; /* on the test images so far; negative: none */
     int64_t saved_step;   /* after which the last checkpoint was written; negative: none */
-    wn_train_csv csv;
+    const wn_train_watcher *watchers[1 + WN_TRAIN_WATCHERS]; /* the CSV's and the options' */
+    int watcher_count;
+    wn_recorder *recorder; /* NULL: nobody watches */
     wn_train_progress progress;
     wn_train_result result, begun; /* so far, and when the run was started or resumed */
 } wn_trainer;
@@ -42,6 +45,14 @@ typedef struct wn_epoch_sums {
     double data_wait;                    /* seconds of waiting for a late loader */
     int64_t data_waits;                  /* steps that waited */
 } wn_epoch_sums;
+
+/* One run from its beginning to its end; `csv` (NULL: none) watches it beside the watchers of the options.
+ * Errors and what becomes of everything: as wn_train. */
+wn_status wn_trainer_run(const wn_train_options *options, const wn_train_watcher *csv,
+                         wn_train_result *result);
+
+/* Makes a folder for checkpoints where there is none. Errors: IO. */
+wn_status wn_trainer_make_folder(const char *folder);
 
 /* Options to data, model and tapes; nothing of it lasts beyond wn_trainer_release. Errors: as wn_train. */
 wn_status wn_trainer_set_up(wn_trainer *t);

@@ -43,6 +43,8 @@ static wn_status settle_options(wn_trainer *t) {
     WN_TRY(expect_number(o->save_every >= 0, "steps between two saves", (double)o->save_every, "at least 0"));
     if ((o->resume || o->save_every) && !o->checkpoints)
         return wn_error(WN_ERROR_INVALID, "resuming and saving need a folder for checkpoints, found none");
+    WN_TRY(expect_number(o->watcher_count <= WN_TRAIN_WATCHERS, "watchers of a run", o->watcher_count,
+                         "at most 4"));
     WN_TRY(expect_number(o->test_limit >= 0, "test limit", (double)o->test_limit, "at least 0"));
     if (o->limit > 0 && o->limit < o->recipe.batch)
         return wn_error(WN_ERROR_INVALID, "limit is %lld, expected at least the batch size %d",
@@ -159,14 +161,19 @@ static wn_status compile_pair(wn_trainer *t, int batch, int64_t images, bool tra
     return pair->rest_batch ? compile_tape(t, pair->rest_batch, training, &pair->rest) : wn_ok();
 }
 
+wn_status wn_trainer_make_folder(const char *folder) {
+    if (mkdir(folder, 0777) != 0 && errno != EEXIST)
+        return wn_error(WN_ERROR_IO, "%s: cannot be made a folder for checkpoints: %s", folder,
+                        strerror(errno));
+    return wn_ok();
+}
+
 /* Makes the folder and locks it: two runs in one would overwrite each other's files. */
 static wn_status open_folder(wn_trainer *t) {
     const char *folder = t->options.checkpoints;
     if (!folder)
         return wn_ok();
-    if (mkdir(folder, 0777) != 0 && errno != EEXIST)
-        return wn_error(WN_ERROR_IO, "%s: cannot be made a folder for checkpoints: %s", folder,
-                        strerror(errno));
+    WN_TRY(wn_trainer_make_folder(folder));
     t->folder = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (t->folder < 0)
         return wn_error(WN_ERROR_IO, "%s: %s, expected a folder for checkpoints", folder, strerror(errno));
@@ -180,7 +187,6 @@ wn_status wn_trainer_set_up(wn_trainer *t) {
     t->best_accuracy = -1;
     t->saved_step = -1;
     WN_TRY(settle_options(t));
-    WN_TRY(wn_train_csv_open(t->options.csv, &t->csv));
     WN_TRY(open_folder(t));
     WN_TRY(load_data(t));
     WN_TRY(build_model(t));
@@ -194,7 +200,7 @@ wn_status wn_trainer_set_up(wn_trainer *t) {
         .epochs = t->options.recipe.epochs,
         .steps_per_epoch = (t->dataset.train.count + t->options.recipe.batch - 1) / t->options.recipe.batch,
     };
-    if (t->options.checkpoints)
+    if (t->options.checkpoints || t->options.watcher_count)
         wn_trainer_state_facts(t);
     return wn_ok();
 }
