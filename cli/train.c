@@ -1,5 +1,7 @@
 /* winnow train: options in, the trainer's work, nothing else. */
 #include "clock.h"
+#include "run_log.h"
+#include "tensorboard.h"
 #include "training.h"
 #include <signal.h>
 #include <stdlib.h>
@@ -18,7 +20,7 @@ static const char details[] =
 
 typedef struct flags {
     wn_training_flags common;
-    const char *checkpoints;
+    const char *checkpoints, *log, *tensorboard;
     bool resume, recompute_norms;
     double time_to;
     int loader;
@@ -73,6 +75,16 @@ static wn_status read_flags(const wn_command *command, int argc, char **argv, fl
          .low = 1,
          .high = SEEDS_MOST,
          .help = "repeat the run with the seeds S to S+N-1, and say how far apart they end (default: 1)"},
+        {.name = "--log",
+         .kind = WN_OPTION_TEXT,
+         .value = &f->log,
+         .argument = "FILE",
+         .help = "also write a line of JSON for every step, evaluation and checkpoint (docs/results.md)"},
+        {.name = "--tensorboard",
+         .kind = WN_OPTION_TEXT,
+         .value = &f->tensorboard,
+         .argument = "DIR",
+         .help = "also write loss, accuracy, learning rate there as TensorBoard reads them"},
         {.name = "--loader",
          .kind = WN_OPTION_CHOICE,
          .value = &f->loader,
@@ -163,6 +175,32 @@ static wn_status run(const flags *f, const wn_train_options *options) {
     return status;
 }
 
+/* Those who watch the run beside the CSV file. */
+typedef struct watching {
+    wn_run_log log;
+    wn_tensorboard board;
+    wn_train_watcher watchers[WN_TRAIN_WATCHERS];
+    int count;
+} watching;
+
+static wn_status open_watchers(const flags *f, watching *w) {
+    *w = (watching){.count = 0};
+    if (f->log) {
+        WN_TRY(wn_run_log_open(f->log, &w->log));
+        w->watchers[w->count++] = wn_run_log_watcher(&w->log);
+    }
+    if (f->tensorboard) {
+        WN_TRY(wn_tensorboard_open(f->tensorboard, f->seeds > 1, &w->board));
+        w->watchers[w->count++] = wn_tensorboard_watcher(&w->board);
+    }
+    return wn_ok();
+}
+
+static wn_status close_watchers(watching *w) {
+    wn_tensorboard_close(&w->board);
+    return wn_run_log_close(&w->log);
+}
+
 static wn_status train(const wn_command *command, int argc, char **argv) {
     double started = wn_seconds();
     flags f = {.common = WN_TRAINING_FLAGS_NONE, .seeds = 1};
@@ -186,9 +224,15 @@ static wn_status train(const wn_command *command, int argc, char **argv) {
     o->log = stdout;
     o->terminal = isatty(STDOUT_FILENO) == 1;
     o->started = started;
-    wn_status status = run(&f, o);
+    watching all;
+    wn_status status = open_watchers(&f, &all);
+    o->watchers = all.watchers;
+    o->watcher_count = all.count;
+    if (!wn_failed(status))
+        status = run(&f, o);
+    wn_status closed = close_watchers(&all);
     wn_training_close(&training);
-    return status;
+    return wn_failed(status) ? status : closed;
 }
 
 const wn_command wn_command_train = {"train", "NET [options]",

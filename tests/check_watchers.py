@@ -1,0 +1,173 @@
+#!/usr/bin/env python3
+"""Who watches a training run: the log's lines of JSON, TensorBoard's events and the seeds' summary say what the CSV file says.
+Takes the program's path; prints `check_watchers: N passed, ...`."""
+import csv
+import json
+import math
+import pathlib
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+
+import event_file
+from checking import check, finish
+
+TRAIN = ["train", "mnist-cnn", "--limit", "48", "--test-limit", "40", "--batch-size", "16", "--threads", "1", "--epochs", "2"]
+STEP = {"event", "seed", "epoch", "step", "examples", "seconds_total", "loss", "train_accuracy", "lr", "seconds_step",
+        "data_wait", "data_waits"}
+END = {"event", "seed", "error", "epochs", "step", "examples", "loading_seconds", "preparing_seconds", "training_seconds",
+       "evaluating_seconds"}
+EVALUATED = {"loss", "train_accuracy", "test_accuracy", "examples_per_second", "seconds_total"}
+
+
+def run(folder, *arguments):
+    return subprocess.run([pathlib.Path(sys.argv[1]).resolve(), *map(str, arguments)], cwd=folder, capture_output=True,
+                          text=True, check=False)
+
+
+def succeed(folder, *arguments):
+    done = run(folder, *arguments)
+    check(done.returncode == 0 and not done.stderr, f"{arguments}: code {done.returncode}: {done.stderr}")
+    return done.stdout
+
+
+def refuse(folder, part, *arguments):
+    done = run(folder, *arguments)
+    check(done.returncode in (1, 2) and part in done.stderr and done.stderr.count("\n") == 1,
+          f"{arguments}: code {done.returncode}, '{done.stderr}' lacks '{part}'")
+
+
+def not_json(word):
+    raise ValueError(f"{word} is no JSON")
+
+
+def lines_of(path):
+    text = path.read_text(encoding="utf-8")
+    check(text.endswith("\n"), f"{path}: the last line has no end")
+    return [json.loads(line, parse_constant=not_json) for line in text.splitlines()]
+
+
+def rows_of(path):
+    with open(path, encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def near(a, b):
+    return math.isclose(float(a), float(b), rel_tol=2e-6, abs_tol=2e-6)
+
+
+def check_log(folder):
+    succeed(folder, *TRAIN, "--csv", "rows.csv", "--log", "log.jsonl", "--eval-every", "2", "--checkpoints", "kept", "--seed", "9")
+    lines, rows = lines_of(folder / "log.jsonl"), rows_of(folder / "rows.csv")
+    check([line["event"] for line in lines] == ["start"] + ["step", "step", "evaluation", "step", "evaluation", "checkpoint",
+                                                            "step", "evaluation", "step", "step", "evaluation", "checkpoint", "end"],
+          f"{[line['event'] for line in lines]}")
+    check(all(line["seed"] == 9 for line in lines), "a line of another seed")
+    start, end = lines[0], lines[-1]
+    check(start["config"]["network"] == "mnist-cnn" and start["config"]["batch size"] == "16" and start["step"] == 0 and
+          start["steps_per_epoch"] == 3 and start["threads"] == 1 and re.fullmatch(r"\d{4}(-\d\d){2}T\d\d(:\d\d){2}Z", start["time"]),
+          f"{start}")
+    figures = [line for line in lines if line["event"] in ("step", "evaluation")]
+    check(len(figures) == len(rows), f"{len(figures)} lines with figures, {len(rows)} rows")
+    for line, row in zip(figures, rows):
+        kind = "step" if line["event"] == "step" else "epoch" if line["end_of_epoch"] else "eval"
+        check(kind == row["kind"] and set(line) == STEP | (set() if kind == "step" else {"test_accuracy", "end_of_epoch"}), f"{line}")
+        check(all(near(line[name], row[name]) for name in STEP - {"event"}), f"{line} beside {row}")
+        check(kind == "step" or near(line["test_accuracy"], row["test_accuracy"]), f"{line} beside {row}")
+    kept = [line for line in lines if line["event"] == "checkpoint"]
+    check(kept[0]["best"] is True and all(line["folder"] == "kept" for line in kept) and [line["step"] for line in kept] == [3, 6],
+          f"{kept}")
+    check(set(end) == END | EVALUATED and end["error"] == "" and end["step"] == 6 and near(end["test_accuracy"], rows[-1]["test_accuracy"]),
+          f"{end}")
+
+
+def check_log_goes_on(folder):
+    """What stands there is kept where a run is resumed, but for half a line; and where one fails before it begins."""
+    log = folder / "log.jsonl"
+    before = log.read_text(encoding="utf-8")
+    log.write_text(before + '{"event":"st', encoding="utf-8")
+    same = [*TRAIN, "--checkpoints", "kept", "--seed", "9", "--log", "log.jsonl"]
+    succeed(folder, *same, "--resume")
+    text = log.read_text(encoding="utf-8")
+    added = [json.loads(line) for line in text[len(before):].splitlines()]
+    check(text.startswith(before) and [line["event"] for line in added] == ["start", "end"] and added[0]["step"] == 6, f"{added}")
+    check(set(added[1]) == END, f"{added[1]}")
+    refuse(folder, "no-folder", *TRAIN, "--data", "no-folder", "--log", "log.jsonl", "--tensorboard", "none")
+    check(log.read_text(encoding="utf-8") == text, "a run that never began emptied the log")
+    refuse(folder, "no-folder", *TRAIN, "--data", "no-folder", "--log", "new.jsonl")
+    check(not (folder / "new.jsonl").exists() and not (folder / "none").exists(), "a run that never began left files")
+    succeed(folder, *TRAIN, "--log", "log.jsonl")
+    check(lines_of(log)[0]["event"] == "start" and len(lines_of(log)) == 10, "a new run does not begin the log anew")
+    refuse(folder, "no/log", *TRAIN, "--log", "no/log")
+    refuse(folder, "/dev/full", *TRAIN, "--log", "/dev/full")
+
+
+def check_end_of_failure(folder):
+    """A run that diverges says so in its last line, with what was measured and nothing else."""
+    done = run(folder, "train", "lenet", *TRAIN[2:-1], "9", "--lr", "10", "--weight-decay", "1e6", "--log", "bad.jsonl")
+    end = lines_of(folder / "bad.jsonl")[-1]
+    check(done.returncode == 1 and end["event"] == "end" and end["error"] in done.stderr and "the loss became" in end["error"], f"{end}")
+    check(set(end) in (END, END | EVALUATED), f"{end}")
+
+
+def check_events(folder):
+    check(event_file.crc32c(b"123456789") == 0xE3069283, "the reader's CRC-32C")
+    succeed(folder, *TRAIN, "--csv", "rows.csv", "--tensorboard", "board", "--eval-every", "2")
+    files = list((folder / "board").iterdir())
+    check(len(files) == 1 and re.fullmatch(r"events\.out\.tfevents\.\d{10}\.winnow\.\d+", files[0].name), f"{files}")
+    events, rows = event_file.read(files[0]), rows_of(folder / "rows.csv")
+    check(len(events) == len(rows), f"{len(events)} events, {len(rows)} rows")
+    first = events[0][0]
+    for (time, step, values), row in zip(events, rows):
+        wanted = {"test/accuracy": row["test_accuracy"]} if row["kind"] != "step" else {
+            "step/loss": row["loss"], "step/accuracy": row["train_accuracy"], "step/lr": row["lr"], "step/seconds": row["seconds_step"]}
+        if row["kind"] == "epoch":
+            wanted |= {"epoch/loss": row["loss"], "epoch/accuracy": row["train_accuracy"]}
+        check(step == int(row["step"]) and values.keys() == wanted.keys() and all(near(values[tag], wanted[tag]) for tag in wanted),
+              f"{step}: {values} beside {row}")
+        check(abs(time - first - (float(row["seconds_total"]) - float(rows[0]["seconds_total"]))) < 1e-3, f"at {time}: {row}")
+    damaged = bytearray(files[0].read_bytes())
+    damaged[len(damaged) // 2] ^= 4
+    (folder / "damaged").write_bytes(damaged)
+    try:
+        event_file.read(folder / "damaged")
+        check(False, "the reader takes a damaged file")
+    except ValueError:
+        check(True, "")
+    refuse(folder, "rows.csv", *TRAIN, "--tensorboard", "rows.csv")
+
+
+def check_seeds(folder):
+    out = succeed(folder, *TRAIN, "--csv", "rows.csv", "--log", "log.jsonl", "--tensorboard", "seeds", "--seeds", "3", "--seed", "4",
+                  "--time-to", "0.01")
+    rows, lines = rows_of(folder / "rows.csv"), lines_of(folder / "log.jsonl")
+    ends = [line for line in lines if line["event"] == "end"]
+    check({row["seed"] for row in rows} == {"4", "5", "6"} and [line["seed"] for line in ends] == [4, 5, 6], out)
+    for name, words, digits in (("test_accuracy", "test accuracy", 4), ("loss", "loss", 4), ("seconds_total", "seconds", 2),
+                                ("seconds_to_reach", "reached after", 2)):
+        values = [line[name] for line in ends]
+        found = re.search(rf"^{words}: +mean (\S+), standard deviation (\S+), from (\S+) to (\S+)$", out, re.MULTILINE)
+        wanted = (statistics.mean(values), statistics.stdev(values), min(values), max(values))
+        check(found and all(abs(float(f) - w) <= 0.51 * 10 ** -digits for f, w in zip(found.groups(), wanted)), f"{words}: {wanted}: {out}")
+    check("reached by 3 of 3 seeds" in out, out)
+    boards = sorted(path.parent.name for path in (folder / "seeds").glob("*/events.*"))
+    check(boards == ["seed-4", "seed-5", "seed-6"], f"{boards}")
+    out = succeed(folder, *TRAIN, "--seeds", "2", "--time-to", "1", "--epochs", "1")
+    check(out.count("never") == 2 and "reached by 0 of 2 seeds" in out and "reached after" not in out, out)
+
+
+def main():
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        check_log(folder)
+        check_log_goes_on(folder)
+        check_end_of_failure(folder)
+        check_events(folder)
+        check_seeds(folder)
+    finish()
+
+
+if __name__ == "__main__":
+    main()

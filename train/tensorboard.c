@@ -1,0 +1,177 @@
+/* Event files by hand: the few fields of tensorflow/core/util/event.proto and summary.proto that scalars
+ * need, in the wire format of protocol buffers, and records as in tensorflow/core/lib/io/record_writer.h. */
+#include "tensorboard.h"
+#include "clock.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { MESSAGE = 512 }; /* bytes of the longest event */
+
+/* Wire types. */
+enum { VARINT = 0, FIXED64 = 1, LENGTH = 2, FIXED32 = 5 };
+/* Numbers of fields. */
+enum { EVENT_TIME = 1, EVENT_STEP = 2, EVENT_VERSION = 3, EVENT_SUMMARY = 5 };
+enum { SUMMARY_VALUE = 1, VALUE_TAG = 1, VALUE_SIMPLE = 2 };
+
+typedef struct message {
+    uint8_t bytes[MESSAGE];
+    size_t count;
+} message;
+
+/* Castagnoli's polynomial, reflected. */
+static uint32_t crc32c(const uint8_t *bytes, size_t count) {
+    uint32_t crc = ~0u;
+    for (size_t i = 0; i < count; i++) {
+        crc ^= bytes[i];
+        for (int bit = 0; bit < 8; bit++)
+            crc = crc >> 1 ^ (0x82f63b78u & -(crc & 1));
+    }
+    return ~crc;
+}
+
+/* As the framing has it, so that a record within a record keeps its own sum. */
+static uint32_t masked_crc(const uint8_t *bytes, size_t count) {
+    uint32_t crc = crc32c(bytes, count);
+    return (crc >> 15 | crc << 17) + 0xa282ead8u;
+}
+
+static void add_bytes(message *m, const void *bytes, size_t count) {
+    memcpy(m->bytes + m->count, bytes, count);
+    m->count += count;
+}
+
+static void add_varint(message *m, uint64_t value) {
+    for (; value >= 0x80; value >>= 7)
+        m->bytes[m->count++] = (uint8_t)(value | 0x80);
+    m->bytes[m->count++] = (uint8_t)value;
+}
+
+static void add_key(message *m, int field, int type) {
+    add_varint(m, (uint64_t)(field << 3 | type));
+}
+
+static void add_part(message *m, int field, const void *bytes, size_t count) {
+    add_key(m, field, LENGTH);
+    add_varint(m, count);
+    add_bytes(m, bytes, count);
+}
+
+/* `time` in seconds since 1970. The wire is little-endian, as this machine is. */
+static void begin_event(message *m, double time, int64_t step) {
+    m->count = 0;
+    add_key(m, EVENT_TIME, FIXED64);
+    add_bytes(m, &time, sizeof time);
+    add_key(m, EVENT_STEP, VARINT);
+    add_varint(m, (uint64_t)step);
+}
+
+static void add_scalar(message *summary, const char *tag, double value) {
+    message v = {.count = 0};
+    float simple = (float)value;
+    add_part(&v, VALUE_TAG, tag, strlen(tag));
+    add_key(&v, VALUE_SIMPLE, FIXED32);
+    add_bytes(&v, &simple, sizeof simple);
+    add_part(summary, SUMMARY_VALUE, v.bytes, v.count);
+}
+
+/* One record: length and data, with their sums. */
+static bool write_event(const wn_tensorboard *board, const message *m) {
+    uint64_t length = m->count;
+    uint32_t length_crc = masked_crc((const uint8_t *)&length, sizeof length),
+             data_crc = masked_crc(m->bytes, m->count);
+    return fwrite(&length, sizeof length, 1, board->file) == 1 &&
+           fwrite(&length_crc, sizeof length_crc, 1, board->file) == 1 &&
+           fwrite(m->bytes, m->count, 1, board->file) == 1 &&
+           fwrite(&data_crc, sizeof data_crc, 1, board->file) == 1 && fflush(board->file) == 0;
+}
+
+static bool record(void *context, const wn_train_record *r) {
+    const wn_tensorboard *board = context;
+    const wn_train_row *row = &r->row;
+    message event, summary = {.count = 0};
+    if (r->event == WN_TRAIN_SAVE)
+        return true;
+    if (r->event == WN_TRAIN_STEP) {
+        add_scalar(&summary, "step/loss", row->loss);
+        add_scalar(&summary, "step/accuracy", row->train_accuracy);
+        add_scalar(&summary, "step/lr", (double)row->lr);
+        add_scalar(&summary, "step/seconds", row->seconds_step);
+    }
+    if (r->event == WN_TRAIN_EPOCH) {
+        add_scalar(&summary, "epoch/loss", row->loss);
+        add_scalar(&summary, "epoch/accuracy", row->train_accuracy);
+    }
+    if (r->event != WN_TRAIN_STEP)
+        add_scalar(&summary, "test/accuracy", row->test_accuracy);
+    begin_event(&event, board->started + row->seconds_total, row->step);
+    add_part(&event, EVENT_SUMMARY, summary.bytes, summary.count);
+    return write_event(board, &event);
+}
+
+static wn_status begin(void *context, const wn_train_start *start) {
+    static const char version[] = "brain.Event:2";
+    wn_tensorboard *board = context;
+    char folder[PATH_MAX], path[PATH_MAX + 64];
+    int length = snprintf(folder, sizeof folder, "%s", board->folder);
+    if (board->per_seed)
+        length = snprintf(folder, sizeof folder, "%s/seed-%llu", board->folder,
+                          (unsigned long long)start->options->seed);
+    if (length >= PATH_MAX)
+        return wn_error(WN_ERROR_INVALID, "%.80s...: a name of more than %d characters", board->folder,
+                        PATH_MAX);
+    if (board->per_seed && mkdir(folder, 0777) != 0 && errno != EEXIST)
+        return wn_error(WN_ERROR_IO, "%s: %s", folder, strerror(errno));
+    snprintf(path, sizeof path, "%s/events.out.tfevents.%010lld.winnow.%d", folder, (long long)time(NULL),
+             (int)getpid());
+    board->file = fopen(path, "wxe");
+    board->begun |= board->file != NULL;
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    board->started =
+        (double)now.tv_sec + 1e-9 * (double)now.tv_nsec - (wn_seconds() - start->options->started);
+    message event;
+    begin_event(&event, (double)now.tv_sec, start->step);
+    add_part(&event, EVENT_VERSION, version, strlen(version));
+    if (!board->file || !write_event(board, &event))
+        return wn_error(WN_ERROR_IO, "%s: cannot write events: %s", path, strerror(errno));
+    return wn_ok();
+}
+
+static wn_status end(void *context, const wn_train_result *result, const wn_status *how) {
+    (void)result;
+    (void)how;
+    wn_tensorboard *board = context;
+    bool bad = fclose(board->file) != 0;
+    board->file = NULL;
+    return bad ? wn_error(WN_ERROR_IO, "%s: cannot finish the events: %s", board->folder, strerror(errno))
+               : wn_ok();
+}
+
+wn_status wn_tensorboard_open(const char *folder, bool per_seed, wn_tensorboard *board) {
+    struct stat found;
+    *board = (wn_tensorboard){.folder = folder, .per_seed = per_seed};
+    board->created = mkdir(folder, 0777) == 0;
+    if (!board->created && errno != EEXIST)
+        return wn_error(WN_ERROR_IO, "%s: cannot be made a folder for TensorBoard: %s", folder,
+                        strerror(errno));
+    if (stat(folder, &found) != 0 || !S_ISDIR(found.st_mode))
+        return wn_error(WN_ERROR_IO, "%s: expected a folder for TensorBoard", folder);
+    return wn_ok();
+}
+
+wn_train_watcher wn_tensorboard_watcher(wn_tensorboard *board) {
+    return (wn_train_watcher){board, board->folder, begin, end, record, NULL};
+}
+
+void wn_tensorboard_close(wn_tensorboard *board) {
+    if (board->file)
+        fclose(board->file);
+    if (board->created && !board->begun)
+        rmdir(board->folder);
+    board->file = NULL;
+}
