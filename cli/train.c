@@ -16,7 +16,13 @@ static const char details[] =
     "network's published recipe is followed, and "
     "printed;\nflags change it. Convolutions run with the tuning database's picks (see winnow tune) where "
     "it\n"
-    "has one. The CSV file has a row for every step and every epoch:\n  " WN_TRAIN_CSV_HEADER;
+    "has one. With --checkpoints the first SIGINT or SIGTERM ends the run after the update it is at, saved: "
+    "exit status 1,\n"
+    "and a line that says after which step; a second one ends it at once. --resume takes the kernels that "
+    "the "
+    "run began\n"
+    "with, unless --picks names others. The CSV file has a row for every step and every epoch:\n "
+    " " WN_TRAIN_CSV_HEADER;
 
 typedef struct flags {
     wn_training_flags common;

@@ -57,7 +57,8 @@ wn_status wn_training_open(const wn_training_flags *f, const char *name, wn_trai
                                     .pick = t->picks ? wn_picks_pick
                                             : t->db  ? wn_session_pick
                                                      : NULL,
-                                    .pick_context = t->picks ? (void *)t->picks : (void *)t->db};
+                                    .pick_context = t->picks ? (void *)t->picks : (void *)t->db,
+                                    .pick_anew = t->picks != NULL};
     return wn_ok();
 }
 

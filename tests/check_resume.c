@@ -6,6 +6,7 @@
 #include "data_folder.h"
 #include "random.h"
 #include "trainer.h"
+#include "tune.h"
 
 #include <sys/wait.h>
 
@@ -118,6 +119,7 @@ static void check_step_by_step(wn_pool *pool) {
         options.recipe.average = runs[i].average;
         options.recipe.schedule.kind = runs[i].momentum > 0 ? WN_SCHEDULE_ONE_CYCLE : WN_SCHEDULE_COSINE;
         options.feeding = WN_FEEDING_STEPS;
+        options.eval_every = 2;
         uLong expected = whole_run(options, &whole);
         forget();
         options.stop = &stop;
@@ -133,8 +135,9 @@ static void check_step_by_step(wn_pool *pool) {
         }
         run(&options, &parts);
         expect_same(runs[i].net, expected, &whole, &parts);
-        CHECK(lines_of(csv) == 1 + STEPS + 2, "the CSV file has %ld lines, expected %d", lines_of(csv),
-              1 + STEPS + 2);
+        const int lines =
+            1 + STEPS + 2 + 4; /* header, steps, epochs, evaluations after steps 2, 4, 6 and 8 */
+        CHECK(lines_of(csv) == lines, "the CSV file has %ld lines, expected %d", lines_of(csv), lines);
         unlink(csv);
     }
 }
@@ -177,6 +180,43 @@ static void check_killed(uint64_t seed) {
     run(&options, &parts);
     expect_same("killed", expected, &whole, &parts);
     wn_pool_destroy(pool);
+}
+
+static wn_status prefer_winograd(void *context, const wn_problem *problem, wn_isa isa, int threads,
+                                 int64_t src_stride, int64_t dst_stride, wn_conv_plan *plan) {
+    (void)context;
+    wn_status status = wn_conv_plan_make(wn_conv_find("winograd"), problem, NULL, isa, threads, src_stride,
+                                         dst_stride, plan);
+    return wn_failed(status) ? wn_tune_pick(NULL, problem, isa, threads, src_stride, dst_stride, plan)
+                             : status;
+}
+
+/* A run goes on with the kernels it was begun with, whatever would be chosen now, unless that is asked for.
+ */
+static void check_kernels(wn_pool *pool) {
+    wn_train_options options = small_run(pool);
+    wn_train_result whole, parts = {0};
+    options.net = "mnist-cnn";
+    options.pick = prefer_winograd;
+    uLong expected = whole_run(options, &whole);
+    for (int anew = 0; anew < 2; anew++) {
+        volatile sig_atomic_t stop = 2;
+        forget();
+        options.resume = options.pick_anew = false;
+        options.pick = prefer_winograd;
+        options.stop = &stop;
+        wn_status status = wn_train(&options, &parts);
+        CHECK(status.code == WN_ERROR_INTERRUPTED, "'%s'", status.message);
+        options.resume = true;
+        options.stop = NULL;
+        options.pick = NULL;
+        options.pick_anew = anew;
+        run(&options, &parts);
+        if (anew)
+            CHECK(last_tensors() != expected, "other kernels gave the same bits");
+        else
+            expect_same("kernels", expected, &whole, &parts);
+    }
 }
 
 static void expect_error(const wn_train_options *options, wn_code code, const char *part) {
@@ -251,6 +291,7 @@ int main(void) {
         check_killed(seed);
         wn_pool *pool = check_pool_of(2);
         check_step_by_step(pool);
+        check_kernels(pool);
         check_refused(pool);
         check_lock(pool);
         wn_pool_destroy(pool);

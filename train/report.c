@@ -17,19 +17,20 @@ wn_status wn_train_csv_open(const char *path, wn_train_csv *csv) {
     return csv->out.file ? wn_ok() : wn_error(WN_ERROR_IO, "%s: %s", csv->out.path, strerror(errno));
 }
 
-/* Where the rows up to a step end; 0 when there are none. */
-static wn_status find_end(const char *path, int64_t step, off_t *end) {
+/* Where the rows up to a step end, `evaluated`: with those of evaluations after it; 0 when there are none. */
+static wn_status find_end(const char *path, int64_t step, bool evaluated, off_t *end) {
     *end = 0;
     FILE *rows = fopen(path, "r");
     if (!rows)
         return wn_error(WN_ERROR_IO, "%s: cannot read the CSV file: %s", path, strerror(errno));
-    char line[512];
+    char line[512], kind[8];
     long long at;
     bool header = fgets(line, sizeof line, rows) != NULL,
          known = !header || !strcmp(line, WN_TRAIN_CSV_HEADER "\n");
     for (*end = header && known ? ftello(rows) : 0; known && fgets(line, sizeof line, rows);
          *end = ftello(rows))
-        if (!strchr(line, '\n') || sscanf(line, "%*[a-z],%*d,%lld", &at) != 1 || at > step)
+        if (!strchr(line, '\n') || sscanf(line, "%7[a-z],%*d,%lld", kind, &at) != 2 || at > step ||
+            (at == step && !evaluated && strcmp(kind, "step") != 0))
             break;
     fclose(rows);
     return known ? wn_ok()
@@ -45,7 +46,7 @@ static wn_status begin(void *context, const wn_train_start *start) {
     bool first = !csv->out.begun;
     csv->seed = start->options->seed;
     if (first && start->step > 0 && !csv->standard)
-        WN_TRY(find_end(csv->out.path, start->step, &kept));
+        WN_TRY(find_end(csv->out.path, start->step, start->evaluated, &kept));
     if (!csv->standard)
         WN_TRY(wn_kept_file_begin(&csv->out, kept));
     csv->out.begun = true;

@@ -71,20 +71,31 @@ void wn_trainer_state_facts(wn_trainer *t) {
     add_reals(facts, "std", wn_loader_std(t->loader), o->channels);
 }
 
-/* The kernels of the training step, one a line. Freed by the caller. */
-static char *list_picks(const wn_trainer *t) {
-    char *text = NULL;
-    size_t size;
-    FILE *out = open_memstream(&text, &size);
-    if (!out)
-        return NULL;
-    fprintf(out, "%s\n", wn_isa_name(t->options.isa));
-    for (int i = 0; i < wn_tape_step_count(t->training.full); i++) {
-        wn_step_info step = wn_tape_step(t->training.full, i);
-        if (step.plan)
-            fprintf(out, "%s\t%s\n", step.label, step.kernel);
+static int add_plans(const wn_tape *tape, const wn_conv_plan **plans, int count) {
+    for (int i = 0; tape && i < wn_tape_step_count(tape); i++) {
+        wn_step_info step = wn_tape_step(tape, i);
+        if (step.plan && plans)
+            plans[count] = step.plan;
+        count += step.plan != NULL;
     }
-    return fclose(out) == 0 ? text : NULL;
+    return count;
+}
+
+/* The kernels of all tapes (wn_picks_text). Freed by the caller; NULL without memory. */
+static char *list_picks(const wn_trainer *t) {
+    const wn_tape *tapes[] = {t->training.full, t->training.rest, t->evaluation.full, t->evaluation.rest};
+    int count = 0, tape_count = sizeof tapes / sizeof *tapes;
+    for (int i = 0; i < tape_count; i++)
+        count = add_plans(tapes[i], NULL, count);
+    const wn_conv_plan **plans = calloc((size_t)count + 1, sizeof *plans);
+    if (!plans)
+        return NULL;
+    count = 0;
+    for (int i = 0; i < tape_count; i++)
+        count = add_plans(tapes[i], plans, count);
+    char *text = wn_picks_text(plans, count, t->options.isa);
+    free(plans);
+    return text;
 }
 
 static void add_state(wn_trainer *t, const wn_epoch_sums *sums) {
@@ -121,9 +132,11 @@ wn_status wn_trainer_save(wn_trainer *t, const wn_epoch_sums *sums, bool best) {
         return wn_error(WN_ERROR_INVALID, "%s: parameter '%.80s' holds values that are not finite",
                         path_of(t, "last.safetensors", path), wn_model_parameter(t->model, bad).name);
     add_state(t, sums);
-    wn_status status = wn_checkpoint_save(path_of(t, "last.safetensors", path), t->model, true, &t->facts);
-    if (!wn_failed(status) && best)
+    wn_status status = wn_ok();
+    if (best) /* first: a run that is resumed from a last one without it would not write it again */
         status = wn_checkpoint_save(path_of(t, "best.safetensors", path), t->model, true, &t->facts);
+    if (!wn_failed(status))
+        status = wn_checkpoint_save(path_of(t, "last.safetensors", path), t->model, true, &t->facts);
     wn_facts_free(&t->facts, binding);
     if (wn_failed(status))
         return status;
@@ -199,7 +212,7 @@ static wn_status read_state(wn_trainer *t, const wn_safetensors *file, wn_epoch_
     return wn_ok();
 }
 
-/* Other kernels compute other bits: said, not refused. */
+/* Other kernels compute other bits, as of another ISA or version: said, not refused. */
 static void compare_picks(const wn_trainer *t, const wn_safetensors *file) {
     char *picks = list_picks(t);
     const char *recorded = wn_safetensors_metadata(file, "picks");
@@ -209,21 +222,25 @@ static void compare_picks(const wn_trainer *t, const wn_safetensors *file) {
     free(picks);
 }
 
-wn_status wn_trainer_restore(wn_trainer *t, wn_epoch_sums *sums) {
+wn_status wn_trainer_open_checkpoint(wn_trainer *t) {
     char path[4096];
-    wn_safetensors *file;
-    WN_TRY(wn_safetensors_read(path_of(t, "last.safetensors", path), &file));
-    wn_status status = check_facts(t, file);
-    if (!wn_failed(status))
-        status = wn_checkpoint_load(file, t->model);
-    if (!wn_failed(status))
-        status = wn_checkpoint_load_moments(file, t->model);
-    if (!wn_failed(status) && wn_model_has_average(t->model))
-        status = wn_checkpoint_load_average(file, t->model);
-    if (!wn_failed(status))
-        status = read_state(t, file, sums);
-    if (!wn_failed(status))
-        compare_picks(t, file);
-    wn_safetensors_close(file);
-    return status;
+    if (!t->options.resume)
+        return wn_ok();
+    WN_TRY(wn_safetensors_read(path_of(t, "last.safetensors", path), &t->resumed));
+    const char *picks = wn_safetensors_metadata(t->resumed, "picks");
+    return picks && !t->options.pick_anew ? wn_picks_parse(picks, t->options.isa, &t->kept) : wn_ok();
+}
+
+wn_status wn_trainer_restore(wn_trainer *t, wn_epoch_sums *sums) {
+    const wn_safetensors *file = t->resumed;
+    WN_TRY(check_facts(t, file));
+    WN_TRY(wn_checkpoint_load(file, t->model));
+    WN_TRY(wn_checkpoint_load_moments(file, t->model));
+    if (wn_model_has_average(t->model))
+        WN_TRY(wn_checkpoint_load_average(file, t->model));
+    WN_TRY(read_state(t, file, sums));
+    compare_picks(t, file);
+    wn_safetensors_close(t->resumed);
+    t->resumed = NULL;
+    return wn_ok();
 }

@@ -112,14 +112,15 @@ static wn_status train_step(wn_trainer *t, int epoch, wn_epoch_sums *sums) {
     return wn_ok();
 }
 
-/* A save that others will follow: when it fails the run goes on. */
-static void save_or_say(wn_trainer *t, const wn_epoch_sums *sums, bool best) {
+/* A save that others will follow: when it fails the run goes on. Whether it did not. */
+static bool save_or_say(wn_trainer *t, const wn_epoch_sums *sums, bool best) {
     wn_status status = wn_trainer_save(t, sums, best);
     if (wn_failed(status) && t->options.log) {
         wn_train_progress_clear(&t->progress);
         fprintf(t->options.log, "not saved, training goes on: %s\n", status.message);
         fflush(t->options.log);
     }
+    return !wn_failed(status);
 }
 
 /* Evaluates; the figures of the epoch so far. */
@@ -153,8 +154,11 @@ static wn_train_row row_of(const wn_trainer *t, int epoch, const wn_epoch_sums *
     };
 }
 
-/* An evaluation within an epoch. */
+/* An evaluation within an epoch, where one is due. */
 static wn_status evaluate_between(wn_trainer *t, int epoch, const wn_epoch_sums *sums) {
+    if (!t->options.eval_every || t->result.steps % t->options.eval_every ||
+        sums->examples == t->dataset.train.count)
+        return wn_ok();
     take_figures(t, sums);
     wn_train_row row = row_of(t, epoch, sums);
     WN_TRY(wn_recorder_add(t->recorder, &(wn_train_record){.event = WN_TRAIN_EVAL, .row = row}));
@@ -190,16 +194,14 @@ static wn_status after_step(wn_trainer *t, const wn_epoch_sums *sums) {
 /* The rest of an epoch that `sums` tells the beginning of, its evaluation, reports and checkpoint. */
 static wn_status train_epoch(wn_trainer *t, int epoch, wn_epoch_sums sums) {
     const wn_train_result *result = &t->result;
-    while (sums.examples < t->dataset.train.count) {
+    if (sums.examples > 0) /* saved before the evaluation behind the last step */
+        WN_TRY(evaluate_between(t, epoch, &sums));
+    while (sums.examples < t->dataset.train.count && result->seconds_to_reach == 0) {
         WN_TRY(train_step(t, epoch, &sums));
         WN_TRY(after_step(t, &sums));
-        bool last = sums.examples == t->dataset.train.count;
-        if (t->options.eval_every && t->result.steps % t->options.eval_every == 0 && !last)
-            WN_TRY(evaluate_between(t, epoch, &sums));
-        if (t->result.seconds_to_reach > 0)
-            break;
+        WN_TRY(evaluate_between(t, epoch, &sums));
     }
-    if (t->result.seconds_to_reach > 0)
+    if (result->seconds_to_reach > 0)
         return wn_trainer_save(t, &sums, false);
     t->result.epochs = epoch;
     if (t->options.recompute_norms && epoch == t->options.recipe.epochs)
@@ -209,11 +211,13 @@ static wn_status train_epoch(wn_trainer *t, int epoch, wn_epoch_sums sums) {
     WN_TRY(wn_recorder_add(t->recorder, &(wn_train_record){.event = WN_TRAIN_EPOCH, .row = row}));
     wn_train_report_epoch(&t->progress, &row,
                           sums.timed_steps ? (double)sums.timed_examples / sums.training_seconds : 0);
-    bool best = result->test_accuracy > t->best_accuracy;
-    t->best_accuracy = best ? result->test_accuracy : t->best_accuracy;
+    double best_before = t->best_accuracy;
+    bool best = result->test_accuracy > best_before;
+    t->best_accuracy = best ? result->test_accuracy : best_before;
     if (epoch == t->options.recipe.epochs)
         return wn_trainer_save(t, &(wn_epoch_sums){0}, best);
-    save_or_say(t, &(wn_epoch_sums){0}, best);
+    if (!save_or_say(t, &(wn_epoch_sums){0}, best))
+        t->best_accuracy = best_before; /* the best one that is kept */
     return wn_ok();
 }
 
@@ -242,12 +246,13 @@ static void report_start(const wn_trainer *t) {
 }
 
 /* Tells the watchers that the run begins, and starts to keep record for them. */
-static wn_status begin_watching(wn_trainer *t) {
+static wn_status begin_watching(wn_trainer *t, const wn_epoch_sums *sums) {
     wn_train_start start = {.options = &t->options,
                             .facts = t->facts.pairs,
                             .fact_count = t->facts.count,
                             .steps_per_epoch = t->progress.steps_per_epoch,
-                            .step = t->result.steps};
+                            .step = t->result.steps,
+                            .evaluated = sums->examples == 0};
     wn_status status = wn_ok();
     int begun = 0;
     for (; begun < t->watcher_count && !wn_failed(status); begun++)
@@ -285,7 +290,7 @@ wn_status wn_trainer_run(const wn_train_options *options, const wn_train_watcher
         t.watchers[t.watcher_count++] = csv;
     for (int i = 0; i < t.options.watcher_count; i++)
         t.watchers[t.watcher_count++] = &t.options.watchers[i];
-    status = begin_watching(&t);
+    status = begin_watching(&t, &sums);
     if (!wn_failed(status)) {
         wn_batches_begin(t.batches, t.result.epochs + 1, sums.examples);
         report_start(&t);

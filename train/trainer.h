@@ -34,6 +34,7 @@ typedef struct wn_train_options {
     wn_isa isa;
     wn_pick *pick; /* chooses convolution plans; NULL: the default heuristic */
     void *pick_context;
+    bool pick_anew;          /* also when resuming: else such a run takes the kernels that it began with */
     bool no_fuse;            /* as wn_tape_options */
     const char *checkpoints; /* folder for last.safetensors and best.safetensors, made when it is not there;
                                 NULL: none are written */

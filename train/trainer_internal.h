@@ -4,6 +4,7 @@
 
 #include "batches.h"
 #include "checkpoint.h"
+#include "picks.h"
 #include "recorder.h"
 #include "report.h"
 #include "trainer.h"
@@ -23,12 +24,14 @@ typedef struct wn_trainer {
     wn_model *model;
     wn_loader *loader;
     wn_tape_pair training, evaluation;
-    wn_batches *batches;  /* of training */
-    int64_t *test_order;  /* image numbers in the order they are fed */
-    wn_run_facts facts;   /* what makes this run the run it is */
-    int folder;           /* descriptor of the checkpoints' folder, locked; -1: none */
-    double best_accuracy; /* on the test images so far; negative: none */
-    int64_t saved_step;   /* after which the last checkpoint was written; negative: none */
+    wn_batches *batches;     /* of training */
+    int64_t *test_order;     /* image numbers in the order they are fed */
+    wn_safetensors *resumed; /* the checkpoint that is continued, until it is restored; NULL: none */
+    wn_picks *kept;          /* what it was computed with; NULL: choose */
+    wn_run_facts facts;      /* what makes this run the run it is */
+    int folder;              /* descriptor of the checkpoints' folder, locked; -1: none */
+    double best_accuracy;    /* on the test images so far; negative: none */
+    int64_t saved_step;      /* after which the last checkpoint was written; negative: none */
     const wn_train_watcher *watchers[1 + WN_TRAIN_WATCHERS]; /* the CSV's and the options' */
     int watcher_count;
     wn_recorder *recorder; /* NULL: nobody watches */
@@ -84,7 +87,10 @@ void wn_trainer_state_facts(wn_trainer *t);
 /* Writes last.safetensors, and best.safetensors too when `best`; `sums` of the epoch behind result.epochs.
  * Does nothing without a folder for checkpoints. Errors: IO, MEMORY. */
 wn_status wn_trainer_save(wn_trainer *t, const wn_epoch_sums *sums, bool best);
-/* Continues from last.safetensors. Errors: IO, FORMAT, INVALID (another run's checkpoint, naming the field).
+/* Reads last.safetensors of a run that is resumed, and which kernels it was computed with. Errors: IO,
+ * FORMAT, MEMORY. */
+wn_status wn_trainer_open_checkpoint(wn_trainer *t);
+/* Continues from it. Errors: FORMAT, INVALID (another run's checkpoint, naming the field).
  */
 wn_status wn_trainer_restore(wn_trainer *t, wn_epoch_sums *sums);
 

@@ -2,6 +2,7 @@
 #include "cgroup.h"
 #include "clock.h"
 #include "trainer_internal.h"
+#include "tune.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -131,6 +132,17 @@ static wn_status build_model(wn_trainer *t) {
     return wn_ok();
 }
 
+/* A run that goes on computes with the kernels it began with: others would give other bits. */
+static wn_status pick_as_before(void *context, const wn_problem *problem, wn_isa isa, int threads,
+                                int64_t src_stride, int64_t dst_stride, wn_conv_plan *plan) {
+    const wn_trainer *t = context;
+    if (t->kept && wn_picks_find(t->kept, problem, isa, threads, src_stride, dst_stride, plan))
+        return wn_ok();
+    return t->options.pick
+               ? t->options.pick(t->options.pick_context, problem, isa, threads, src_stride, dst_stride, plan)
+               : wn_tune_pick(NULL, problem, isa, threads, src_stride, dst_stride, plan);
+}
+
 static wn_status compile_tape(wn_trainer *t, int batch, bool training, wn_tape **tape) {
     const wn_train_options *o = &t->options;
     const wn_recipe *recipe = &o->recipe;
@@ -145,8 +157,8 @@ static wn_status compile_tape(wn_trainer *t, int batch, bool training, wn_tape *
         .average_weights = recipe->average > 0,
         .isa = o->isa,
         .pool = o->pool,
-        .pick = o->pick,
-        .pick_context = o->pick_context,
+        .pick = pick_as_before,
+        .pick_context = t,
         .no_fuse = o->no_fuse,
         .label_smoothing = training ? recipe->label_smoothing : 0,
         .seed = o->seed,
@@ -188,6 +200,7 @@ wn_status wn_trainer_set_up(wn_trainer *t) {
     t->saved_step = -1;
     WN_TRY(settle_options(t));
     WN_TRY(open_folder(t));
+    WN_TRY(wn_trainer_open_checkpoint(t));
     WN_TRY(load_data(t));
     WN_TRY(build_model(t));
     WN_TRY(compile_pair(t, t->options.recipe.batch, t->dataset.train.count, true, &t->training));
@@ -215,6 +228,8 @@ void wn_trainer_release(wn_trainer *t) {
     wn_batches_destroy(t->batches);
     wn_loader_destroy(t->loader);
     free(t->test_order);
+    wn_safetensors_close(t->resumed);
+    wn_picks_close(t->kept);
     wn_facts_free(&t->facts, 0);
     if (t->folder >= 0)
         close(t->folder);

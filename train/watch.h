@@ -43,7 +43,8 @@ typedef struct wn_train_start {
     const wn_metadata *facts;               /* what makes this run the run it is, as checkpoints say it */
     int fact_count;
     int64_t steps_per_epoch;
-    int64_t step; /* after which a resumed run goes on; 0: from the beginning */
+    int64_t step;   /* after which a resumed run goes on; 0: from the beginning */
+    bool evaluated; /* the evaluation that was due after that step had been made */
 } wn_train_start;
 
 /* Functions may be NULL. A watcher may see several runs, one after the other. */

@@ -1,4 +1,4 @@
-/* Reading a file of picks and finding a problem's in it. */
+/* Reading picks from a file or text, and finding a problem's among them. */
 #include "picks.h"
 #include "record.h"
 #include "tune.h"
@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+enum { PROBLEM_TEXT = 320, CONFIG_TEXT = 256 };
 
 struct wn_picks {
     wn_record *records;
@@ -71,15 +73,88 @@ void wn_picks_close(wn_picks *picks) {
     free(picks);
 }
 
-wn_status wn_picks_pick(void *context, const wn_problem *problem, wn_isa isa, int threads, int64_t src_stride,
-                        int64_t dst_stride, wn_conv_plan *plan) {
-    const wn_picks *picks = context;
+bool wn_picks_find(const wn_picks *picks, const wn_problem *problem, wn_isa isa, int threads,
+                   int64_t src_stride, int64_t dst_stride, wn_conv_plan *plan) {
     for (int i = picks->count - 1; i >= 0; i--) {
         const wn_record *record = &picks->records[i];
         if (wn_problem_equal(&record->problem, problem) &&
             !wn_failed(wn_conv_plan_make(record->impl, problem, &record->config, isa, threads, src_stride,
                                          dst_stride, plan)))
-            return wn_ok();
+            return true;
     }
+    return false;
+}
+
+wn_status wn_picks_pick(void *context, const wn_problem *problem, wn_isa isa, int threads, int64_t src_stride,
+                        int64_t dst_stride, wn_conv_plan *plan) {
+    if (wn_picks_find(context, problem, isa, threads, src_stride, dst_stride, plan))
+        return wn_ok();
     return wn_tune_pick(NULL, problem, isa, threads, src_stride, dst_stride, plan);
+}
+
+static bool is_listed(const wn_conv_plan *const *plans, int count, const wn_problem *problem) {
+    for (int i = 0; i < count; i++)
+        if (wn_problem_equal(&plans[i]->problem, problem))
+            return true;
+    return false;
+}
+
+char *wn_picks_text(const wn_conv_plan *const *plans, int count, wn_isa isa) {
+    char *text = NULL;
+    size_t size;
+    FILE *out = open_memstream(&text, &size);
+    if (!out)
+        return NULL;
+    fprintf(out, "%s\n", wn_isa_name(isa));
+    for (int i = 0; i < count; i++) {
+        char flags[WN_RECORD_FLAGS], problem[PROBLEM_TEXT], config[CONFIG_TEXT];
+        wn_problem unnamed = plans[i]->problem;
+        if (is_listed(plans, i, &unnamed))
+            continue;
+        unnamed.name[0] = '\0';
+        wn_record_flags_format(&unnamed, flags);
+        wn_problem_format(&unnamed, problem, sizeof problem);
+        wn_config_format(plans[i]->impl, &plans[i]->config, config, sizeof config);
+        fprintf(out, "%s %s %s %s %s\n", wn_direction_name(unnamed.direction), flags, problem,
+                plans[i]->impl->name, config[0] ? config : "-");
+    }
+    if (fclose(out) == 0)
+        return text;
+    free(text);
+    return NULL;
+}
+
+static bool parse_line(char *line, wn_record *record) {
+    enum { DIRECTION, FLAGS, PROBLEM, IMPL, CONFIG, FIELDS };
+    char *field[FIELDS] = {0};
+    wn_problem *problem = &record->problem;
+    for (int i = 0; i < FIELDS; i++)
+        if (!(field[i] = strsep(&line, " ")))
+            return false;
+    return !line && !wn_failed(wn_direction_parse(field[DIRECTION], &problem->direction)) &&
+           wn_record_flags_parse(field[FLAGS], problem) &&
+           !wn_failed(wn_problem_parse(field[PROBLEM], problem)) && !wn_failed(wn_problem_check(problem)) &&
+           (record->impl = wn_conv_find(field[IMPL])) &&
+           !wn_failed(wn_config_parse(record->impl, strcmp(field[CONFIG], "-") ? field[CONFIG] : "",
+                                      &record->config));
+}
+
+wn_status wn_picks_parse(const char *text, wn_isa isa, wn_picks **result) {
+    wn_picks *picks = calloc(1, sizeof *picks);
+    char *copy = strdup(text), *rest = copy, *line;
+    wn_status status = picks && copy ? wn_ok() : wn_error(WN_ERROR_MEMORY, "no memory for picks");
+    line = copy ? strsep(&rest, "\n") : NULL;
+    bool same = line && !strcmp(line, wn_isa_name(isa));
+    while (same && !wn_failed(status) && (line = strsep(&rest, "\n"))) {
+        wn_record record = {.isa = isa};
+        if (parse_line(line, &record))
+            status = add(picks, &record);
+    }
+    free(copy);
+    if (wn_failed(status)) {
+        wn_picks_close(picks);
+        picks = NULL;
+    }
+    *result = picks;
+    return status;
 }

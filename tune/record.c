@@ -44,8 +44,7 @@ void wn_record_versions(char *text, size_t size) {
     }
 }
 
-/* "-" or names joined by commas: the fields of a problem that its string does not hold. */
-static void flags_format(const wn_problem *problem, char text[static 64]) {
+void wn_record_flags_format(const wn_problem *problem, char text[static WN_RECORD_FLAGS]) {
     text[0] = '\0';
     if (problem->relu)
         strcat(text, ",relu");
@@ -61,7 +60,7 @@ static void flags_format(const wn_problem *problem, char text[static 64]) {
         strcpy(text, "-");
 }
 
-static bool flags_parse(char *text, wn_problem *problem) {
+bool wn_record_flags_parse(char *text, wn_problem *problem) {
     if (strcmp(text, "-") == 0)
         return true;
     char *rest = text;
@@ -81,10 +80,10 @@ static bool flags_parse(char *text, wn_problem *problem) {
 }
 
 wn_status wn_record_format(const wn_record *record, char *line, size_t size) {
-    char flags[64], problem[320], config[256], error[16] = "-";
+    char flags[WN_RECORD_FLAGS], problem[320], config[256], error[16] = "-";
     wn_problem unnamed = record->problem;
     unnamed.name[0] = '\0';
-    flags_format(&unnamed, flags);
+    wn_record_flags_format(&unnamed, flags);
     wn_problem_format(&unnamed, problem, sizeof problem);
     wn_config_format(record->impl, &record->config, config, sizeof config);
     if (strpbrk(record->machine, "\t\r\n") || strpbrk(record->versions, "\t\r\n"))
@@ -163,7 +162,7 @@ static bool fields_parse(char *const field[FIELD_COUNT], wn_record *record) {
     strcpy(record->machine, field[FIELD_MACHINE]);
     strcpy(record->versions, field[FIELD_VERSIONS]);
     if (wn_failed(wn_direction_parse(field[FIELD_DIRECTION], &problem->direction)) ||
-        !flags_parse(field[FIELD_FLAGS], problem) ||
+        !wn_record_flags_parse(field[FIELD_FLAGS], problem) ||
         wn_failed(wn_problem_parse(field[FIELD_PROBLEM], problem)) || wn_failed(wn_problem_check(problem)) ||
         !isa_parse(field[FIELD_ISA], &record->isa) || !number_parse(field[FIELD_THREADS], 1, &threads) ||
         threads > INT32_MAX || !(record->impl = wn_conv_find(field[FIELD_IMPL])) ||

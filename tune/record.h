@@ -37,6 +37,12 @@ void wn_record_versions(char *text, size_t size);
 /* Writes a line with its newline. Errors: INVALID when a text contains a tab or newline or does not fit. */
 wn_status wn_record_format(const wn_record *record, char *line, size_t size);
 
+/* The fields of a problem that its string does not hold: "-", or names joined by commas. */
+enum { WN_RECORD_FLAGS = 64 };
+void wn_record_flags_format(const wn_problem *problem, char text[static WN_RECORD_FLAGS]);
+/* False for a name that is none; cuts the text apart. */
+bool wn_record_flags_parse(char *text, wn_problem *problem);
+
 /* Reads a line of `length` bytes without its newline. */
 wn_record_verdict wn_record_parse(const char *line, size_t length, wn_record *record);
 
