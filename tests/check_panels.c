@@ -178,8 +178,8 @@ static void check_mistakes(void) {
          "pixels=262144,reduce=576,blocks=1,outputs=1,chunks=0", "workspace", WN_ERROR_MEMORY},
         {"im2col", WN_BWD_WB, "mb64_ic1024ih512oc512kh3ph1",
          "pixels=192,reduce=18,blocks=1,outputs=16,chunks=10000", "workspace", WN_ERROR_MEMORY},
-        {"im2col", WN_BWD_D, "mb1_ic400000000ih1oc400000000kh1",
-         "pixels=8,reduce=1,blocks=1,outputs=1,chunks=0", "workspace", WN_ERROR_MEMORY},
+        {"im2col", WN_BWD_D, "mb1_ic400000000ih2oc400000000kh1",
+         "pixels=1,reduce=1,blocks=1,outputs=1,chunks=0", "workspace", WN_ERROR_MEMORY},
     };
     for (size_t i = 0; i < sizeof mistakes / sizeof *mistakes; i++) {
         const mistake *m = &mistakes[i];

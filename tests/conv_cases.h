@@ -66,6 +66,10 @@ static const char *const fixed_cases[] = {
     "mb2_ic17ih13iw11oc31oh7ow6kh3kw3sh2sw2ph1pw1",
     "mb2_ic33ih15oc15oh5kh3sh3",
     "mb2_ic16ih17oc16oh5kh1sh4",
+    /* 1x1 over so many blocks that panels have several parts and groups; the last one's gradient is streamed */
+    "mb3_ic160ih7oc176oh7kh1",
+    "mb2_ic160ih15oc176oh8kh1sh2",
+    "mb2_ic1024ih28oc16oh14kh1sh2",
     "mb2_ic16ih18oc16oh5kh2sh4",
     "mb2_ic32ih8oc32oh3kh2sh3",
     "mb1_ic24ih23iw19oc40oh6ow10kh5kw3sh4sw2ph2pw1",

@@ -98,7 +98,7 @@ struct wn_conv_impl {
 };
 
 /* Raise this whenever a change of the kernels makes earlier timings meaningless. */
-enum { WN_KERNEL_SET = 4 };
+enum { WN_KERNEL_SET = 5 };
 
 /* All implementations of this build, NULL-terminated, in registry order. */
 extern const wn_conv_impl *const wn_conv_registry[];
@@ -122,6 +122,10 @@ static inline ptrdiff_t wn_conv_mask_distance(const wn_conv_args *args) {
 }
 
 #define WN_CONV_WORKSPACE_CAP ((size_t)16 << 30)
+
+/* Results of more floats than this (6 MB) are gone from the caches before their reader comes, so some kernels
+ * write them past these to memory. */
+enum { WN_CONV_STREAMED_FLOATS = 3 << 19 };
 
 /* "tile=6,reduce=2" from a config, and back. Errors of parse: FORMAT, naming the knob. */
 int wn_config_format(const wn_conv_impl *impl, const wn_config *config, char *text, size_t size);

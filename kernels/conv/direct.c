@@ -204,7 +204,8 @@ const wn_conv_impl wn_conv_direct = {.name = "direct",
                                      .run = run,
                                      .masks = masks};
 
-void wn_direct_run_rows(const wn_tiles *tiles, wn_tile_kind kind, wn_tile *tile, int rows, int blocks) {
+void wn_direct_run_rows(const wn_tiles *tiles, wn_tile_kind kind, wn_tile *tile, int rows, int blocks,
+                        wn_ahead *ahead) {
     const int parts = wn_ceil_div(rows, tiles->max_rows[blocks]);
     const float *a = tile->a;
     float *c = tile->c;
@@ -215,6 +216,8 @@ void wn_direct_run_rows(const wn_tiles *tiles, wn_tile_kind kind, wn_tile *tile,
         tile->a = a + begin * tile->a_row;
         tile->c = c + begin * tile->c_row;
         tile->next = (end - begin) * tile->a_row;
+        if (ahead)
+            wn_ahead_fetch(ahead);
         tiles->run[kind][blocks][end - begin](tile);
     }
 }

@@ -2,6 +2,7 @@
 #ifndef WN_DIRECT_H
 #define WN_DIRECT_H
 
+#include "ahead.h"
 #include "conv.h"
 #include "gemm/tile.h"
 
@@ -74,8 +75,10 @@ static inline int wn_ceil_div(int a, int b) {
     return (a + b - 1) / b;
 }
 
-/* Runs tiles below each other over `rows` rows of A and C, nearly equal in height. */
-void wn_direct_run_rows(const wn_tiles *tiles, wn_tile_kind kind, wn_tile *tile, int rows, int blocks);
+/* Runs tiles below each other over `rows` rows of A and C, nearly equal in height, and fetches ahead with
+ * each (NULL: nothing). */
+void wn_direct_run_rows(const wn_tiles *tiles, wn_tile_kind kind, wn_tile *tile, int rows, int blocks,
+                        wn_ahead *ahead);
 
 /* Cost of `rows` rows cut into tiles, in cycles per step of the reduction: two multiply-adds a cycle, but
  * never fewer than the eight that the latency of the unit (4 cycles x 2) needs in flight. */

@@ -2,22 +2,13 @@
  * roles are turned: the "input" is dst's gradient, the weights are transposed into the workspace, all in a
  * phase of their own or group by group, and the output coordinates fall into one class per residue of the
  * stride. */
+#include "ahead.h"
 #include "direct.h"
 #include "gemm/sums.h"
 #include "gemm/tile.h"
 #include "isa.h"
 #include "pool.h"
 #include <string.h>
-
-/* The weights that the next work item will transpose, 16 x 16 blocks fetched from memory while the tiles of
- * the present one run: rows of `row` blocks, `step` floats apart. */
-typedef struct ahead {
-    const float *weights;
-    int row;
-    int64_t step;
-    int fetched, blocks; /* so far; all of them */
-    int each;            /* for every tile */
-} ahead;
 
 /* A pass with its sizes as seen by the loops; input and output are named as the pass sees them. */
 typedef struct pass {
@@ -37,7 +28,8 @@ typedef struct pass {
     wn_axis vertical, horizontal;
     wn_axis_taps rows, columns; /* taps of the present classes */
     wn_tap *taps;
-    ahead ahead;
+    wn_ahead ahead; /* of the next work item's weights */
+    wn_ahead_weights ahead_weights;
 } pass;
 
 /* The work item: which images, output blocks and rows of each class; and the present input blocks. */
@@ -214,11 +206,6 @@ static int smaller(int a, int b) {
     return a < b ? a : b;
 }
 
-static void fetch_ahead(ahead *a) {
-    for (const int end = smaller(a->fetched + a->each, a->blocks); a->fetched < end; a->fetched++)
-        wn_sums_fetch(a->weights + a->fetched / a->row * a->step + a->fetched % a->row * WN_BLOCK * WN_BLOCK);
-}
-
 /* Tiles one rectangle of pixels with equal taps, for all images of the item. */
 static void run_rectangle(pass *s, const item *it, int row_class, int column_class, wn_span row,
                           wn_span column) {
@@ -277,7 +264,7 @@ static void run_rectangle(pass *s, const item *it, int row_class, int column_cla
                 tile.a = s->in + in_start + o * outer.in + m * middle.in + begin * inner.in;
                 tile.c = s->out + out_start + o * outer.out + m * middle.out + begin * inner.out;
                 tile.next = part + 1 < parts ? rows * inner.in : middle.in - begin * inner.in;
-                fetch_ahead(&s->ahead);
+                wn_ahead_fetch(&s->ahead);
                 s->tiles->run[kind][it->blocks][rows](&tile);
             }
 }
@@ -312,19 +299,19 @@ static void take_group(pass *s, const wn_conv_args *args, const item *it) {
     s->first_block = it->block;
 }
 
-/* What an item will transpose when it is the next one. Nothing with groups, whose windows differ. */
-static ahead weights_ahead(const pass *s, const wn_conv_args *args, const item *it) {
+/* Fetches what an item will transpose when it is the next one. Nothing with groups, whose windows differ. */
+static void fetch_weights_of(pass *s, const wn_conv_args *args, const item *it) {
     enum { SQUARE = WN_BLOCK * WN_BLOCK, TILE = 14 };
     const wn_problem *p = &s->plan->problem;
     const int taps = p->kh * p->kw, row = it->blocks * taps;
     const int64_t rows = (int64_t)(it->row_end - it->row_begin) * s->vertical.classes;
-    const int64_t tiles = (it->image_end - it->image_begin) * rows * s->out_width / TILE + 1;
-    const int blocks = p->g == 1 ? row * s->window : 0;
-    return (ahead){.weights = args->weights + (int64_t)it->block * taps * SQUARE,
-                   .row = row,
-                   .step = (int64_t)wn_conv_window(p) * taps * SQUARE,
-                   .blocks = blocks,
-                   .each = (int)(blocks / tiles) + 1};
+    s->ahead_weights = (wn_ahead_weights){.weights = args->weights + (int64_t)it->block * taps * SQUARE,
+                                          .row = row,
+                                          .step = (int64_t)wn_conv_window(p) * taps * SQUARE};
+    s->ahead = (wn_ahead){.fetch = wn_ahead_fetch_weights,
+                          .what = &s->ahead_weights,
+                          .end = p->g == 1 ? row * s->window : 0,
+                          .tiles = (it->image_end - it->image_begin) * rows * s->out_width / TILE + 1};
 }
 
 /* Work item `index`. Items that share the larger of their operands follow each other: the maps of a band,
@@ -369,7 +356,7 @@ static void gather(const wn_conv_plan *plan, const wn_conv_args *args, int tid, 
     for (long index = begin; index < end; index++) {
         item it = item_at(&s, index);
         const item next = index + 1 < end ? item_at(&s, index + 1) : it;
-        s.ahead = (ahead){.row = 1};
+        s.ahead = (wn_ahead){0};
         if (transpose && it.block != transposed) {
             wn_part_end(clock, WN_PART_MULTIPLY);
             take_group(&s, args, &it);
@@ -377,7 +364,7 @@ static void gather(const wn_conv_plan *plan, const wn_conv_args *args, int tid, 
         }
         transposed = it.block;
         if (transpose && next.block != it.block)
-            s.ahead = weights_ahead(&s, args, &next);
+            fetch_weights_of(&s, args, &next);
         for (int input = 0; input < total_inputs; input += reduce) {
             it.input_begin = input;
             it.inputs = smaller(total_inputs - input, reduce);

@@ -101,7 +101,7 @@ static void multiply(const wn_conv_plan *plan, const wn_conv_args *args, int tid
                     tile.a = args->weights + position * SQUARE;
                     tile.b = (const float *)args->workspace + n * SQUARE;
                     tile.c = results + ((position - first) * batch_blocks + n) * SQUARE;
-                    wn_direct_run_rows(tiles, WN_TILE_PIXELS, &tile, WN_BLOCK, blocks);
+                    wn_direct_run_rows(tiles, WN_TILE_PIXELS, &tile, WN_BLOCK, blocks, NULL);
                 }
         }
         for (int64_t position = first; position < last; position++)

@@ -164,7 +164,7 @@ static void sum_blocked(const pass *s, const item *it, const float *in, const fl
                 tile.a = in + (it->first_input + input) * s->in_block;
                 tile.c = it->weights + it->block * s->weight_block +
                          (((int64_t)input * p->kh + r) * p->kw + c) * s->weight_tap;
-                wn_direct_run_rows(s->tiles, WN_TILE_CHANNELS, &tile, WN_BLOCK, it->blocks);
+                wn_direct_run_rows(s->tiles, WN_TILE_CHANNELS, &tile, WN_BLOCK, it->blocks, NULL);
             }
         }
 }
@@ -201,7 +201,7 @@ static void sum_plain(const pass *s, const item *it, const float *in, const floa
                     tile.c = it->weights + it->block * s->weight_block +
                              ((int64_t)r * p->kw + s->columns.index[first]) * s->weight_tap +
                              channel * WN_BLOCK;
-                    wn_direct_run_rows(s->tiles, WN_TILE_CHANNELS, &tile, taps, it->blocks);
+                    wn_direct_run_rows(s->tiles, WN_TILE_CHANNELS, &tile, taps, it->blocks, NULL);
                 }
             }
         }
@@ -242,7 +242,7 @@ static void sum_across_images(const pass *s, const item *it, int row_begin, int 
                     s->in + it->image_begin * s->plan->src_stride + (it->first_input + input) * s->in_block;
                 tile.c = it->weights + it->block * s->weight_block +
                          (((int64_t)input * p->kh + r) * p->kw + c) * s->weight_tap;
-                wn_direct_run_rows(s->tiles, WN_TILE_CHANNELS, &tile, WN_BLOCK, it->blocks);
+                wn_direct_run_rows(s->tiles, WN_TILE_CHANNELS, &tile, WN_BLOCK, it->blocks, NULL);
             }
         }
     }

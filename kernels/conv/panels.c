@@ -159,14 +159,19 @@ void wn_panels_pack(const wn_panels *s, const wn_panel *panel, const float *in, 
     }
 }
 
+int wn_panels_rows(const wn_panels *s, const wn_panel *panel) {
+    const int last = (panel->pixel + panel->pixels - 1) / s->width;
+    return panel->images * (last + 1 - panel->pixel / s->width);
+}
+
 void wn_panels_fetch(const wn_panels *s, const wn_panel *panel, const float *in, int entry, int part,
                      int parts) {
-    const int begin = panel->pixel / s->width;
-    const int rows = (panel->pixel + panel->pixels - 1) / s->width + 1 - begin;
-    if (s->unit == 1 || part >= panel->images * rows)
+    const int begin = panel->pixel / s->width, all = wn_panels_rows(s, panel);
+    const int rows = all / panel->images;
+    if (s->unit == 1 || part >= all)
         return;
     const reach r = reach_of(s, in, entry);
-    for (int i = part; i < panel->images * rows; i += parts) {
+    for (int i = part; i < all; i += parts) {
         const int64_t row = (int64_t)(begin + i % rows) * s->row_step + r.row;
         if (row < 0 || row >= s->in_height)
             continue;
@@ -183,7 +188,7 @@ static int64_t place_of(const wn_panel_rows *rows, int pixel) {
 }
 
 void wn_panels_multiply(const wn_panels *s, wn_tile_kind kind, wn_tile tile, int blocks,
-                        const wn_panel *panel, const wn_panel_rows *rows) {
+                        const wn_panel *panel, const wn_panel_rows *rows, wn_ahead *ahead) {
     const wn_isa isa = s->plan->isa;
     const int run = min(panel->pixels, rows->width);
     const double along_pixels =
@@ -196,7 +201,7 @@ void wn_panels_multiply(const wn_panels *s, wn_tile_kind kind, wn_tile tile, int
         for (int pixel = 0; pixel < panel->pixels; pixel++) {
             tile.a = rows->a + pixel * rows->a_pixel;
             tile.c = rows->c + place_of(rows, pixel);
-            wn_direct_run_rows(s->tiles, kind, &tile, panel->images, blocks);
+            wn_direct_run_rows(s->tiles, kind, &tile, panel->images, blocks, ahead);
         }
         return;
     }
@@ -207,7 +212,7 @@ void wn_panels_multiply(const wn_panels *s, wn_tile_kind kind, wn_tile tile, int
             count = min(rows->width - (rows->first + pixel) % rows->width, panel->pixels - pixel);
             tile.a = rows->a + image * rows->a_image + pixel * rows->a_pixel;
             tile.c = rows->c + image * rows->c_image + place_of(rows, pixel);
-            wn_direct_run_rows(s->tiles, kind, &tile, count, blocks);
+            wn_direct_run_rows(s->tiles, kind, &tile, count, blocks, ahead);
         }
 }
 
@@ -247,7 +252,7 @@ void wn_panels_run(const wn_conv_plan *plan, const wn_conv_args *args, int phase
         wn_panels_sum_chunks(plan, args, tid, nthreads);
     } else if (direction == WN_BWD_WB) {
         wn_panels_combine(plan, args, tid, nthreads);
-    } else if (direction == WN_BWD_D && phase == 0) {
+    } else if (phase + 1 < plan->phases) {
         transpose_weights(plan, args, tid, nthreads);
         wn_part_end(clock, WN_PART_WEIGHTS);
         clear_unused(plan, args, tid, nthreads);

@@ -9,6 +9,7 @@
 #ifndef WN_PANELS_H
 #define WN_PANELS_H
 
+#include "ahead.h"
 #include "conv.h"
 #include "gemm/tile.h"
 
@@ -37,6 +38,11 @@ enum {
     PANELS_PRIVATE_BYTES, /* of one thread */
     PANELS_TAPS,          /* in a thread's part, behind the columns: the list of entries, bytes */
     PANELS_GRADIENT,      /* BWD_WB: in a thread's part, the copied gradient, bytes */
+    PANELS_TURNS,         /* BWD_D that gathers: whether all pixels are one panel, so that only one work item
+                             needs a weight, and transposes it */
+    PANELS_TURNED,        /* in a thread's part, the transposed weights, bytes */
+    PANELS_RESULTS,       /* in a thread's part, with a stride, the results of a work item before they are
+                             spread over src's gradient, bytes */
 };
 
 /* A pass as its panels see it. Pixels are counted on dst's map in every direction. */
@@ -89,6 +95,9 @@ wn_status wn_panels_plan(wn_conv_plan *plan, bool in_place);
  * without padding). */
 bool wn_panels_scatters(const wn_problem *problem);
 
+/* Whether the maps have pixels that no output of a 1x1 kernel reads. */
+bool wn_panels_strided(const wn_problem *problem);
+
 wn_panels wn_panels_of(const wn_conv_plan *plan);
 int64_t wn_panels_count(const wn_conv_plan *plan);
 wn_panel wn_panels_at(const wn_panels *s, int64_t index);
@@ -101,20 +110,25 @@ char *wn_panels_private(const wn_conv_plan *plan, void *workspace, int tid);
 void wn_panels_pack(const wn_panels *s, const wn_panel *panel, const float *in, int begin, int end,
                     float *columns);
 
+/* Rows of dst's map that a panel touches, in all of its images. */
+int wn_panels_rows(const wn_panels *s, const wn_panel *panel);
+
 /* Fetches to the second-level cache what packing an entry will read: one of `parts` parts of the panel's
  * rows. Does nothing for a plain source. */
 void wn_panels_fetch(const wn_panels *s, const wn_panel *panel, const float *in, int entry, int part,
                      int parts);
 
-/* Runs a tile, complete but for its rows, over all rows of a panel. */
+/* Runs a tile, complete but for its rows, over all rows of a panel, and fetches ahead with each (NULL:
+ * nothing). */
 void wn_panels_multiply(const wn_panels *s, wn_tile_kind kind, wn_tile tile, int blocks,
-                        const wn_panel *panel, const wn_panel_rows *rows);
+                        const wn_panel *panel, const wn_panel_rows *rows, wn_ahead *ahead);
 
-/* A phase of any pass. BWD_D first transposes the weights into the workspace and clears pixels that no output
- * reads; BWD_WB with several chunks combines them in a second phase. */
+/* A phase of any pass. BWD_D with several panels first transposes the weights into the workspace and clears
+ * pixels that no output reads; BWD_WB with several chunks combines them in a second phase. */
 void wn_panels_run(const wn_conv_plan *plan, const wn_conv_args *args, int phase, int tid, int nthreads);
 
-/* FWD_B, and BWD_D of 1x1 kernels without padding, from transposed weights. */
+/* FWD_B, and BWD_D of 1x1 kernels without padding, from weights that are transposed before or, with
+ * PANELS_TURNS, for each work item. */
 void wn_panels_gather(const wn_conv_plan *plan, const wn_conv_args *args, int tid, int nthreads);
 /* BWD_D through columns, from transposed weights. */
 void wn_panels_scatter(const wn_conv_plan *plan, const wn_conv_args *args, int tid, int nthreads);

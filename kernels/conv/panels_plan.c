@@ -31,6 +31,10 @@ bool wn_panels_scatters(const wn_problem *p) {
                                         wn_problem_pad_right(p) > 0 || wn_problem_pad_below(p) > 0);
 }
 
+bool wn_panels_strided(const wn_problem *p) {
+    return p->sh > 1 || p->sw > 1 || p->ih != p->oh || p->iw != p->ow;
+}
+
 /* Sizes that the knobs are chosen by. */
 typedef struct extent {
     int pixels;              /* of dst's map */
@@ -101,7 +105,35 @@ static wn_config default_weights(const wn_problem *problem, bool in_place) {
     return config;
 }
 
-static wn_config default_config(const wn_problem *problem, wn_isa isa, bool in_place) {
+/* Lines of a panel that leave most of the second-level cache (1 MB with AVX-512, 512 KB with AVX2) to the
+ * weights and results that it meets. */
+static int lines_of_panel(wn_isa isa) {
+    return isa == WN_ISA_AVX512 ? 6400 : 3200;
+}
+
+/* BWD_D with all pixels in one panel, outputs in about `groups` groups. */
+static wn_config whole_panel(const wn_problem *problem, wn_isa isa, int groups) {
+    enum { FEWEST_ENTRIES = 8 }; /* less means that results are read and written too often */
+    const extent size = extent_of(problem);
+    const int64_t pixels = (int64_t)problem->mb * size.pixels;
+    wn_config config = {0};
+    config.knob[PANELS_PIXELS] = clamp(pixels, 1, most_pixels);
+    config.knob[PANELS_REDUCE] =
+        clamp(clamp(lines_of_panel(isa) / pixels, FEWEST_ENTRIES, INT_MAX), 1, size.entries);
+    config.knob[PANELS_BLOCKS] = blocks_of_tile(problem, isa, isa == WN_ISA_AVX512 ? 2 : 1);
+    config.knob[PANELS_OUTPUTS] = wn_ceil_div(size.out_blocks, groups);
+    return config;
+}
+
+/* Whether `entries` entries of all pixels leave room in the cache: whether a whole panel is worth a try, with
+ * more of them whether it is likely to be best. */
+static bool may_be_whole(const wn_problem *problem, wn_isa isa, bool in_place, int entries) {
+    return in_place && problem->direction == WN_BWD_D &&
+           (int64_t)problem->mb * problem->oh * problem->ow <= lines_of_panel(isa) / entries;
+}
+
+/* What the other configs are steps away from. */
+static wn_config base_config(const wn_problem *problem, wn_isa isa, bool in_place) {
     enum { PANEL = 192, ENTRIES = 18, ENTRIES_IN_PLACE = 128, ITEMS = 16, WORTH_COPYING = 8 };
     if (problem->direction == WN_BWD_WB)
         return default_weights(problem, in_place);
@@ -111,8 +143,11 @@ static wn_config default_config(const wn_problem *problem, wn_isa isa, bool in_p
     knob[PANELS_PIXELS] = wn_panels_scatters(problem) ? PANEL / 2 : PANEL;
     knob[PANELS_BLOCKS] = blocks_of_tile(problem, isa, isa == WN_ISA_AVX512 ? 2 : 1);
     knob[PANELS_COPY] = in_place && !size.flat;
-    knob[PANELS_REDUCE] = clamp(
-        (in_place && !knob[PANELS_COPY] ? ENTRIES_IN_PLACE : ENTRIES) / knob[PANELS_BLOCKS], 1, size.entries);
+    /* Copies that are complete serve all groups of outputs, and no partial sum is written. */
+    const bool complete = knob[PANELS_COPY] && isa == WN_ISA_AVX512;
+    knob[PANELS_REDUCE] = clamp((in_place && (complete || !knob[PANELS_COPY]) ? ENTRIES_IN_PLACE : ENTRIES) /
+                                    knob[PANELS_BLOCKS],
+                                1, size.entries);
     if (wn_panels_scatters(problem)) {
         knob[PANELS_OUTPUTS] = clamp(knob[PANELS_BLOCKS], 1, size.out_blocks);
     } else {
@@ -137,12 +172,15 @@ static int add(wn_config *configs, int count, int room, wn_config config) {
 
 int wn_panels_configs(const wn_problem *problem, wn_isa isa, bool in_place, wn_config *list, int room) {
     const extent size = extent_of(problem);
-    const wn_config base = default_config(problem, isa, in_place);
+    const wn_config base = base_config(problem, isa, in_place);
     const int limit[] = {clamp((int64_t)problem->mb * size.pixels, 1, 4096), size.entries,
                          blocks_of_tile(problem, isa, WN_TILE_MAX_BLOCKS), size.out_blocks,
                          problem->direction == WN_BWD_WB ? clamp(panels_of(problem, base.knob[0]), 1, 64)
                                                          : 0};
-    int count = add(list, 0, room, base);
+    int count = 0;
+    if (may_be_whole(problem, isa, in_place, 6) && panels_of(problem, base.knob[PANELS_PIXELS]) > 1)
+        count = add(list, count, room, whole_panel(problem, isa, 8));
+    count = add(list, count, room, base);
     for (int blocks = 1; blocks <= limit[PANELS_BLOCKS]; blocks++) {
         wn_config config = base;
         config.knob[PANELS_BLOCKS] = blocks;
@@ -158,6 +196,12 @@ int wn_panels_configs(const wn_problem *problem, wn_isa isa, bool in_place, wn_c
                                    1, k == PANELS_PIXELS && limit[k] < value ? value : limit[k]);
             count = add(list, count, room, config);
         }
+    for (int groups = 4; may_be_whole(problem, isa, in_place, 4) && groups <= 16; groups *= 2) {
+        wn_config config = whole_panel(problem, isa, groups);
+        count = add(list, count, room, config);
+        config.knob[PANELS_REDUCE] = wn_ceil_div(config.knob[PANELS_REDUCE], 2);
+        count = add(list, count, room, config);
+    }
     if (problem->direction == WN_BWD_WB) { /* outputs divided instead of entries */
         wn_config config = base;
         config.knob[PANELS_REDUCE] = size.entries;
@@ -235,6 +279,8 @@ static bool take_private(wn_conv_plan *plan, int64_t *bytes) {
     const int reduce = knob[PANELS_REDUCE] < s.entries ? knob[PANELS_REDUCE] : s.entries;
     const int outputs = knob[PANELS_OUTPUTS] < s.out_blocks ? knob[PANELS_OUTPUTS] : s.out_blocks;
     int64_t columns = plan->problem.plain_src ? (int64_t)reduce * WN_BLOCK : reduce, start;
+    if (!derived[PANELS_COPIED])
+        columns = 0;
     if (wn_panels_scatters(&plan->problem))
         columns = (int64_t)outputs * s.taps;
     const bool weights = plan->problem.direction == WN_BWD_WB;
@@ -243,9 +289,15 @@ static bool take_private(wn_conv_plan *plan, int64_t *bytes) {
                                  : 0;
     const int64_t runs = lists_rows(plan) ? derived[PANELS_LENGTH] / plan->problem.ow : 1;
     const int64_t taps = weights ? derived[PANELS_IMAGES] * runs : reduce;
+    const bool turns = derived[PANELS_TURNS];
+    const int64_t turned = turns ? (int64_t)reduce * knob[PANELS_BLOCKS] : 0;
+    const int64_t results = turns && wn_panels_strided(&plan->problem) ? s.pixels * (int64_t)outputs : 0;
     return take(bytes, &start, columns, s.distance * (int)sizeof(float)) &&
            take(bytes, &derived[PANELS_TAPS], taps, sizeof(wn_tap)) &&
-           take(bytes, &derived[PANELS_GRADIENT], gradient, WN_BLOCK * sizeof(float));
+           take(bytes, &derived[PANELS_GRADIENT], gradient, WN_BLOCK * sizeof(float)) &&
+           take(bytes, &derived[PANELS_TURNED], turned, WN_BLOCK * WN_BLOCK * sizeof(float)) &&
+           take(bytes, &derived[PANELS_RESULTS], results,
+                (int64_t)plan->problem.mb * WN_BLOCK * (int)sizeof(float));
 }
 
 wn_status wn_panels_plan(wn_conv_plan *plan, bool in_place) {
@@ -257,7 +309,9 @@ wn_status wn_panels_plan(wn_conv_plan *plan, bool in_place) {
     const int64_t panels = wn_panels_count(plan), wanted = plan->config.knob[PANELS_CHUNKS];
     derived[PANELS_SUMS] = wanted < panels ? wanted : panels;
     const bool chunked = derived[PANELS_SUMS] > 1;
-    const int64_t shared = p->direction == WN_BWD_D ? 1 : chunked ? derived[PANELS_SUMS] : 0;
+    derived[PANELS_TURNS] = p->direction == WN_BWD_D && !wn_panels_scatters(p) && panels == 1;
+    const bool turns_before = p->direction == WN_BWD_D && !derived[PANELS_TURNS];
+    const int64_t shared = turns_before ? 1 : chunked ? derived[PANELS_SUMS] : 0;
     bool fits = take(&bytes, &start, shared, wn_conv_weights_floats(p) * (int)sizeof(float)) &&
                 take(&bytes, &derived[PANELS_BIAS], chunked ? shared : 0,
                      wn_blocks(p->oc) * WN_BLOCK * (int64_t)sizeof(float));
@@ -268,6 +322,6 @@ wn_status wn_panels_plan(wn_conv_plan *plan, bool in_place) {
         return wn_error(WN_ERROR_INVALID, "%s: the bytes of the workspace do not fit 63 bits",
                         plan->impl->name);
     plan->workspace_bytes = (size_t)bytes;
-    plan->phases = p->direction == WN_BWD_D || chunked ? 2 : 1;
+    plan->phases = turns_before || chunked ? 2 : 1;
     return wn_ok();
 }

@@ -50,7 +50,7 @@ static void fill_columns(const pass *t, const wn_panel *panel, int block, int la
                 t->weights + ((int64_t)block * s->taps + column) * s->weight_block + (int64_t)begin * SQUARE;
             rows.c = t->columns + column * s->distance;
             wn_panels_multiply(s, WN_TILE_PIXELS, tile, columns - column < most ? columns - column : most,
-                               panel, &rows);
+                               panel, &rows, NULL);
         }
     }
 }

@@ -139,7 +139,7 @@ static void add_panel(const pass *t, const item *it, const wn_panel *panel, cons
         float *const weights = it->weights + block * s->weight_block + (int64_t)it->entry * SQUARE;
         if (plain) {
             tile.c = weights;
-            wn_direct_run_rows(s->tiles, WN_TILE_GENERAL, &tile, depth - it->entry * WN_BLOCK, blocks);
+            wn_direct_run_rows(s->tiles, WN_TILE_GENERAL, &tile, depth - it->entry * WN_BLOCK, blocks, NULL);
         } else {
             const int turn = (block - it->block) / most;
             for (int entry = 0; entry < entries; entry++) {
@@ -149,7 +149,7 @@ static void add_panel(const pass *t, const item *it, const wn_panel *panel, cons
                 tile.next_b = entry == entries * turn / turns ? next->gradient : 0;
                 tile.a = a + entry * distance;
                 tile.c = weights + (int64_t)entry * SQUARE;
-                wn_direct_run_rows(s->tiles, WN_TILE_CHANNELS, &tile, WN_BLOCK, blocks);
+                wn_direct_run_rows(s->tiles, WN_TILE_CHANNELS, &tile, WN_BLOCK, blocks, NULL);
             }
         }
         wn_part_end(t->clock, WN_PART_MULTIPLY);

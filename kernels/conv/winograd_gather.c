@@ -15,11 +15,7 @@
 #include "winograd.h"
 #include <xmmintrin.h>
 
-enum {
-    MAX_KERNEL = 5,
-    STREAMED_FLOATS = 3 << 19, /* results of more than this (6 MB) are gone from the caches before their
-                                  reader comes: they go past them to memory */
-};
+enum { MAX_KERNEL = 5 };
 
 typedef struct pass {
     const wn_conv_plan *plan;
@@ -97,7 +93,8 @@ wn_status wn_winograd_gather_plan(wn_conv_plan *plan) {
         return wn_error(WN_ERROR_INVALID, "winograd: the bytes of the workspace do not fit 63 bits");
     plan->derived[WINOGRAD_OUTPUT_GROUPS] = wn_ceil_div(out_blocks, plan->config.knob[WINOGRAD_OUTPUTS]);
     plan->derived[WINOGRAD_STREAM] =
-        !p->accumulate && (backward ? wn_conv_src_floats(p) : wn_conv_dst_floats(p)) > STREAMED_FLOATS;
+        !p->accumulate &&
+        (backward ? wn_conv_src_floats(p) : wn_conv_dst_floats(p)) > WN_CONV_STREAMED_FLOATS;
     plan->workspace_bytes = (size_t)bytes;
     plan->phases = constant(plan) && !by_outputs(plan) ? 1 : 2;
     return wn_ok();
@@ -174,7 +171,7 @@ static void multiply(const pass *s, int count, const float *u, block_range out, 
             tile.b = u + e * s->u.element + block * s->u.block;
             tile.c = s->m.data + e * s->m.element + block * s->m.block;
             wn_direct_run_rows(s->tiles, WN_TILE_PIXELS, &tile, count,
-                               smaller(out.end - out.begin - block, knob));
+                               smaller(out.end - out.begin - block, knob), NULL);
         }
 }
 

@@ -155,7 +155,7 @@ static void multiply(const pass *s, int64_t e, int64_t row, int count, block_ran
     for (int block = in.begin; block < in.end; block++) {
         tile.a = s->v.data + e * s->v.element + block * s->v.block + row * WN_BLOCK;
         tile.c = u + (int64_t)(block - in.begin) * WN_BLOCK * WN_BLOCK;
-        wn_direct_run_rows(s->tiles, WN_TILE_CHANNELS, &tile, WN_BLOCK, out.end - out.begin);
+        wn_direct_run_rows(s->tiles, WN_TILE_CHANNELS, &tile, WN_BLOCK, out.end - out.begin, NULL);
     }
 }
 
