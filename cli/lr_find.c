@@ -1,10 +1,14 @@
 /* winnow lr-find: a short run with growing learning rates, its losses and what they suggest. */
 #include "lr_find.h"
 #include "csv.h"
+#include "run_plot.h"
 #include "training.h"
 #include <math.h>
+#include <stdlib.h>
 
 #define HEADER "lr,loss"
+
+enum { WIDTH = 1000, HEIGHT = 440 }; /* of the plot */
 
 static const char details[] =
     "Trains NET for 100 steps with a learning rate that grows from --from to --to, and prints the smoothed "
@@ -43,10 +47,28 @@ static void print(const wn_lr_find_result *r) {
         printf("no suggestion: the loss never falls\n");
 }
 
-static wn_status find(const wn_training_flags *f, const char *net, double low, double high) {
+/* Draws the losses into a file. */
+static wn_status draw(const wn_lr_find_result *r, const char *path, const char *terminal) {
+    char *body = NULL;
+    size_t size;
+    FILE *out = open_memstream(&body, &size);
+    if (!out)
+        return wn_error(WN_ERROR_MEMORY, "%s: no memory for the plot", path);
+    wn_rates_write(r->lr, r->loss, r->steps, r->valley, out);
+    fclose(out);
+    wn_status status = wn_gnuplot_draw(path, terminal, WIDTH, HEIGHT, body);
+    free(body);
+    return status;
+}
+
+static wn_status find(const wn_training_flags *f, const char *net, double low, double high,
+                      const char *plot) {
     wn_training training;
     wn_csv csv = {.file = NULL};
     wn_lr_find_result result;
+    const char *terminal;
+    if (plot)
+        WN_TRY(wn_plot_check(plot, &terminal));
     WN_TRY(wn_training_open(f, net, &training));
     wn_status status = f->csv ? wn_csv_open(f->csv, HEADER, &csv) : wn_ok();
     if (!wn_failed(status))
@@ -55,6 +77,8 @@ static wn_status find(const wn_training_flags *f, const char *net, double low, d
         print(&result);
         if (f->csv)
             write_csv(&result, &csv);
+        if (plot)
+            status = draw(&result, plot, terminal);
     }
     wn_status closed = wn_csv_close(&csv);
     wn_training_close(&training);
@@ -64,13 +88,16 @@ static wn_status find(const wn_training_flags *f, const char *net, double low, d
 static wn_status lr_find(const wn_command *command, int argc, char **argv) {
     wn_training_flags f = WN_TRAINING_FLAGS_NONE;
     double low = 1e-7, high = 10;
+    const char *plot = NULL;
     bool help;
     const wn_option own[] = {
         {"--from", WN_OPTION_REAL, &low, "L", 1e-12, 1e6, NULL, "first learning rate (default: 1e-7)"},
         {"--to", WN_OPTION_REAL, &high, "L", 1e-12, 1e6, NULL, "last learning rate (default: 10)"},
+        {"--plot", WN_OPTION_TEXT, &plot, "FILE", 0, 0, NULL,
+         "draw the losses with the suggestion marked, as .svg or .png (by gnuplot)"},
     };
     WN_TRY(wn_training_read(command, &f, own, WN_COUNT_OF(own), argc, argv, &help));
-    return help ? wn_ok() : find(&f, argv[0], low, high);
+    return help ? wn_ok() : find(&f, argv[0], low, high, plot);
 }
 
 const wn_command wn_command_lr_find = {"lr-find", "NET [options]", "suggest a learning rate by a short run",

@@ -1,6 +1,7 @@
 /* winnow report: which files go into the page, and writing it whole or not at all. */
 #include "report/report.h"
 #include "cli.h"
+#include "gnuplot.h"
 #include "grow.h"
 #include <errno.h>
 #include <fts.h>
@@ -88,7 +89,7 @@ static wn_status name_draft(const char *output, char draft[static PATH_MAX], boo
 static wn_status write_page(const flags *f, const wn_report *report) {
     char draft[PATH_MAX];
     bool move;
-    wn_page page = {.plots = f->plots, .gnuplot = system("gnuplot --version >/dev/null 2>&1") == 0};
+    wn_page page = {.plots = f->plots, .gnuplot = wn_gnuplot_found()};
     if (f->plots && mkdir(f->plots, 0777) != 0 && errno != EEXIST)
         return wn_error(WN_ERROR_IO, "%.200s: %s", f->plots, strerror(errno));
     WN_TRY(name_draft(f->output, draft, &move));

@@ -1,6 +1,7 @@
 /* winnow train: options in, the trainer's work, nothing else. */
 #include "clock.h"
 #include "run_log.h"
+#include "run_plot.h"
 #include "tensorboard.h"
 #include "training.h"
 #include <signal.h>
@@ -26,7 +27,7 @@ static const char details[] =
 
 typedef struct flags {
     wn_training_flags common;
-    const char *checkpoints, *log, *tensorboard;
+    const char *checkpoints, *log, *tensorboard, *plot;
     bool resume, recompute_norms;
     double time_to;
     int loader;
@@ -91,6 +92,13 @@ static wn_status read_flags(const wn_command *command, int argc, char **argv, fl
          .value = &f->tensorboard,
          .argument = "DIR",
          .help = "also write loss, accuracy, learning rate there as TensorBoard reads them"},
+        {.name = "--plot",
+         .kind = WN_OPTION_TEXT,
+         .value = &f->plot,
+         .argument = "FILE",
+         .help =
+             "draw loss, accuracy, learning rate as .svg or .png, every few seconds (by gnuplot); of --seeds "
+             "the first 8"},
         {.name = "--loader",
          .kind = WN_OPTION_CHOICE,
          .value = &f->loader,
@@ -185,6 +193,7 @@ static wn_status run(const flags *f, const wn_train_options *options) {
 typedef struct watching {
     wn_run_log log;
     wn_tensorboard board;
+    wn_run_plot plot;
     wn_train_watcher watchers[WN_TRAIN_WATCHERS];
     int count;
 } watching;
@@ -199,10 +208,15 @@ static wn_status open_watchers(const flags *f, watching *w) {
         WN_TRY(wn_tensorboard_open(f->tensorboard, f->seeds > 1, &w->board));
         w->watchers[w->count++] = wn_tensorboard_watcher(&w->board);
     }
+    if (f->plot) {
+        WN_TRY(wn_run_plot_open(f->plot, &w->plot));
+        w->watchers[w->count++] = wn_run_plot_watcher(&w->plot);
+    }
     return wn_ok();
 }
 
 static wn_status close_watchers(watching *w) {
+    wn_run_plot_close(&w->plot);
     wn_tensorboard_close(&w->board);
     return wn_run_log_close(&w->log);
 }

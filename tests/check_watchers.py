@@ -1,18 +1,23 @@
 #!/usr/bin/env python3
-"""Who watches a training run: the log's lines of JSON, TensorBoard's events and the seeds' summary say what the CSV file says.
+"""Who watches a training run: the log's lines of JSON, TensorBoard's events, the seeds' summary and the curves say what the CSV file says.
 Takes the program's path; prints `check_watchers: N passed, ...`."""
 import csv
 import json
 import math
+import os
 import pathlib
 import re
+import shutil
 import statistics
+import struct
 import subprocess
 import sys
 import tempfile
+import time
+import xml.etree.ElementTree
 
 import event_file
-from checking import check, finish
+from checking import check, counts, finish
 
 TRAIN = ["train", "mnist-cnn", "--limit", "48", "--test-limit", "40", "--batch-size", "16", "--threads", "1", "--epochs", "2"]
 STEP = {"event", "seed", "epoch", "step", "examples", "seconds_total", "loss", "train_accuracy", "lr", "seconds_step",
@@ -120,14 +125,14 @@ def check_events(folder):
     events, rows = event_file.read(files[0]), rows_of(folder / "rows.csv")
     check(len(events) == len(rows), f"{len(events)} events, {len(rows)} rows")
     first = events[0][0]
-    for (time, step, values), row in zip(events, rows):
+    for (moment, step, values), row in zip(events, rows):
         wanted = {"test/accuracy": row["test_accuracy"]} if row["kind"] != "step" else {
             "step/loss": row["loss"], "step/accuracy": row["train_accuracy"], "step/lr": row["lr"], "step/seconds": row["seconds_step"]}
         if row["kind"] == "epoch":
             wanted |= {"epoch/loss": row["loss"], "epoch/accuracy": row["train_accuracy"]}
         check(step == int(row["step"]) and values.keys() == wanted.keys() and all(near(values[tag], wanted[tag]) for tag in wanted),
               f"{step}: {values} beside {row}")
-        check(abs(time - first - (float(row["seconds_total"]) - float(rows[0]["seconds_total"]))) < 1e-3, f"at {time}: {row}")
+        check(abs(moment - first - (float(row["seconds_total"]) - float(rows[0]["seconds_total"]))) < 1e-3, f"at {moment}: {row}")
     damaged = bytearray(files[0].read_bytes())
     damaged[len(damaged) // 2] ^= 4
     (folder / "damaged").write_bytes(damaged)
@@ -158,6 +163,54 @@ def check_seeds(folder):
     check(out.count("never") == 2 and "reached by 0 of 2 seeds" in out and "reached after" not in out, out)
 
 
+def svg_text(path):
+    """All words of a drawing."""
+    return " ".join("".join(text.itertext()).strip() for text in xml.etree.ElementTree.parse(path).iter("{http://www.w3.org/2000/svg}text"))
+
+
+def check_live_plot(folder):
+    """The drawing is there while the run goes on, and there is never more than one gnuplot."""
+    live = subprocess.Popen([pathlib.Path(sys.argv[1]).resolve(), *TRAIN[:-1], "100000", "--plot", "live.svg"], cwd=folder,
+                            stdout=subprocess.DEVNULL)
+    most = 0
+    while not (folder / "live.svg").exists() and live.poll() is None:
+        children = "".join(path.read_text() for path in pathlib.Path(f"/proc/{live.pid}/task").glob("*/children"))
+        most = max(most, len(children.split()))
+        time.sleep(0.01)
+    check(live.poll() is None and "learning rate" in svg_text(folder / "live.svg") and most <= 1, f"{live.poll()}, {most} children")
+    live.kill()
+    live.wait()
+
+
+def check_plot(folder):
+    if not shutil.which("gnuplot"):
+        refuse(folder, "gnuplot, which is not installed", *TRAIN, "--plot", "curves.svg")
+        counts["skipped"] += 1
+        return
+    done = subprocess.run([pathlib.Path(sys.argv[1]).resolve(), *TRAIN, "--plot", "none.svg"], cwd=folder, capture_output=True,
+                          text=True, check=False, env=dict(os.environ, PATH="/nowhere"))
+    check(done.returncode == 1 and "gnuplot, which is not installed" in done.stderr and not (folder / "none.svg").exists(), done.stderr)
+    succeed(folder, *TRAIN, "--plot", "it's.svg", "--csv", "curves.csv")
+    words = svg_text(folder / "it's.svg")
+    check(all(word in words for word in ("loss", "training accuracy", "test accuracy", "learning rate", "step")), words)
+    succeed(folder, *TRAIN, "--seeds", "2", "--plot", "curves.png", "--csv", "seeds.csv")
+    head = (folder / "curves.png").read_bytes()[:24]
+    check(head[:8] == b"\x89PNG\r\n\x1a\n" and struct.unpack(">II", head[16:]) == (1000, 640), f"{head}")
+    succeed(folder, "report", "curves.csv", "seeds.csv", "--output", "page.html", "--plots", "plots")
+    words, several = svg_text(folder / "plots" / "curves.svg"), svg_text(folder / "plots" / "seeds.svg")
+    check("learning rate" in words and "loss 2" in several and "test accuracy 2" in several, f"{words}, {several}")
+    page = (folder / "page.html").read_text(encoding="utf-8")
+    check("seeds, seed 1" in page and "seeds, seed 2" in page, "the page does not tell the seeds apart")
+    found = re.search(r"suggestion: (\S+)", succeed(folder, "lr-find", *TRAIN[1:4], *TRAIN[6:10], "--plot", "rates.svg"))
+    check(found and f"suggestion: {found[1]}" in svg_text(folder / "rates.svg"), "the suggestion is not marked")
+    left = [path.name for path in folder.iterdir() if path.name.endswith(".new")]
+    check(not left, f"left over: {left}")
+    for command in ("train", "lr-find"):
+        refuse(folder, ".svg or .png", command, "lenet", "--plot", "curves.gif")
+        refuse(folder, "no/curves.svg", command, "lenet", "--plot", "no/curves.svg")
+    check_live_plot(folder)
+
+
 def main():
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
@@ -166,6 +219,7 @@ def main():
         check_end_of_failure(folder)
         check_events(folder)
         check_seeds(folder)
+        check_plot(folder)
     finish()
 
 

@@ -1,4 +1,6 @@
 /* Learning rates that were tried, and which classes a network takes for others. */
+#include "curves.h"
+#include "lr_find.h"
 #include "report/report.h"
 #include <math.h>
 #include <stdlib.h>
@@ -10,24 +12,23 @@ static void plot_rates(const wn_table *table, wn_page *page) {
     char *script = NULL, caption[200];
     size_t size = 0;
     int points = 0;
+    double *lr = calloc(2 * (size_t)table->rows + 1, sizeof *lr), *loss = lr ? lr + table->rows : NULL;
     FILE *out = open_memstream(&script, &size);
-    if (!out)
-        return;
-    fputs("set logscale x\nset format x '%g'\nset xlabel 'learning rate'\nset ylabel 'smoothed loss'\nset "
-          "grid\n"
-          "unset key\n$d << E\n",
-          out);
-    for (int row = 0; row < table->rows; row++)
-        if (wn_table_number(table, row, "lr") > 0 && isfinite(wn_table_number(table, row, "loss"))) {
-            fprintf(out, "%s %s\n", wn_table_text(table, row, "lr"), wn_table_text(table, row, "loss"));
-            points++;
-        }
-    fputs("E\nplot $d using 1:2 with lines lt 1 lw 2", out);
-    fclose(out);
+    for (int row = 0; row < table->rows && lr; row++) {
+        lr[points] = wn_table_number(table, row, "lr");
+        loss[points] = wn_table_number(table, row, "loss");
+        points += lr[points] > 0 && isfinite(loss[points]);
+    }
+    if (out) {
+        wn_rates_write(lr, loss, points, points <= WN_LR_FIND_STEPS ? wn_lr_valley(lr, loss, points) : 0,
+                       out);
+        fclose(out);
+    }
     snprintf(caption, sizeof caption, "%.120s: the loss while the learning rate grows", wn_table_name(table));
-    if (points > 1)
+    if (points > 1 && out)
         wn_page_plot(page, wn_table_name(table), caption, 800, 340, script);
     free(script);
+    free(lr);
 }
 
 void wn_report_rates(const wn_report *report, wn_page *page) {

@@ -1,6 +1,7 @@
 /* Having gnuplot draw. In the page a plot takes its background and the colour of its text from the page, so
  * that it is legible in light and dark; files of their own have both. gnuplot's own hover texts need its
  * script library; they are turned into the titles that SVG has for that, so that the page needs no script. */
+#include "gnuplot.h"
 #include "grow.h"
 #include "report/page.h"
 #include <errno.h>
@@ -8,42 +9,28 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
-
-/* Colours with a contrast of at least 3 to white and to the dark page. */
-static const char palette[] = "set linetype 1 lc rgb '#3b82c4'\nset linetype 2 lc rgb '#c2672b'\n"
-                              "set linetype 3 lc rgb '#2e9e5b'\nset linetype 4 lc rgb '#9b6dd0'\n"
-                              "set linetype 5 lc rgb '#d9534f'\nset linetype 6 lc rgb '#858585'\n"
-                              "set linetype 7 lc rgb '#1f98a6'\nset linetype 8 lc rgb '#d0589e'\n"
-                              "set linetype 9 lc rgb '#b8860b'\nset linetype cycle 9\n";
 
 typedef struct plot {
     const char *name, *script;
     int width, height;
-    const char *svg, *errors; /* files that the drawing and gnuplot's own words go to */
-    char png[1000];           /* the same as a picture; empty: none */
+    const char *svg; /* file that the drawing goes to */
+    char png[1000];  /* the same as a picture; empty: none */
 } plot;
 
-static void ask(const plot *p, const char *terminal, const char *output, FILE *gnuplot) {
-    fprintf(gnuplot,
-            "reset\nset terminal %s size %d,%d font 'sans-serif,12' noenhanced background '#ffffff'\n"
-            "set output '%s'\n%s%s\nset output\n",
-            terminal, p->width, p->height, output, palette, p->script);
-}
-
-/* Draws the files of a plot; returns gnuplot's exit status, -1 when it could not run. */
-static int run_gnuplot(const plot *p) {
-    char command[200];
-    snprintf(command, sizeof command, "gnuplot 2>'%s'", p->errors);
-    FILE *gnuplot = popen(command, "we");
-    if (!gnuplot)
-        return -1;
-    ask(p, "svg", p->svg, gnuplot);
+/* Draws the files of a plot. */
+static wn_status run_gnuplot(const plot *p) {
+    wn_gnuplot gnuplot;
+    wn_status status;
+    FILE *script = wn_gnuplot_script();
+    if (!script)
+        return wn_error(WN_ERROR_MEMORY, "plot %s: %s", p->name, strerror(errno));
+    wn_gnuplot_ask(script, "svg", p->width, p->height, p->svg, p->script);
     if (p->png[0])
-        ask(p, "pngcairo", p->png, gnuplot);
-    int how = pclose(gnuplot);
-    return WIFEXITED(how) ? WEXITSTATUS(how) : -1;
+        wn_gnuplot_ask(script, "pngcairo", p->width, p->height, p->png, p->script);
+    WN_TRY(wn_gnuplot_start(script, &gnuplot));
+    wn_gnuplot_ended(&gnuplot, true, &status);
+    return status;
 }
 
 /* The whole text of a file, or NULL; the caller frees it. */
@@ -123,18 +110,16 @@ static wn_status keep_svg(const char *folder, const char *name, const char *svg)
 static wn_status draw(wn_page *page, plot *p) {
     if (page->plots)
         WN_TRY(name_file(page->plots, p->name, "png", p->png, sizeof p->png));
-    int code = run_gnuplot(p);
-    char *svg = read_whole(p->svg), *errors = read_whole(p->errors);
-    wn_status status = wn_ok();
-    if (code != 0 || !svg || !strstr(svg, "</svg>"))
-        status = wn_error(WN_ERROR_UNSUPPORTED, "plot %s: gnuplot ended with %d: %.300s", p->name, code,
-                          errors ? errors : "no words");
+    wn_status status = run_gnuplot(p);
+    char *svg = read_whole(p->svg);
+    if (wn_failed(status) || !svg || !strstr(svg, "</svg>"))
+        status = wn_error(WN_ERROR_UNSUPPORTED, "plot %s: %.300s", p->name,
+                          wn_failed(status) ? status.message : "gnuplot drew nothing");
     else
         write_svg(svg, page->html);
     if (!wn_failed(status) && page->plots)
         status = keep_svg(page->plots, p->name, svg);
     free(svg);
-    free(errors);
     return status;
 }
 
@@ -154,7 +139,7 @@ static void make_name(const wn_page *page, const char *name, char safe[static WN
 
 void wn_page_plot(wn_page *page, const char *name, const char *caption, int width, int height,
                   const char *script) {
-    char scratch[] = "/tmp/winnow-plot-XXXXXX", svg[64], errors[64];
+    char scratch[] = "/tmp/winnow-plot-XXXXXX", svg[64];
     if (wn_failed(page->status) || !page->gnuplot)
         return;
     char(*grown)[WN_PAGE_NAME] = wn_grow(page->names, page->plot_count, &page->room, sizeof *grown);
@@ -170,14 +155,12 @@ void wn_page_plot(wn_page *page, const char *name, const char *caption, int widt
     char *safe = page->names[page->plot_count];
     make_name(page, name, safe);
     snprintf(svg, sizeof svg, "%s/svg", scratch);
-    snprintf(errors, sizeof errors, "%s/errors", scratch);
     fprintf(page->html, "<figure id=\"%s\">\n", safe);
-    page->status = draw(page, &(plot){safe, script, width, height, svg, errors, ""});
+    page->status = draw(page, &(plot){safe, script, width, height, svg, ""});
     fputs("<figcaption>", page->html);
     wn_page_text(page, caption);
     fputs("</figcaption></figure>\n", page->html);
     page->plot_count++;
     unlink(svg);
-    unlink(errors);
     rmdir(scratch);
 }

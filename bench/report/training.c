@@ -1,5 +1,6 @@
 /* Training runs: where they ended, and the curves of loss and accuracies; runs that differ in their seed
  * alone share a plot. */
+#include "curves.h"
 #include "report/names.h"
 #include "report/report.h"
 #include <math.h>
@@ -18,131 +19,110 @@ static void group_name(const wn_table *table, char *name, size_t size) {
         *seed = '\0';
 }
 
-/* Points of a column over the steps, from rows of one kind; returns how many. */
-static int write_points(const wn_table *table, const char *kind, const char *column, FILE *out) {
-    int points = 0;
-    for (int row = 0; row < table->rows; row++) {
-        double value = wn_table_number(table, row, column);
-        if (is_kind(table, row, kind) && isfinite(value)) {
-            fprintf(out, "%s %.6g\n", wn_table_text(table, row, "step"), value);
-            points++;
+/* Rows [begin, end) of a table, a run of one seed: `winnow train --seeds` leaves several in a file. */
+typedef struct span {
+    const wn_table *table;
+    int begin, end;
+    bool whole; /* all rows of the table */
+} span;
+
+/* The run that begins with a row. */
+static span run_at(const wn_table *table, int begin) {
+    int end = begin + 1;
+    while (end < table->rows &&
+           strcmp(wn_table_text(table, end, "seed"), wn_table_text(table, begin, "seed")) == 0 &&
+           wn_table_number(table, end, "step") >= wn_table_number(table, end - 1, "step"))
+        end++;
+    return (span){table, begin, end, begin == 0 && end == table->rows};
+}
+
+/* Adds the points of a column, from rows of one kind; false: no memory. */
+static bool add_points(const span *run, const char *kind, const char *column, wn_curve *curve) {
+    bool added = true;
+    for (int row = run->begin; row < run->end && added; row++)
+        if (is_kind(run->table, row, kind))
+            added = wn_curve_add(curve, wn_table_number(run->table, row, "step"),
+                                 wn_table_number(run->table, row, column));
+    return added;
+}
+
+/* What there is of a run; of steps where they were kept, else of epochs. */
+static bool fill_curves(const span *run, wn_run_curves *c) {
+    bool filled = add_points(run, "step", "loss", &c->loss) && add_points(run, "step", "lr", &c->lr);
+    if (filled && !c->loss.count)
+        filled = add_points(run, "epoch", "loss", &c->loss) && add_points(run, "epoch", "lr", &c->lr);
+    return filled && add_points(run, "epoch", "train_accuracy", &c->train) &&
+           add_points(run, "epoch", "test_accuracy", &c->test);
+}
+
+/* Up to WN_CURVE_RUNS runs of a group; returns how many. */
+static int collect(const wn_report *report, const char *group, wn_run_curves *runs) {
+    char name[100];
+    int count = 0;
+    for (int t = 0; t < report->count; t++) {
+        const wn_table *table = &report->tables[t];
+        group_name(table, name, sizeof name);
+        if (table->kind != WN_TABLE_TRAINING || strcmp(name, group) != 0)
+            continue;
+        for (span run = {.end = 0}; run.end < table->rows && count < WN_CURVE_RUNS;) {
+            run = run_at(table, run.end);
+            if (!fill_curves(&run, &runs[count++]))
+                return count;
         }
     }
-    return points;
+    return count;
 }
 
-/* How many points each curve of a run has. */
-typedef struct curves {
-    int losses, train, test;
-    bool steps; /* the losses are of steps, not of epochs */
-} curves;
-
-static curves write_run(const wn_table *table, int run, FILE *out) {
-    curves c;
-    fprintf(out, "$loss%d << E\n", run);
-    c.losses = write_points(table, "step", "loss", out);
-    c.steps = c.losses > 0;
-    if (!c.steps)
-        c.losses = write_points(table, "epoch", "loss", out);
-    fprintf(out, "E\n$train%d << E\n", run);
-    c.train = write_points(table, "epoch", "train_accuracy", out);
-    fprintf(out, "E\n$test%d << E\n", run);
-    c.test = write_points(table, "epoch", "test_accuracy", out);
-    fputs("E\n", out);
-    return c;
-}
-
-static double lowest_accuracy(const wn_table *table) {
-    double lowest = 1;
-    for (int row = 0; row < table->rows; row++)
-        if (is_kind(table, row, "epoch")) {
-            lowest = fmin(lowest, wn_table_number(table, row, "test_accuracy"));
-            lowest = fmin(lowest, wn_table_number(table, row, "train_accuracy"));
-        }
-    return fmax(0, fmin(lowest, 0.95));
-}
-
-/* All runs of a group: of one the loss and both accuracies, of several the losses and the test accuracies. */
 static void plot_group(const wn_report *report, const char *group, wn_page *page) {
-    enum { RUNS = 8 };
-    char *script = NULL, *plots = NULL, name[100], caption[220];
-    size_t size = 0, plots_size = 0;
-    int runs = 0, losses = 0;
-    bool steps = false;
-    double lowest = 1;
-    FILE *out = open_memstream(&script, &size), *plot = open_memstream(&plots, &plots_size);
-    const wn_table *run[RUNS];
-    for (int t = 0; t < report->count && runs < RUNS; t++) {
-        group_name(&report->tables[t], name, sizeof name);
-        if (report->tables[t].kind == WN_TABLE_TRAINING && strcmp(name, group) == 0)
-            run[runs++] = &report->tables[t];
-    }
-    if (out && plot) {
-        fputs("set xlabel 'step'\nset ylabel 'loss'\nset y2label 'accuracy'\nset y2tics\nset y2range "
-              "[0:1]\nset "
-              "ytics nomirror\nset grid\nset key outside right top\n",
-              out);
-        for (int r = 0; r < runs; r++) {
-            curves c = write_run(run[r], r, out);
-            const int colour = runs > 1 ? r + 1 : 5;
-            char which[16] = "";
-            if (runs > 1)
-                snprintf(which, sizeof which, " %d", r + 1);
-            lowest = fmin(lowest, lowest_accuracy(run[r]));
-            steps |= c.steps;
-            losses += c.losses;
-            fprintf(plot, "%s $loss%d with lines lt %d title 'loss%s'", r ? "," : "plot", r, r + 1, which);
-            if (c.train && runs == 1)
-                fputs(", $train0 axes x1y2 with linespoints pt 6 lt 3 title 'training accuracy'", plot);
-            if (c.test)
-                fprintf(plot,
-                        ", $test%d axes x1y2 with linespoints pt 7 ps 0.6 lt %d title 'test accuracy%s'", r,
-                        colour, which);
-        }
-    }
-    if (plot)
-        fclose(plot);
-    if (out) {
-        fprintf(out, "set yrange [0:*]\nset y2range [%g:1]\n", floor(lowest * 10) / 10);
-        fputs(plots ? plots : "", out);
+    char *script = NULL, caption[260];
+    size_t size = 0;
+    wn_run_curves runs[WN_CURVE_RUNS] = {{.loss = {.at = NULL}}};
+    FILE *out = open_memstream(&script, &size);
+    int count = out ? collect(report, group, runs) : 0;
+    bool drawn = wn_curves_write(runs, count, out);
+    if (out)
         fclose(out);
-    }
-    snprintf(caption, sizeof caption, "%.120s: loss of every %s, accuracy after every epoch%s", group,
-             steps ? "step" : "epoch", runs > 1 ? ", one run after the other by file name" : "");
-    if (losses)
-        wn_page_plot(page, group, caption, 800, 340, script);
+    snprintf(caption, sizeof caption,
+             "%.120s: loss and learning rate over the steps, accuracy after every epoch%s", group,
+             count > 1 ? ", one run after the other by file name and seed" : "");
+    if (drawn)
+        wn_page_plot(page, group, caption, 800, 440, script);
     free(script);
-    free(plots);
+    for (int r = 0; r < WN_CURVE_RUNS; r++)
+        wn_run_curves_free(&runs[r]);
 }
 
-/* The last epoch of a run; -1 where none ended. */
-static int last_epoch(const wn_table *table) {
+/* Its last epoch; -1 where none ended. */
+static int last_epoch(const span *run) {
     int last = -1;
-    for (int row = 0; row < table->rows; row++)
-        if (is_kind(table, row, "epoch"))
+    for (int row = run->begin; row < run->end; row++)
+        if (is_kind(run->table, row, "epoch"))
             last = row;
     return last;
 }
 
-static double best_test(const wn_table *table) {
+static double best_test(const span *run) {
     double best = (double)NAN;
-    for (int row = 0; row < table->rows; row++)
-        best = fmax(best, wn_table_number(table, row, "test_accuracy"));
+    for (int row = run->begin; row < run->end; row++)
+        best = fmax(best, wn_table_number(run->table, row, "test_accuracy"));
     return best;
 }
 
-static void write_run_row(const wn_table *table, wn_page *page) {
-    char loss[32], train[32], test[32], best[32], seconds[32];
-    int last = last_epoch(table);
+static void write_run_row(const span *run, wn_page *page) {
+    char name[200], loss[32], train[32], test[32], best[32], seconds[32];
+    const wn_table *table = run->table;
+    int last = last_epoch(run);
     if (last < 0)
         return;
+    snprintf(name, sizeof name, "%.120s%s%.40s", wn_table_name(table), run->whole ? "" : ", seed ",
+             run->whole ? "" : wn_table_text(table, last, "seed"));
     wn_report_number(loss, sizeof loss, "%.4f", wn_table_number(table, last, "loss"));
     wn_report_number(train, sizeof train, "%.2f %%", 100 * wn_table_number(table, last, "train_accuracy"));
     wn_report_number(test, sizeof test, "%.2f %%", 100 * wn_table_number(table, last, "test_accuracy"));
-    wn_report_number(best, sizeof best, "%.2f %%", 100 * best_test(table));
+    wn_report_number(best, sizeof best, "%.2f %%", 100 * best_test(run));
     wn_report_number(seconds, sizeof seconds, "%.1f", wn_table_number(table, last, "seconds_total"));
-    wn_page_row(page, (const char *const[]){wn_table_name(table), wn_table_text(table, last, "epoch"), loss,
-                                            train, test, best, seconds, NULL});
+    wn_page_row(page, (const char *const[]){name, wn_table_text(table, last, "epoch"), loss, train, test,
+                                            best, seconds, NULL});
 }
 
 void wn_report_training(const wn_report *report, wn_page *page) {
@@ -155,7 +135,10 @@ void wn_report_training(const wn_report *report, wn_page *page) {
                                                     "test accuracy", "best test accuracy", "s in all", NULL});
     for (int t = 0; t < report->count; t++)
         if (report->tables[t].kind == WN_TABLE_TRAINING) {
-            write_run_row(&report->tables[t], page);
+            for (span run = {.end = 0}; run.end < report->tables[t].rows;) {
+                run = run_at(&report->tables[t], run.end);
+                write_run_row(&run, page);
+            }
             group_name(&report->tables[t], name, sizeof name);
             wn_names_place(&groups, name);
         }

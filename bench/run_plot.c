@@ -1,0 +1,129 @@
+/* When to draw, and what a record adds to the curves. How they look is curves.c's. */
+#include "run_plot.h"
+#include "clock.h"
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { WIDTH = 1000, HEIGHT = 640 };
+static const double SECONDS = 3; /* between the beginnings of two drawings */
+
+wn_status wn_plot_check(const char *path, const char **terminal) {
+    size_t length = strlen(path);
+    const char *ending = length > 4 ? path + length - 4 : "";
+    char draft[PATH_MAX];
+    *terminal = !strcmp(ending, ".svg") ? "svg" : !strcmp(ending, ".png") ? "pngcairo" : NULL;
+    if (!*terminal)
+        return wn_error(WN_ERROR_USAGE, "--plot: found \"%.80s\", expected a name that ends in .svg or .png",
+                        path);
+    if (snprintf(draft, sizeof draft, "%s.new", path) >= PATH_MAX)
+        return wn_error(WN_ERROR_USAGE, "--plot: found more than %d characters", PATH_MAX);
+    if (!wn_gnuplot_found())
+        return wn_error(WN_ERROR_UNSUPPORTED, "--plot: curves are drawn by gnuplot, which is not installed");
+    FILE *file = fopen(draft, "we");
+    if (!file)
+        return wn_error(WN_ERROR_IO, "%s: cannot write the plot: %s", path, strerror(errno));
+    fclose(file);
+    unlink(draft);
+    return wn_ok();
+}
+
+wn_status wn_run_plot_open(const char *path, wn_run_plot *p) {
+    *p = (wn_run_plot){.path = path};
+    WN_TRY(wn_plot_check(path, &p->terminal));
+    snprintf(p->draft, sizeof p->draft, "%s.new", path);
+    return wn_ok();
+}
+
+static wn_status start_drawing(wn_run_plot *p) {
+    char *body = NULL;
+    size_t size;
+    FILE *out = open_memstream(&body, &size), *script = out ? wn_gnuplot_script() : NULL;
+    bool drawn = script && wn_curves_write(p->runs, p->count < WN_CURVE_RUNS ? p->count : WN_CURVE_RUNS, out);
+    if (out)
+        fclose(out);
+    wn_status status = wn_ok();
+    if (drawn) {
+        wn_gnuplot_ask(script, p->terminal, WIDTH, HEIGHT, p->draft, body);
+        status = wn_gnuplot_start(script, &p->gnuplot);
+    } else if (script) {
+        fclose(script);
+    } else {
+        status = wn_error(WN_ERROR_MEMORY, "%s: no memory for the plot", p->path);
+    }
+    free(body);
+    p->fresh = false;
+    p->begun = wn_seconds();
+    return status;
+}
+
+/* Puts a finished drawing in its place; false: one goes on. */
+static bool finish_drawing(wn_run_plot *p, bool wait, wn_status *status) {
+    bool any = p->gnuplot.process != 0;
+    if (!wn_gnuplot_ended(&p->gnuplot, wait, status))
+        return false;
+    if (any && !wn_failed(*status) && rename(p->draft, p->path) != 0)
+        *status = wn_error(WN_ERROR_IO, "%s: %s", p->path, strerror(errno));
+    else if (wn_failed(*status))
+        unlink(p->draft);
+    return true;
+}
+
+static void tick(void *context) {
+    wn_run_plot *p = context;
+    wn_status status;
+    if (finish_drawing(p, false, &status) && p->fresh && wn_seconds() - p->begun >= SECONDS)
+        start_drawing(p);
+}
+
+static wn_status begin(void *context, const wn_train_start *start) {
+    (void)start;
+    wn_run_plot *p = context;
+    p->count++;
+    p->begun = wn_seconds();
+    return wn_ok();
+}
+
+static bool record(void *context, const wn_train_record *r) {
+    wn_run_plot *p = context;
+    const wn_train_row *row = &r->row;
+    if (p->count > WN_CURVE_RUNS)
+        return true;
+    wn_run_curves *c = &p->runs[p->count - 1];
+    const double step = (double)row->step;
+    bool added = true;
+    if (r->event == WN_TRAIN_STEP)
+        added = wn_curve_add(&c->loss, step, row->loss) && wn_curve_add(&c->lr, step, (double)row->lr);
+    else if (r->event == WN_TRAIN_EVAL || r->event == WN_TRAIN_EPOCH)
+        added = wn_curve_add(&c->test, step, row->test_accuracy);
+    if (added && r->event == WN_TRAIN_EPOCH)
+        added = wn_curve_add(&c->train, step, row->train_accuracy);
+    p->fresh = true;
+    errno = added ? 0 : ENOMEM;
+    return added;
+}
+
+static wn_status end(void *context, const wn_train_result *result, const wn_status *how) {
+    (void)result;
+    (void)how;
+    wn_run_plot *p = context;
+    wn_status status;
+    finish_drawing(p, true, &status);
+    if (p->fresh) {
+        WN_TRY(start_drawing(p));
+        finish_drawing(p, true, &status);
+    }
+    return status;
+}
+
+wn_train_watcher wn_run_plot_watcher(wn_run_plot *p) {
+    return (wn_train_watcher){p, p->path, begin, end, record, tick};
+}
+
+void wn_run_plot_close(wn_run_plot *p) {
+    wn_status status;
+    finish_drawing(p, true, &status);
+    for (int i = 0; i < WN_CURVE_RUNS; i++)
+        wn_run_curves_free(&p->runs[i]);
+}
