@@ -119,7 +119,7 @@ static wn_status bypass(const wn_command *command, int argc, char **argv) {
     if (!wn_failed(status))
         status = wn_session_open_for(f.csv, f.isa, f.threads, &session);
     if (!wn_failed(status) && f.csv)
-        status = wn_session_csv(&session, f.csv, "bypass", NULL, WN_BYPASS_HEADER, &csv);
+        status = wn_session_csv(&session, f.csv, "bypass", network.net->name, WN_BYPASS_HEADER, &csv);
     if (!wn_failed(status))
         status = run(&f, &session, &allowed, &network, f.csv ? &csv : NULL);
     wn_status closed = wn_csv_close(&csv);

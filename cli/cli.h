@@ -8,6 +8,7 @@
 #include "picks.h"
 #include "pool.h"
 #include "tune.h"
+#include <limits.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <winnow/model.h>
@@ -81,7 +82,8 @@ enum { WN_COUNT_MAX = 1000000000, WN_SIZE_MAX = 1000000, WN_THREADS_MAX = 1024 }
 #define WN_OPTION_CSV(variable)                                                                              \
     {                                                                                                        \
         .name = "--csv", .kind = WN_OPTION_TEXT, .value = (variable), .argument = "FILE",                    \
-        .help = "also write the figures as CSV; -: to standard output, the rest to standard error"           \
+        .help = "also write the figures as CSV; a folder: under a name of its own there; -: to standard "    \
+                "output, the rest to standard error"                                                         \
     }
 
 /* Where a command runs: made from --isa and --threads. */
@@ -100,9 +102,12 @@ wn_status wn_session_open(const char *isa, int64_t threads, wn_session *session)
 wn_status wn_session_open_for(const char *csv, const char *isa, int64_t threads, wn_session *session);
 /* What such a session knows of its machine; points into the session. */
 wn_machine_facts wn_session_facts(const wn_session *session);
-/* Creates the file of figures, and its machine file beside it (machine_file.h). Where the path is a folder
- * the file in it is named after the kind of figures, what they are of (NULL: left out), the machine and the
- * day. Errors: IO; USAGE for a path that is too long. */
+/* Where figures go: the path as it is; where it is a folder, the file in it that is named after the kind of
+ * figures, what they are of (NULL: left out), the machine (session NULL: left out) and the day. Errors: USAGE
+ * for a path that is too long. */
+wn_status wn_session_csv_path(const wn_session *session, const char *path, const char *kind, const char *what,
+                              char named[static PATH_MAX]);
+/* Creates that file, and its machine file beside it (machine_file.h). Errors: IO; USAGE. */
 wn_status wn_session_csv(const wn_session *session, const char *path, const char *kind, const char *what,
                          const char *header, wn_csv *csv);
 void wn_session_close(wn_session *session);

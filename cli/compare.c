@@ -86,10 +86,13 @@ static wn_status compare_files(const char *a_path, const char *b_path, bool pair
     wn_timings a, b = {.timing = NULL};
     wn_comparison comparison;
     wn_csv csv = {.file = NULL};
+    char named[PATH_MAX];
     WN_TRY(read_run(a_path, paired, &a));
     wn_status status = read_run(b_path, paired, &b);
     if (!wn_failed(status) && csv_path)
-        status = wn_csv_open(csv_path, HEADER, &csv);
+        status = wn_session_csv_path(NULL, csv_path, "compare", NULL, named);
+    if (!wn_failed(status) && csv_path)
+        status = wn_csv_open(named, HEADER, &csv);
     if (!wn_failed(status))
         status = wn_compare(&a, &b, paired, &comparison);
     if (!wn_failed(status)) {

@@ -58,6 +58,17 @@ static wn_status judge(const wn_finding *findings, int count) {
     return wn_ok();
 }
 
+/* A file in a folder is named after this machine, unless it is another one that is looked at. The session,
+ * whose pool binds threads to CPUs, ends before the examination. */
+static wn_status open_csv(const char *path, bool other, wn_csv *csv) {
+    wn_session session;
+    char named[PATH_MAX];
+    WN_TRY(wn_session_open(NULL, 0, &session));
+    wn_status status = wn_session_csv_path(other ? NULL : &session, path, "doctor", NULL, named);
+    wn_session_close(&session);
+    return wn_failed(status) ? status : wn_csv_open(named, WN_DOCTOR_HEADER, csv);
+}
+
 static wn_status doctor(const wn_command *command, int argc, char **argv) {
     flags f = {.root = "", .seconds = 0.5};
     int words;
@@ -75,10 +86,10 @@ static wn_status doctor(const wn_command *command, int argc, char **argv) {
     if (f.restore)
         return wn_doctor_restore(f.root, state_path, stdout);
     wn_csv csv = {.file = NULL};
-    if (f.csv)
-        WN_TRY(wn_csv_open(f.csv, WN_DOCTOR_HEADER, &csv));
-    wn_finding findings[WN_FINDINGS];
     bool other = f.root[0] != '\0';
+    if (f.csv)
+        WN_TRY(open_csv(f.csv, other, &csv));
+    wn_finding findings[WN_FINDINGS];
     int count = wn_doctor_examine(f.root, other ? 0 : f.seconds, findings);
     if (f.apply) {
         wn_status closed = wn_csv_close(&csv);

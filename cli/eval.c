@@ -100,8 +100,9 @@ static wn_status eval(const wn_command *command, int argc, char **argv) {
     wn_tune_db *db = NULL;
     wn_csv csv = {.file = NULL};
     wn_evaluation evaluation = {.classes = 0};
-    WN_TRY(wn_session_open(isa, threads, &session));
-    wn_status status = csv_path ? wn_csv_open(csv_path, HEADER, &csv) : wn_ok();
+    WN_TRY(wn_session_open_for(csv_path, isa, threads, &session));
+    wn_status status =
+        csv_path ? wn_session_csv(&session, csv_path, "confusion", net, HEADER, &csv) : wn_ok();
     if (!wn_failed(status))
         status = wn_session_database(&session, path, false, &db);
     if (!wn_failed(status))

@@ -70,7 +70,8 @@ static wn_status find(const wn_training_flags *f, const char *net, double low, d
     if (plot)
         WN_TRY(wn_plot_check(plot, &terminal));
     WN_TRY(wn_training_open(f, net, &training));
-    wn_status status = f->csv ? wn_csv_open(f->csv, HEADER, &csv) : wn_ok();
+    wn_status status =
+        f->csv ? wn_session_csv(&training.session, f->csv, "lr-find", net, HEADER, &csv) : wn_ok();
     if (!wn_failed(status))
         status = wn_lr_find(&training.options, low, high, &result);
     if (!wn_failed(status)) {

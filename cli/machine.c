@@ -132,7 +132,10 @@ static wn_status machine(const wn_command *command, int argc, char **argv) {
     wn_session session;
     wn_csv csv = {.file = NULL};
     WN_TRY(wn_session_open_for(path, isa, threads, &session));
-    wn_status status = path ? wn_csv_open(path, WN_MACHINE_FILE_HEADER, &csv) : wn_ok();
+    char named[PATH_MAX];
+    wn_status status = path ? wn_session_csv_path(&session, path, "machine", NULL, named) : wn_ok();
+    if (!wn_failed(status) && path)
+        status = wn_csv_open(named, WN_MACHINE_FILE_HEADER, &csv);
     if (!wn_failed(status))
         status = show_machine(&session, seconds, path ? &csv : NULL);
     wn_status closed = wn_csv_close(&csv);

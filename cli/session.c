@@ -34,12 +34,20 @@ wn_machine_facts wn_session_facts(const wn_session *session) {
                               .finding_count = session->finding_count};
 }
 
-/* A path as it is, or a file in the folder that it is: named after kind, what, machine and day. */
-static wn_status name_result(const wn_session *session, const char *path, const char *kind, const char *what,
-                             char named[static PATH_MAX]) {
-    const wn_machine *m = &session->machine;
+/* "-AuthenticAMD-25-17-1-avx512-2threads", or nothing without a session. */
+static void name_machine(const wn_session *session, char *text, size_t size) {
+    text[0] = '\0';
+    if (session) {
+        const wn_machine *m = &session->machine;
+        snprintf(text, size, "-%s-%d-%d-%d-%s-%dthreads", m->vendor, m->family, m->model, m->stepping,
+                 wn_isa_name(session->isa), wn_pool_threads(session->pool));
+    }
+}
+
+wn_status wn_session_csv_path(const wn_session *session, const char *path, const char *kind, const char *what,
+                              char named[static PATH_MAX]) {
     struct stat found;
-    char day[16];
+    char day[16], machine[120];
     time_t now = time(NULL);
     struct tm date;
     int length;
@@ -47,10 +55,10 @@ static wn_status name_result(const wn_session *session, const char *path, const 
         length = snprintf(named, PATH_MAX, "%s", path);
     } else {
         strftime(day, sizeof day, "%Y-%m-%d", gmtime_r(&now, &date));
-        length = snprintf(named, PATH_MAX, "%s%s%s%s%s-%s-%d-%d-%d-%s-%dthreads-%s.csv", path,
-                          path[strlen(path) - 1] == '/' ? "" : "/", kind, what ? "-" : "", what ? what : "",
-                          m->vendor, m->family, m->model, m->stepping, wn_isa_name(session->isa),
-                          wn_pool_threads(session->pool), day);
+        name_machine(session, machine, sizeof machine);
+        length =
+            snprintf(named, PATH_MAX, "%s%s%s%s%s%s-%s.csv", path, path[strlen(path) - 1] == '/' ? "" : "/",
+                     kind, what ? "-" : "", what ? what : "", machine, day);
     }
     return length < PATH_MAX ? wn_ok()
                              : wn_error(WN_ERROR_USAGE, "--csv: found a path of %d characters", length);
@@ -59,7 +67,7 @@ static wn_status name_result(const wn_session *session, const char *path, const 
 wn_status wn_session_csv(const wn_session *session, const char *given, const char *kind, const char *what,
                          const char *header, wn_csv *csv) {
     char path[PATH_MAX];
-    WN_TRY(name_result(session, given, kind, what, path));
+    WN_TRY(wn_session_csv_path(session, given, kind, what, path));
     WN_TRY(wn_csv_open(path, header, csv));
     wn_machine_facts facts = wn_session_facts(session);
     wn_status status = wn_machine_file_beside(path, &facts);

@@ -221,6 +221,15 @@ static wn_status close_watchers(watching *w) {
     return wn_run_log_close(&w->log);
 }
 
+/* Where the rows go, in the options, too. */
+static wn_status name_csv(const flags *f, wn_training *training, char csv[static PATH_MAX]) {
+    wn_train_options *o = &training->options;
+    if (!f->common.csv)
+        return wn_ok();
+    o->csv = csv;
+    return wn_session_csv_path(&training->session, f->common.csv, "training", o->net, csv);
+}
+
 static wn_status train(const wn_command *command, int argc, char **argv) {
     double started = wn_seconds();
     flags f = {.common = WN_TRAINING_FLAGS_NONE, .seeds = 1};
@@ -240,16 +249,23 @@ static wn_status train(const wn_command *command, int argc, char **argv) {
     o->time_to = f.time_to;
     o->stop = f.checkpoints ? watch_signals() : NULL;
     o->feeding = (wn_feeding)f.loader;
-    o->csv = f.common.csv;
     o->log = stdout;
     o->terminal = isatty(STDOUT_FILENO) == 1;
     o->started = started;
-    watching all;
-    wn_status status = open_watchers(&f, &all);
+    watching all = {.count = 0};
+    char csv[PATH_MAX];
+    wn_status status = name_csv(&f, &training, csv);
+    if (!wn_failed(status))
+        status = open_watchers(&f, &all);
     o->watchers = all.watchers;
     o->watcher_count = all.count;
     if (!wn_failed(status))
         status = run(&f, o);
+    if (o->csv && (!wn_failed(status) || status.code == WN_ERROR_INTERRUPTED)) {
+        const wn_machine_facts facts = wn_session_facts(&training.session);
+        const wn_status written = wn_machine_file_beside(csv, &facts);
+        status = wn_failed(status) ? status : written;
+    }
     wn_status closed = close_watchers(&all);
     wn_training_close(&training);
     return wn_failed(status) ? status : closed;

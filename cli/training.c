@@ -30,7 +30,7 @@ wn_status wn_training_open(const wn_training_flags *f, const char *name, wn_trai
     *t = (wn_training){.db = NULL};
     WN_TRY(wn_net_require(name, f->network.variant, &net));
     WN_TRY(wn_recipe_flags_apply(&f->recipe, net, f->network.batch, &recipe));
-    WN_TRY(wn_session_open(f->isa, f->threads, &t->session));
+    WN_TRY(wn_session_open_for(f->csv, f->isa, f->threads, &t->session));
     wn_status status = wn_session_database(&t->session, f->db, false, &t->db);
     if (!wn_failed(status) && f->network.picks)
         status = wn_picks_open(f->network.picks, t->session.isa, &t->picks);

@@ -337,14 +337,15 @@ static wn_status tune_words(tune_job *job, char **words, int count) {
     return problems || job->flags->problems.file ? tune_problems(job, words, problems) : wn_ok();
 }
 
-static wn_status open_job(tune_job *job) {
+/* what: the network that is tuned, NULL for several or for problems. */
+static wn_status open_job(tune_job *job, const char *what) {
     const wn_tune_flags *f = job->flags;
     WN_TRY(wn_session_open_for(f->csv, f->isa, f->threads, &job->session));
     WN_TRY(wn_session_database(&job->session, f->db, true, &job->db));
     WN_TRY(wn_tune_sides_open(&job->sides, f->beside, job->session.fingerprint));
     WN_TRY(wn_best_of_each_open(&job->best_of_each, f->best_of_each, job->session.fingerprint));
     if (f->csv) {
-        WN_TRY(wn_session_csv(&job->session, f->csv, "tuning", NULL, WN_TUNE_HEADER, &job->csv_file));
+        WN_TRY(wn_session_csv(&job->session, f->csv, "tuning", what, WN_TUNE_HEADER, &job->csv_file));
         job->csv = &job->csv_file;
     }
     job->peaks = f->from_db_only ? wn_peaks_typical(wn_pool_threads(job->session.pool))
@@ -374,7 +375,7 @@ static wn_status tune(const wn_command *command, int argc, char **argv) {
                         command->usage);
     WN_TRY(wn_words_count_networks(argv, words, &networks));
     tune_job job = {.flags = &f};
-    wn_status status = open_job(&job);
+    wn_status status = open_job(&job, words == 1 && networks == 1 ? argv[0] : NULL);
     catch_interrupts();
     if (!wn_failed(status))
         status = tune_words(&job, argv, words);

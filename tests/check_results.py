@@ -28,6 +28,38 @@ def run(*arguments):
     return subprocess.run([sys.executable, CHECKER, *arguments], capture_output=True, text=True, check=False)
 
 
+def winnow(folder, *arguments):
+    ran = subprocess.run([pathlib.Path(sys.argv[1]).resolve(), *arguments], cwd=folder, capture_output=True, text=True, check=False)
+    fine = (0, 3) if arguments[0] == "doctor" else (0,)  # its verdict on the machine is its exit status
+    check(ran.returncode in fine, f"{arguments}: exit {ran.returncode}: {ran.stderr}")
+
+
+def check_names(folder):
+    """Every command that writes CSV names its file in a folder, alike, with a machine file beside it where a machine matters."""
+    data = ["--data", "synthetic", "--limit", "64", "--threads", "1"]
+    csv = folder / "named"
+    csv.mkdir()
+    winnow(folder, "train", "lenet", *data, "--batch-size", "16", "--epochs", "1", "--checkpoints", "kept", "--csv", "named")
+    winnow(folder, "lr-find", "mnist-bn", *data, "--batch-size", "16", "--csv", "named")
+    winnow(folder, "eval", "kept/last.safetensors", "--data", "synthetic", "--test-limit", "20", "--threads", "1", "--csv", "named")
+    winnow(folder, "machine", "--threads", "1", "--seconds", "0.001", "--csv", "named/")
+    winnow(folder, "doctor", "--quick", "--csv", "named")
+    (folder / "run.csv").write_text("net,label,median_seconds\nx,one,0.1\n", encoding="utf-8")
+    winnow(folder, "compare", "run.csv", "run.csv", "--csv", "named")
+    made, day = sorted(file.name for file in csv.iterdir()), r"\d{4}-\d\d-\d\d"
+    machine = r"\w+-\d+-\d+-\d+-\w+-\d+threads"
+    wanted = [rf"compare-{day}\.csv", rf"doctor-{machine}-{day}\.csv", rf"machine-{machine}-{day}\.csv"]
+    wanted += [rf"{kind}-{machine}-{day}{ending}" for kind in ("confusion", "lr-find-mnist-bn", "training-lenet")
+               for ending in (r"\.csv", r"\.machine\.csv")]
+    check(len(made) == len(wanted) and all(any(re.fullmatch(pattern, file) for file in made) for pattern in wanted), f"{made}")
+    ran = run(csv)
+    check(ran.returncode == 0, ran.stdout)
+    before = set(csv.iterdir())
+    ran = subprocess.run([pathlib.Path(sys.argv[1]).resolve(), "train", "lenet", "--data", "nowhere", "--csv", "named"], cwd=folder,
+                         capture_output=True, text=True, check=False)
+    check(ran.returncode != 0 and set(csv.iterdir()) == before, f"exit {ran.returncode}: {ran.stderr}")
+
+
 def main():
     committed = run()
     check(committed.returncode == 0, committed.stdout)
@@ -55,6 +87,7 @@ def main():
                                      for file in made), f"{made}")
         ran = run(name)
         check(ran.returncode == 0, ran.stdout)
+        check_names(folder)
     finish()
 
 
