@@ -6,6 +6,7 @@
 #include <math.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 static void end_row(wn_csv *csv, const char *isa, int threads, const char *level) {
     wn_csv_text(csv, isa);
@@ -80,18 +81,39 @@ void wn_machine_file_rows(const wn_machine_facts *facts, wn_csv *csv) {
     write_findings(facts, csv);
 }
 
-wn_status wn_machine_file_beside(const char *csv_path, const wn_machine_facts *facts) {
-    char path[PATH_MAX];
-    struct stat kind;
-    if (wn_output_is_standard(csv_path) || stat(csv_path, &kind) != 0 || !S_ISREG(kind.st_mode))
-        return wn_ok();
+/* NAME.machine.csv of NAME.csv; false for a path that is too long. */
+static bool name_beside(const char *csv_path, char path[static PATH_MAX]) {
     size_t length = strlen(csv_path);
     if (length > 4 && strcmp(csv_path + length - 4, ".csv") == 0)
         length -= 4;
-    if ((size_t)snprintf(path, sizeof path, "%.*s.machine.csv", (int)length, csv_path) >= sizeof path)
+    return snprintf(path, PATH_MAX, "%.*s.machine.csv", (int)length, csv_path) < PATH_MAX;
+}
+
+static bool has_one_beside(const char *csv_path) {
+    struct stat kind;
+    return !wn_output_is_standard(csv_path) && stat(csv_path, &kind) == 0 && S_ISREG(kind.st_mode);
+}
+
+wn_status wn_machine_file_beside(const char *csv_path, const wn_machine_facts *facts) {
+    char path[PATH_MAX];
+    if (!has_one_beside(csv_path))
+        return wn_ok();
+    if (!name_beside(csv_path, path))
         return wn_error(WN_ERROR_IO, "%.200s: too long a path for the machine file beside it", csv_path);
     wn_csv csv;
     WN_TRY(wn_csv_open(path, WN_MACHINE_FILE_HEADER, &csv));
     wn_machine_file_rows(facts, &csv);
     return wn_csv_close(&csv);
+}
+
+void wn_machine_file_abandon(wn_csv *csv) {
+    char path[PATH_MAX];
+    if (!csv->file)
+        return;
+    (void)wn_csv_close(csv);
+    if (!has_one_beside(csv->path))
+        return;
+    unlink(csv->path);
+    if (name_beside(csv->path, path))
+        unlink(path);
 }

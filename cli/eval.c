@@ -129,6 +129,8 @@ static wn_status eval(const wn_command *command, int argc, char **argv) {
         print(&evaluation);
         if (csv_path)
             write_csv(&evaluation, &csv);
+    } else {
+        wn_machine_file_abandon(&csv);
     }
     wn_status closed = wn_csv_close(&csv);
     wn_evaluation_free(&evaluation);

@@ -80,6 +80,8 @@ static wn_status find(const wn_training_flags *f, const char *net, double low, d
             write_csv(&result, &csv);
         if (plot)
             status = draw(&result, plot, terminal);
+    } else {
+        wn_machine_file_abandon(&csv);
     }
     wn_status closed = wn_csv_close(&csv);
     wn_training_close(&training);

@@ -13,6 +13,11 @@ def check(condition, what):
         print(f"{NAME}: {what}", file=sys.stderr)
 
 
+def lacks_feature(ran):
+    """Whether a program that failed says that it was built without what it was asked for."""
+    return ran.returncode == 1 and any(words in ran.stderr for words in ("this build is without", "this build does not read"))
+
+
 def finish():
     """Prints the counts and exits as check_finish does."""
     print(f"{NAME}: {counts['passed']} passed, {counts['failed']} failed, {counts['skipped']} skipped")
