@@ -3,16 +3,12 @@
 #ifndef WN_TRACE_H
 #define WN_TRACE_H
 
-#include <limits.h>
+#include "draft.h"
 #include <stdint.h>
-#include <stdio.h>
-#include <winnow/status.h>
 
 /* A file being written; zeroed memory is fine to close. */
 typedef struct wn_trace {
-    FILE *file;
-    const char *path;
-    char draft[PATH_MAX]; /* where it is written until it is whole; the path itself for devices and pipes */
+    wn_draft draft;
     int processes;
     bool any; /* an event was written */
 } wn_trace;

@@ -1,15 +1,14 @@
 /* winnow report: which files go into the page, and writing it whole or not at all. */
 #include "report/report.h"
 #include "cli.h"
+#include "draft.h"
 #include "gnuplot.h"
 #include "grow.h"
 #include <errno.h>
 #include <fts.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 static const char details[] =
     "RESULTS are CSV files of any kind that docs/results.md has, or folders of such, with all below them.\n"
@@ -76,36 +75,20 @@ static wn_status add_results(tables *all, const char *path) {
     return S_ISDIR(found.st_mode) ? add_folder(all, path) : add_file(all, path);
 }
 
-/* Where the page is written: beside its place, to be moved there when it is whole, so that an older page is
- * kept until then; right there where that is a device or a pipe, which a file must not replace. */
-static wn_status name_draft(const char *output, char draft[static PATH_MAX], bool *move) {
-    struct stat found;
-    *move = lstat(output, &found) != 0 || S_ISREG(found.st_mode);
-    if (snprintf(draft, PATH_MAX, "%s%s", output, *move ? ".new" : "") >= PATH_MAX)
-        return wn_error(WN_ERROR_USAGE, "--output: found more than %d characters", PATH_MAX);
-    return wn_ok();
-}
-
+/* An older page is kept until the new one is whole. */
 static wn_status write_page(const flags *f, const wn_report *report) {
-    char draft[PATH_MAX];
-    bool move;
+    wn_draft draft;
     wn_page page = {.plots = f->plots, .gnuplot = wn_gnuplot_found()};
     if (f->plots && mkdir(f->plots, 0777) != 0 && errno != EEXIST)
         return wn_error(WN_ERROR_IO, "%.200s: %s", f->plots, strerror(errno));
-    WN_TRY(name_draft(f->output, draft, &move));
-    page.html = fopen(draft, "we");
-    if (!page.html)
-        return wn_error(WN_ERROR_IO, "%.200s: %s", f->output, strerror(errno));
+    WN_TRY(wn_draft_open(f->output, &draft));
+    page.html = draft.file;
     if (!page.gnuplot)
         fputs("winnow report: gnuplot is not installed: the page has no plots\n", stderr);
     wn_status status = wn_report_write(report, &page);
-    errno = 0;
-    bool bad = fflush(page.html) != 0 || ferror(page.html);
-    bad |= fclose(page.html) != 0;
-    if (!wn_failed(status) && (bad || (move && rename(draft, f->output) != 0)))
-        status = wn_error(WN_ERROR_IO, "%.200s: %s", f->output, strerror(errno ? errno : EIO));
-    if (wn_failed(status) && move)
-        unlink(draft);
+    const wn_status closed = wn_draft_close(&draft, !wn_failed(status));
+    if (!wn_failed(status))
+        status = closed;
     if (!wn_failed(status))
         printf("%s: %d files, %d plots\n", f->output, report->count, page.plot_count);
     wn_page_free(&page);

@@ -1,13 +1,10 @@
 /* PNG by libpng's simplified interface. */
+#include "draft.h"
 #include "image.h"
 
-#include <errno.h>
 #include <png.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 static wn_status damaged(const wn_image_file *file, png_image *image) {
     wn_status status = wn_error(WN_ERROR_FORMAT, "%s: damaged PNG: %s", file->path, image->message);
@@ -57,32 +54,16 @@ static wn_status decode(const wn_image_file *file, int channels, uint8_t *pixels
 const wn_image_format wn_image_png = {"\x89PNG\r\n\x1a\n", 8, read_header, decode};
 
 /* False with errno or the library's message when it cannot be. */
-static bool write_file(const char *path, png_image *image, const uint8_t *pixels) {
-    FILE *file = fopen(path, "wb");
-    if (!file)
-        return false;
-    bool written = png_image_write_to_stdio(image, file, 0, pixels, 0, NULL) && fflush(file) == 0;
-    return fclose(file) == 0 && written;
-}
-
 wn_status wn_image_write_png(const char *path, const uint8_t *pixels, int height, int width, int channels) {
     png_image image = {.version = PNG_IMAGE_VERSION,
                        .width = (png_uint_32)width,
                        .height = (png_uint_32)height,
                        .format = channels == 1 ? PNG_FORMAT_GRAY : PNG_FORMAT_RGB};
-    struct stat found;
-    if (stat(path, &found) == 0 && !S_ISREG(found.st_mode)) /* moving a file there would replace a device */
-        return wn_error(WN_ERROR_IO, "%s: found something that is no file, expected a file or nothing", path);
-    char *draft;
-    if (asprintf(&draft, "%s.tmp", path) < 0)
-        return wn_error(WN_ERROR_MEMORY, "%s: no memory for a name", path);
-    errno = 0;
-    wn_status status = wn_ok();
-    if (!write_file(draft, &image, pixels) || rename(draft, path) != 0) {
-        status =
-            wn_error(WN_ERROR_IO, "%s: cannot be written: %s", path, errno ? strerror(errno) : image.message);
-        unlink(draft);
-    }
-    free(draft);
-    return status;
+    wn_draft draft;
+    WN_TRY(wn_draft_open(path, &draft));
+    const bool written = png_image_write_to_stdio(&image, draft.file, 0, pixels, 0, NULL);
+    const wn_status closed = wn_draft_close(&draft, written);
+    return written || wn_failed(closed)
+               ? closed
+               : wn_error(WN_ERROR_IO, "%s: cannot be written: %s", path, image.message);
 }
