@@ -114,13 +114,16 @@ static size_t bytes_at(const char *path, char bytes[OUTPUT]) {
     return count;
 }
 
-/* Trains with those picks; returns the number of bytes of the file of weights. */
+/* Trains with those picks; returns the number of bytes of the file of weights, 0 where this build reads none.
+ */
 static size_t train_with(const char *net, const char *picks, const char *threads, char weights[OUTPUT]) {
     static outcome o;
     RUN(&o, "train", net, "--limit", "50", "--batch-size", "16", "--epochs", "1", "--width-divisor", "2",
         "--picks", picks, "--threads", threads, "--checkpoints", "picked");
     CHECK(o.code == 0 && o.err[0] == '\0', "%s, %s threads: code %d: %s", net, threads, o.code, o.err);
     RUN(&o, "export", "picked/last.safetensors", "--safetensors", "weights.safetensors");
+    if (lacks_weights(&o))
+        return 0;
     CHECK(o.code == 0, "code %d: %s", o.code, o.err);
     return bytes_at("weights.safetensors", weights);
 }
@@ -130,6 +133,8 @@ static void check_bits(const char *net, const char *picks) {
     static const char *const threads[] = {"1", "2", "3"};
     static char expected[OUTPUT], found[OUTPUT];
     size_t size = train_with(net, picks, threads[0], expected);
+    if (size == 0)
+        return;
     CHECK(size > 1000 && size < OUTPUT, "%s: %zu bytes of weights", net, size);
     for (int t = 1; t < 3; t++)
         CHECK(train_with(net, picks, threads[t], found) == size && !memcmp(found, expected, size),
@@ -138,8 +143,10 @@ static void check_bits(const char *net, const char *picks) {
 
 static void make_picks(const char *path, const char *net, const char *how) {
     static outcome o;
+    RUN(&o, "list");
+    const char *skipped = strstr(o.out, "onednn") ? "--skip=onednn" : "--effort=heuristic";
     RUN(&o, "tune", net, "--batch-size", "16", "--width-divisor", "2", "--threads", "2", "--db", path,
-        "--effort=heuristic", "--skip=onednn", how);
+        "--effort=heuristic", skipped, how);
     CHECK(o.code == 0, "code %d: %s", o.code, o.err);
 }
 

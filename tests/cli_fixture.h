@@ -22,6 +22,10 @@ typedef struct outcome {
 void run_to(const char *out, const char *const arguments[], outcome *o);
 #define RUN(o, ...) run_to("out", (const char *const[ARGUMENTS + 1]){__VA_ARGS__}, (o))
 
+/* Whether a run failed because this build reads no weights and checkpoints; counts what is skipped for that.
+ */
+bool lacks_weights(const outcome *o);
+
 /* A file's text; empty when there is none. */
 void read_whole(const char *path, char text[OUTPUT]);
 void write_file(const char *path, const void *bytes, size_t length);
