@@ -46,15 +46,37 @@ def check_nesting(track, events):
         last = begin
 
 
+def is_number(value):
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def check_event(event, named):
+    """The fields of one event, and their types, as the trace event format has them; nothing besides."""
+    check(type(event.get("pid")) is int and event["pid"] > 0 and type(event.get("tid")) is int and event["tid"] >= 0, f"{event}")
+    check(isinstance(event.get("name"), str) and event["name"], f"{event} has no name")
+    if event.get("ph") == "M":
+        check(set(event) == {"ph", "pid", "tid", "name", "args"} and event["name"] in ("process_name", "thread_name"), f"{event}")
+        check(set(event["args"]) == {"name"} and isinstance(event["args"]["name"], str) and event["args"]["name"], f"{event}")
+        named.add((event["pid"], event["tid"], event["name"]))
+        return
+    check(event.get("ph") == "X" and set(event) == {"ph", "pid", "tid", "name", "cat", "ts", "dur", "args"}, f"{event}")
+    check(is_number(event["ts"]) and event["ts"] >= 0 and is_number(event["dur"]) and event["dur"] > 0, f"{event}")
+    check(event["cat"] in ("run", "step", "phase", "part"), f"{event}")
+    check(set(event["args"]) <= {"kernel", "GFLOP/s"} and isinstance(event["args"].get("kernel", ""), str)
+          and is_number(event["args"].get("GFLOP/s", 0)), f"{event}")
+    # viewers want names before what they name
+    check({(event["pid"], 0, "process_name"), (event["pid"], event["tid"], "thread_name")} <= named, f"{event} is of no name")
+
+
 def check_trace(path, steps):
     text = path.read_text(encoding="utf-8")
     trace = json.loads(text, object_pairs_hook=no_duplicates, parse_constant=no_constant)
-    events = trace["traceEvents"]
+    check(set(trace) == {"displayTimeUnit", "traceEvents"} and trace["displayTimeUnit"] in ("ms", "ns"), f"{set(trace)}")
+    events, named = trace["traceEvents"], set()
     tracks = collections.defaultdict(list)
     for event in events:
-        check(event["ph"] in "XM" and isinstance(event["pid"], int) and isinstance(event["tid"], int), f"{event}")
+        check_event(event, named)
         if event["ph"] == "X":
-            check(event["ts"] >= 0 and event["dur"] > 0 and event["cat"] in ("run", "step", "phase", "part"), f"{event}")
             tracks[event["pid"], event["tid"]].append(event)
     names = [(e["pid"], e["args"]["name"]) for e in events if e["name"] == "process_name"]
     check(len(names) == 2 and "training" in names[0][1] and "inference" in names[1][1], f"processes {names}")
