@@ -141,6 +141,16 @@ std::unique_ptr<benchmark::BenchmarkReporter> make_reporter(const std::string &f
 
 } // namespace
 
+// The library answers a format that it does not know with its help page and success.
+static bool is_unknown_format(const char *flag) {
+    for (const char *name : {"--benchmark_format=", "--benchmark_out_format="})
+        if (strncmp(flag, name, strlen(name)) == 0) {
+            const std::string format = flag + strlen(name);
+            return format != "console" && format != "json" && format != "csv";
+        }
+    return false;
+}
+
 const char *wn_google_start(int *argc, char **argv) {
     seen.format = flag_value(*argc, argv, "format", "console");
     seen.out = flag_value(*argc, argv, "out", "");
@@ -154,6 +164,9 @@ const char *wn_google_start(int *argc, char **argv) {
     all.insert(all.end(), argv + 1, argv + *argc);
     int count = static_cast<int>(all.size());
     all.push_back(nullptr);
+    for (int i = 1; i < *argc; i++)
+        if (is_unknown_format(argv[i]))
+            return argv[i];
     benchmark::Initialize(&count, all.data());
     std::copy(all.begin() + 1, all.begin() + count, argv + 1);
     argv[count] = nullptr;

@@ -21,7 +21,7 @@ typedef void wn_google_body(wn_google_state *state, void *context);
 
 /* Reads and removes the flags of Google Benchmark from argv (argv[argc] is NULL, as in main). Repetitions are
  * in random order unless the flags say otherwise. Returns a --benchmark_ flag that the library does not know,
- * or NULL. */
+ * or that asks for a format it does not have, or NULL. */
 const char *wn_google_start(int *argc, char **argv);
 
 /* Facts about the run, for the head of the table and of the JSON. Strings are copied. */

@@ -97,21 +97,40 @@ static wn_status read_problems(bench *b, char **words, int count) {
     return status;
 }
 
+/* What a word of a list is used with. */
+typedef struct choice {
+    bench *bench;
+    bool direction[WN_DIRECTION_COUNT];
+    wn_cold cold;
+    const char *isa;
+} choice;
+
+/* Every word of a list that is joined by commas, up to the first failure. */
+static wn_status for_each_word(const char *list, wn_status (*use)(choice *, const char *), choice *c) {
+    char *copy = strdup(list), *rest = copy;
+    wn_status status = copy ? wn_ok() : wn_error(WN_ERROR_MEMORY, "no memory for the list %.80s", list);
+    for (char *word; !wn_failed(status) && (word = strsep(&rest, ","));)
+        status = use(c, word);
+    free(copy);
+    return status;
+}
+
+static wn_status want_direction(choice *c, const char *word) {
+    wn_direction direction;
+    WN_TRY(wn_direction_parse(word, &direction));
+    c->direction[direction] = true;
+    return wn_ok();
+}
+
 /* Leaves only the directions that --dir names. */
 static wn_status select_directions(bench *b) {
-    char text[64], *rest = text;
-    bool wanted[WN_DIRECTION_COUNT] = {false};
+    choice wanted = {.bench = b};
     if (!b->flags.problems.directions)
         return wn_ok();
-    snprintf(text, sizeof text, "%s", b->flags.problems.directions);
-    for (char *name; (name = strsep(&rest, ","));) {
-        wn_direction direction;
-        WN_TRY(wn_direction_parse(name, &direction));
-        wanted[direction] = true;
-    }
+    WN_TRY(for_each_word(b->flags.problems.directions, want_direction, &wanted));
     int kept = 0;
     for (int i = 0; i < b->wanted.count; i++)
-        if (wanted[b->wanted.problems[i].direction])
+        if (wanted.direction[b->wanted.problems[i].direction])
             b->wanted.problems[kept++] = b->wanted.problems[i];
     b->wanted.count = kept;
     return wn_ok();
@@ -153,44 +172,31 @@ static wn_status add_all(bench *b, const char *isa_name, int threads, wn_cold co
     return status;
 }
 
-static wn_status add_threads(bench *b, const char *isa_name, wn_cold cold) {
-    char text[256], *rest = text;
-    if (!b->flags.threads)
-        return add_all(b, isa_name, wn_threads_default(), cold);
-    snprintf(text, sizeof text, "%s", b->flags.threads);
-    for (char *word; (word = strsep(&rest, ","));) {
-        char *end;
-        long threads = strtol(word, &end, 10);
-        if (end == word || *end || threads < 1 || threads > WN_THREADS_MAX)
-            return wn_error(WN_ERROR_USAGE, "--threads: found \"%.40s\", expected whole numbers from 1 to %d",
-                            word, WN_THREADS_MAX);
-        WN_TRY(add_all(b, isa_name, (int)threads, cold));
-    }
-    return wn_ok();
+static wn_status add_threads(choice *c, const char *word) {
+    char *end;
+    long threads = strtol(word, &end, 10);
+    if (end == word || *end || threads < 1 || threads > WN_THREADS_MAX)
+        return wn_error(WN_ERROR_USAGE, "--threads: found \"%.40s\", expected whole numbers from 1 to %d",
+                        word, WN_THREADS_MAX);
+    return add_all(c->bench, c->isa, (int)threads, c->cold);
 }
 
-static wn_status add_isas(bench *b, wn_cold cold) {
-    char text[256], *rest = text;
-    if (!b->flags.isas)
-        return add_threads(b, NULL, cold);
-    snprintf(text, sizeof text, "%s", b->flags.isas);
-    for (char *word; (word = strsep(&rest, ","));)
-        WN_TRY(add_threads(b, word, cold));
-    return wn_ok();
+static wn_status add_isa(choice *c, const char *word) {
+    const char *threads = c->bench->flags.threads;
+    c->isa = word;
+    return threads ? for_each_word(threads, add_threads, c)
+                   : add_all(c->bench, word, wn_threads_default(), c->cold);
 }
 
-static wn_status add_colds(bench *b) {
-    char text[256], *rest = text;
-    snprintf(text, sizeof text, "%s", b->flags.colds ? b->flags.colds : wn_cold_names[WN_COLD_ALL]);
-    for (char *word; (word = strsep(&rest, ","));) {
-        int cold = 0;
-        while (wn_cold_names[cold] && strcmp(wn_cold_names[cold], word) != 0)
-            cold++;
-        if (!wn_cold_names[cold])
-            return wn_error(WN_ERROR_USAGE, "--cold: found \"%.40s\", expected all, weights or none", word);
-        WN_TRY(add_isas(b, (wn_cold)cold));
-    }
-    return wn_ok();
+static wn_status add_cold(choice *c, const char *word) {
+    int cold = 0;
+    while (wn_cold_names[cold] && strcmp(wn_cold_names[cold], word) != 0)
+        cold++;
+    if (!wn_cold_names[cold])
+        return wn_error(WN_ERROR_USAGE, "--cold: found \"%.40s\", expected all, weights or none", word);
+    c->cold = (wn_cold)cold;
+    const char *isas = c->bench->flags.isas;
+    return isas ? for_each_word(isas, add_isa, c) : add_isa(c, NULL);
 }
 
 /* Why some counters are missing, in one line for the head of the report. */
@@ -252,14 +258,16 @@ static wn_status run(int argc, char **argv) {
         return read_flags(&command, 1, (char *[]){"--help"}, &b.flags, &words, &help);
     const char *unknown = wn_google_start(&argc, argv);
     if (unknown)
-        return wn_error(WN_ERROR_USAGE, "%.80s: unknown flag, expected one of Google Benchmark's", unknown);
+        return wn_error(WN_ERROR_USAGE, "%.80s: unknown flag or value, expected one of Google Benchmark's",
+                        unknown);
     WN_TRY(read_flags(&command, argc - 1, argv + 1, &b.flags, &words, &help));
     WN_TRY(check_out(wn_google_out()));
     wn_status status = wn_kernel_benchmarks_create(&b.set);
     if (!wn_failed(status))
         status = read_wanted(&b, argv + 1, words);
     if (!wn_failed(status))
-        status = add_colds(&b);
+        status = for_each_word(b.flags.colds ? b.flags.colds : wn_cold_names[WN_COLD_ALL], add_cold,
+                               &(choice){.bench = &b});
     if (!wn_failed(status) && wn_kernel_benchmarks_count(b.set) == 0)
         status = wn_error(WN_ERROR_UNSUPPORTED,
                           "none of the implementations runs any of the problems (see --refused)");

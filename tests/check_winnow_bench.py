@@ -106,6 +106,10 @@ def check_mistakes(folder):
     (folder / "empty").write_text("# nothing\n", encoding="utf-8")
     for code, expected, arguments in (
             (2, "magic", [PROBLEM, "--impl=magic"]), (2, "--benchmark_colour", ["--benchmark_colour=1"]),
+            (2, "--benchmark_format=xml", ["--benchmark_format=xml"]), (2, "--benchmark_out_format=xml", ["--benchmark_out_format=xml"]),
+            # lists are read to their end, however long
+            (2, "\"x\"", [PROBLEM, "--threads=" + 200 * "1," + "x"]), (2, "sse9", [PROBLEM, "--isa=" + 60 * "portable," + "sse9"]),
+            (2, "\"warm\"", [PROBLEM, "--cold=" + 60 * "weights," + "warm"]), (2, "FWD_X", ["lenet", "--dir=" + 50 * "FWD_B," + "FWD_X"]),
             (2, "nosuch", ["nosuch"]), (2, "matches", [PROBLEM, "--benchmark_filter=zzz"]),
             (2, "all, weights or none", [PROBLEM, "--cold=warm"]), (2, "--threads", [PROBLEM, "--threads=1,x"]), (2, "sse9", [PROBLEM, "--isa=sse9"]),
             (1, "no-such-folder/x.json: No such file", [PROBLEM, "--benchmark_out=no-such-folder/x.json"]),
