@@ -1,5 +1,6 @@
 /* Threads held together by pthread barriers. */
 #include "naive_team.h"
+#include "cpus.h"
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +16,7 @@ struct wn_naive_team {
     int threads;
     wn_naive_placement placement;
     cpu_set_t mask;
+    wn_cpus cpus;          /* of the mask, as the pool would take them */
     pthread_mutex_t birth; /* held until all threads exist, or it is known that they never will */
     bool stillborn;
     pthread_barrier_t gate, inner; /* with the caller, and without */
@@ -23,16 +25,13 @@ struct wn_naive_team {
     member members[];
 };
 
-/* The tid-th CPU of the mask, or all of it. */
+/* The tid-th CPU, or the whole mask. */
 static cpu_set_t place_of(const wn_naive_team *team, int tid) {
     cpu_set_t one;
     if (team->placement == WN_NAIVE_ANYWHERE)
         return team->mask;
-    int wanted = tid % CPU_COUNT(&team->mask);
     CPU_ZERO(&one);
-    for (int cpu = 0; cpu < CPU_SETSIZE; cpu++)
-        if (CPU_ISSET(cpu, &team->mask) && wanted-- == 0)
-            CPU_SET(cpu, &one);
+    CPU_SET(team->cpus.cpu[tid % team->cpus.count], &one);
     return one;
 }
 
@@ -93,6 +92,7 @@ wn_status wn_naive_team_create(int threads, const cpu_set_t *mask, wn_naive_plac
     team->threads = threads;
     team->placement = placement;
     team->mask = *mask;
+    wn_cpus_in_order("", mask, &team->cpus);
     pthread_mutex_init(&team->birth, NULL);
     pthread_barrier_init(&team->gate, NULL, (unsigned)threads + 1);
     pthread_barrier_init(&team->inner, NULL, (unsigned)threads);
