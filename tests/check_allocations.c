@@ -10,6 +10,7 @@ int main(void) {
 #else
 #include "nets.h"
 #include "pool.h"
+#include "selected_isa.h"
 #include <stdatomic.h>
 #include <winnow/model.h>
 
@@ -22,14 +23,6 @@ static void count(void) {
 }
 
 #include "counted_malloc.h"
-
-/* The ISA of WINNOW_ISA, else the best. */
-static wn_isa selected_isa(void) {
-    wn_isa isa = WN_ISA_PORTABLE;
-    wn_status status = wn_isa_select(NULL, &isa);
-    CHECK(!wn_failed(status), "%s", status.message);
-    return isa;
-}
 
 static void check_net(const char *name, int size, int divisor, wn_pool *pool, wn_optimizer optimizer) {
     wn_graph *graph = wn_graph_create();

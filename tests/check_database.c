@@ -1,10 +1,10 @@
 /* The tuning database: round trips, damage of every kind, many writers, writers that die. */
 #include "check.h"
 #include "database.h"
+#include "remove_folder.h"
 #include "tune.h"
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -550,11 +550,6 @@ static void check_killed_writers(uint64_t seed) {
     expect_saved(path, WRITERS * picks, kills);
 }
 
-static int remove_entry(const char *path, const struct stat *facts, int kind, struct FTW *where) {
-    (void)facts, (void)kind, (void)where;
-    return remove(path);
-}
-
 int main(void) {
     uint64_t seed = check_seed();
     strcpy(folder, "/tmp/winnow-check-XXXXXX");
@@ -575,6 +570,6 @@ int main(void) {
     check_full_disk();
     check_many_writers();
     check_killed_writers(seed);
-    nftw(folder, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+    remove_folder(folder);
     return check_finish("check_database");
 }

@@ -5,8 +5,8 @@
 #include "data_folder.h"
 #include "image.h"
 #include "random.h"
+#include "remove_folder.h"
 
-#include <ftw.h>
 #include <math.h>
 #include <png.h>
 #include <sys/stat.h>
@@ -24,14 +24,9 @@ static void draw(int number, int height, int width, int channels, uint8_t *pixel
                 *pixels++ = (uint8_t)(127.5 + 100 * sin(0.2 * y + 0.17 * x * (c + 1) + number));
 }
 
-static int remove_entry(const char *path, const struct stat *facts, int kind, struct FTW *where) {
-    (void)facts, (void)kind, (void)where;
-    return remove(path);
-}
-
 /* Empties the scratch folder. */
 static void clear(void) {
-    nftw(folder, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+    remove_folder(folder);
     mkdir(folder, 0700);
 }
 

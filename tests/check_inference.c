@@ -5,19 +5,12 @@
 #include "pool.h"
 #include "random.h"
 #include "random_graph.h"
+#include "selected_isa.h"
 #include "tape_internal.h"
 #include <math.h>
 #include <string.h>
 
 enum { BATCH = 3, CLASSES = 10 };
-
-/* The ISA of WINNOW_ISA, else the best. */
-static wn_isa selected_isa(void) {
-    wn_isa isa = WN_ISA_PORTABLE;
-    wn_status status = wn_isa_select(NULL, &isa);
-    CHECK(!wn_failed(status), "%s", status.message);
-    return isa;
-}
 
 static wn_tape *compile(wn_model *model, wn_tape_options options) {
     wn_tape *tape;

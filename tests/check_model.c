@@ -2,6 +2,7 @@
 #include "check.h"
 #include "pool.h"
 #include "random_graph.h"
+#include "selected_isa.h"
 #include "tape_internal.h"
 #include <math.h>
 #include <string.h>
@@ -188,14 +189,6 @@ static void check_generator(void) {
     }
     wn_model_destroy(model);
     wn_graph_destroy(g);
-}
-
-/* The ISA of WINNOW_ISA, else the best. */
-static wn_isa selected_isa(void) {
-    wn_isa isa = WN_ISA_PORTABLE;
-    wn_status status = wn_isa_select(NULL, &isa);
-    CHECK(!wn_failed(status), "%s", status.message);
-    return isa;
 }
 
 /* A kept gradient has the parameter's conventional order: with lr 1 and plain SGD it is the difference made.

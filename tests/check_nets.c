@@ -3,6 +3,7 @@
 #include "check.h"
 #include "nets.h"
 #include "pool.h"
+#include "selected_isa.h"
 #include <math.h>
 #include <string.h>
 #include <winnow/model.h>
@@ -351,14 +352,6 @@ static void check_smallest(const char *name, const char *variant, int size, int 
         last = next;
     CHECK(last == smallest, "%s: refusals lead to size %d, expected %d", name, last, smallest);
     CHECK(named_size(name, variant, smallest - 1) == smallest, "%s at %d is not refused", name, smallest - 1);
-}
-
-/* The ISA of WINNOW_ISA, else the best. */
-static wn_isa selected_isa(void) {
-    wn_isa isa = WN_ISA_PORTABLE;
-    wn_status status = wn_isa_select(NULL, &isa);
-    CHECK(!wn_failed(status), "%s", status.message);
-    return isa;
 }
 
 static void run_once(wn_model *model, wn_pool *pool, int values, bool training, const char *name) {

@@ -6,18 +6,11 @@
 #include "pool.h"
 #include "random_graph.h"
 #include "recorded.h"
+#include "selected_isa.h"
 #include "tape_internal.h"
 #include <string.h>
 
 enum { BATCH = 4, CLASSES = 10, THREADS = 2 };
-
-/* The ISA of WINNOW_ISA, else the best. */
-static wn_isa selected_isa(void) {
-    wn_isa isa = WN_ISA_PORTABLE;
-    wn_status status = wn_isa_select(NULL, &isa);
-    CHECK(!wn_failed(status), "%s", status.message);
-    return isa;
-}
 
 /* A forced implementation where it supports the problem, else the first that does. */
 static wn_status pick_forced(void *context, const wn_problem *problem, wn_isa isa, int threads,

@@ -1,9 +1,9 @@
 /* The scratch folder, the runs in it, and what is expected of them. */
 #include "cli_fixture.h"
 #include "check.h"
+#include "remove_folder.h"
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <limits.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -121,11 +121,6 @@ int count_lines(const char *text) {
     return lines;
 }
 
-static int remove_entry(const char *path, const struct stat *facts, int kind, struct FTW *where) {
-    (void)facts, (void)kind, (void)where;
-    return remove(path);
-}
-
 bool cli_begin(int argc, char **argv) {
     static char absolute[PATH_MAX];
     if (argc != 2 || !realpath(argv[1], absolute)) {
@@ -145,6 +140,6 @@ bool cli_begin(int argc, char **argv) {
 
 int cli_finish(const char *name) {
     if (chdir("/") == 0)
-        nftw(folder, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+        remove_folder(folder);
     return check_finish(name);
 }

@@ -3,7 +3,7 @@
 #define WN_FAKE_MACHINE_H
 
 #include "check.h"
-#include <ftw.h>
+#include "remove_folder.h"
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -42,13 +42,8 @@ static void fake_files(const char *const *pairs) {
         fake_file(pairs[0], pairs[1]);
 }
 
-static int fake_remove(const char *path, const struct stat *status, int type, struct FTW *walk) {
-    (void)status, (void)type, (void)walk;
-    return remove(path);
-}
-
 static void fake_end(void) {
-    nftw(fake_root, fake_remove, 16, FTW_DEPTH | FTW_PHYS);
+    remove_folder(fake_root);
 }
 
 #endif
