@@ -57,13 +57,15 @@ FILES = {
     "below/deeper/lr-find.csv": "lr,loss\n1e-3,7\n1e-2,6.75\n",
     "seeds/run-seed1.csv": "kind,epoch,step,loss,train_accuracy,test_accuracy,seconds_total\nepoch,1,9,2.1,0.2,0.5,3\n",
     "seeds/run-seed2.csv": "kind,epoch,step,loss,train_accuracy,test_accuracy,seconds_total\nepoch,1,9,2.1,0.2,0.6,3\n",
+    "three.csv": "kind,epoch,step,loss,train_accuracy,test_accuracy,seconds_total,seed\n" + "".join(
+        f"epoch,{epoch},{9 * epoch},1.5,0.3,0.{seed}{epoch}7,3,{seed}\n" for seed in (7, 8, 9) for epoch in (1, 2)),
     "epochs.csv": "kind,epoch,step,loss,train_accuracy,test_accuracy,seconds_total\nepoch,1,9,2.1,0.2,0.5,3\nepoch,2,18,1.1,0.4,0.6,6\n",
 }
 
 
 # Not the suite's; left out with a line each where they are found in a folder.
 FOREIGN = {"foreign.csv": "a;b\n1;2\n", "below/empty.csv": "", "strange.csv": "colour,ratio\nred,1\n"}
-PLOTS = 15  # three of layers, roofline, steps, parts, peer twice, pytorch, beside, two rates, three of training
+PLOTS = 16  # three of layers, roofline, steps, parts, peer twice, pytorch, beside, two rates, four of training
 
 
 class Reader(html.parser.HTMLParser):
@@ -111,7 +113,7 @@ def check_page(folder, plots):
                  # a text of each section that has no plot, and sums over rows
                  "umwait", "im2col", "4.000", "8.000", "717.5", "winnowing", "chaff FWD_B", "least loss 1.25 at a rate of 1e-2",
                  "least loss 6.75", "6 of 8 images right, 75.00 %", "sandal", "medians of 3 pairs", "run-seed2", "address-layout",
-                 "40.00 %", "60.00 %"):
+                 "40.00 %", "60.00 %", "72.70 %", "82.70 %", "92.70 %"):
         check(text in reader.text, f"the page lacks {text}")
     check(reader.text.count("Some CPU") == 1, "a fact of two files is not shown once")
     check("/" + "in/" not in page and str(pathlib.Path.home()) not in page, "a path is in the page")

@@ -66,7 +66,7 @@ def check_data(folder):
     refuse(folder, "one class only", "data", "info", ".")
     refuse(folder, "expected one of fashion-mnist, mnist, cifar10", "data", "fetch", "imagenet")
     refuse(folder, "expected winnow data", "data", "look", "images")
-    refuse(folder, "no file", "data", "show", "synthetic", "--output", "/dev/null")
+    refuse(folder, "/dev/full", "data", "show", "synthetic", "--output", "/dev/full")
 
 
 def check_training(folder):
