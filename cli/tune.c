@@ -26,12 +26,13 @@ static const char details[] =
     "Ctrl-C ends early; what is known is saved. Columns of the CSV file:\n  " WN_TUNE_HEADER;
 
 /* Seconds for each problem when --budget is not given. */
-static const double default_budget[WN_EFFORT_COUNT] = {[WN_EFFORT_QUICK] = 0.8, [WN_EFFORT_FULL] = 0.8};
+static const double default_budget[WN_EFFORT_COUNT] = {[WN_EFFORT_QUICK] = 0.9, [WN_EFFORT_FULL] = 0.9};
 static const double in_place_share = 0.3;  /* of --budget, with effort full */
 static const double training_share = 0.75; /* of that, where there is a tape for inference, too */
 static const double finalist_ratio = 1.3;  /* behind by more, nothing in the network turns it round */
-/* A problem's part of the budget grows with the time of its runs; so much more has everyone. */
-static const double least_part = 0.3e-3;
+/* A problem's part of the budget grows with the time of its runs; so much more has everyone, since operands
+ * and candidates have to be made, too. */
+static const double least_part = 1.2e-3;
 
 /* One run of the command. */
 typedef struct tune_job {
@@ -126,11 +127,17 @@ static wn_status tune_item(tune_job *job, wn_work *item, wn_candidate *candidate
     return wn_ok();
 }
 
+static double shortest(const tune_job *job, const wn_problem *problem) {
+    double seconds =
+        wn_model_shortest(&job->peaks, problem, job->session.isa, wn_pool_threads(job->session.pool));
+    return isfinite(seconds) ? seconds : 0;
+}
+
 /* How much of the budget a problem gets beside others; 0 when it is not to be tuned. */
 static double part_of(const tune_job *job, const wn_work *item) {
     if (!job->flags->force && wn_tune_db_satisfies(job->db, &job->options, &item->problem))
         return 0;
-    return least_part + wn_model_least(&job->peaks, &item->problem);
+    return least_part + shortest(job, &item->problem);
 }
 
 /* Problems to be tuned, and how far that has got. */
@@ -160,11 +167,10 @@ static void set_budget(tune_job *job, double part, double parts_left) {
 
 /* Seconds that the network's steps will take, for the progress line. */
 static double in_place_expected(const tune_job *job) {
-    const double runs = 25, over_least = 2;
+    const double runs = 25;
     double seconds = 0;
     for (int i = 0; i < job->list.count && job->in_place > 0; i++)
-        seconds += runs * over_least * job->list.items[i].times *
-                   wn_model_least(&job->peaks, &job->list.items[i].problem);
+        seconds += runs * job->list.items[i].times * shortest(job, &job->list.items[i].problem);
     return fmin(seconds, job->in_place);
 }
 
@@ -184,6 +190,7 @@ static wn_status tune_items(tune_job *job) {
     wn_status status = wn_ok();
     progress p = count_problems(job);
     job->known = job->list.count - p.problems;
+    job->begin = wn_seconds(); /* asking the model for so many problems is not what the budget is for */
     if (p.problems > 0)
         wn_tune_print_head(stdout);
     for (int i = 0; i < job->list.count && !wn_failed(status) && !interrupted; i++) {

@@ -57,7 +57,7 @@ wn_status wn_tune_flags_read(const wn_command *command, int argc, char **argv, w
          .argument = "SECONDS",
          .low = 0.001,
          .high = 1e7,
-         .help = "for each network or all problems (default: 0.8 for each problem; full: and its steps)"},
+         .help = "for each network or all problems (default: 0.9 for each problem; full: and its steps)"},
         {.name = "--max-error",
          .kind = WN_OPTION_REAL,
          .value = &f->max_error,

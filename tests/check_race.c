@@ -85,18 +85,28 @@ static void check_drops_the_slower(void) {
 }
 
 static void check_ties(uint64_t seed) {
-    static const double seconds[] = {1e-3, 1.005e-3, 1e-3};
-    static const size_t workspace[] = {4096, 64, 4096}, equal[] = {64, 64, 64};
+    static const double seconds[] = {1e-3, 1.01e-3, 1e-3}, same[] = {1e-3, 1e-3, 1e-3};
+    static const size_t mib = 1 << 20;
+    const size_t much_less[] = {9 * mib, 4 * mib, 9 * mib}, a_little_less[] = {9 * mib, 8 * mib, 9 * mib},
+                 all_little[] = {mib / 2, 0, mib / 2};
     for (int i = 0; i < 200; i++) {
-        simulation s = {seconds, 3, .noise = 0.003, .burst = 0.1, .seed = seed + (uint64_t)i};
+        simulation s = {seconds, 3, .noise = 0.002, .burst = 0.1, .seed = seed + (uint64_t)i};
         wn_race_result results[3];
-        int winner = race(&s, workspace, 1, results);
-        CHECK(winner == 1, "seed %d: %d won, expected the one with less workspace", i, winner);
+        int winner = race(&s, much_less, 1, results);
+        CHECK(winner == 1, "seed %d: %d won, expected the one with much less workspace", i, winner);
         CHECK(results[0].finished && results[1].finished && results[2].finished, "a tie was dropped");
-        s = (simulation){seconds, 3, .noise = 0.003, .burst = 0.1, .seed = seed + (uint64_t)i};
-        winner = race(&s, equal, 1, results);
-        CHECK(winner == 0, "seed %d: %d won, expected the first of the registry", i, winner);
+        const size_t *others[] = {a_little_less, all_little};
+        for (int j = 0; j < 2; j++) {
+            s = (simulation){seconds, 3, .noise = 0.002, .burst = 0.1, .seed = seed + (uint64_t)i};
+            winner = race(&s, others[j], 1, results);
+            CHECK(winner != 1, "seed %d: the slower one won for %s less workspace", i,
+                  j == 0 ? "relatively little" : "little");
+        }
     }
+    simulation s = {.seconds = same, .candidates = 3};
+    wn_race_result results[3];
+    int winner = race(&s, NULL, 1, results);
+    CHECK(winner == 0, "%d won, expected the first of the registry", winner);
 }
 
 static void check_impossible_times(void) {

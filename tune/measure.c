@@ -148,13 +148,17 @@ static wn_status reserve_prepared(wn_measure *measure, size_t bytes) {
     return bytes ? reserve(&measure->prepared, bytes + CACHES_OVER * (size_t)last_level_cache()) : wn_ok();
 }
 
+wn_status wn_measure_reserve(wn_measure *measure, size_t workspace_bytes, size_t prepared_bytes) {
+    WN_TRY(reserve(&measure->workspace, workspace_bytes));
+    return reserve_prepared(measure, prepared_bytes);
+}
+
 wn_status wn_measure_add(wn_measure *measure, const wn_conv_plan *plan, int *index) {
     measured_plan *entries = wn_grow(measure->entries, measure->count, &measure->room, sizeof *entries);
     if (!entries)
         return wn_error(WN_ERROR_MEMORY, "tuning: no memory for %d candidates", measure->count + 1);
     measure->entries = entries;
-    WN_TRY(reserve(&measure->workspace, plan->workspace_bytes));
-    WN_TRY(reserve_prepared(measure, plan->prepared_bytes));
+    WN_TRY(wn_measure_reserve(measure, plan->workspace_bytes, plan->prepared_bytes));
     measured_plan added = {.plan = *plan};
     if (plan->impl->open)
         WN_TRY(plan->impl->open(plan, &added.state));

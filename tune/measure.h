@@ -42,6 +42,10 @@ void wn_measure_destroy(wn_measure *measure); /* NULL is fine */
  * the plans from 0. Errors: what the implementation's open says, MEMORY. */
 wn_status wn_measure_add(wn_measure *measure, const wn_conv_plan *plan, int *index);
 
+/* Makes room at once for what the plans to be added will need at most; else it is made anew, and filled, for
+ * each that needs more. Errors: MEMORY. */
+wn_status wn_measure_reserve(wn_measure *measure, size_t workspace_bytes, size_t prepared_bytes);
+
 /* Calls visit, untimed, with every set of operands that runs of a plan will get. */
 void wn_measure_visit(wn_measure *measure, int index,
                       void (*visit)(const wn_conv_plan *plan, void *state, const wn_conv_args *args));

@@ -93,10 +93,6 @@ static double winograd_flops(const wn_conv_plan *plan, int tile, double *traffic
     return 2 * tiles * square * pieces * ic * oc / p->g + 4.0 * points * (values + weights);
 }
 
-double wn_model_least(const wn_peaks *peaks, const wn_problem *problem) {
-    return fmax(wn_problem_flops(problem) / peaks->flops, wn_conv_operand_bytes(problem) / peaks->bandwidth);
-}
-
 static double share_of_peak(const traits *of, const wn_problem *p) {
     if (p->plain_src)
         return of->plain;
@@ -121,4 +117,16 @@ double wn_model_estimate(const wn_peaks *peaks, const wn_conv_plan *plan) {
     /* Loads overlap with arithmetic, though never quite. */
     double both = fmax(arithmetic, memory) + 0.25 * fmin(arithmetic, memory);
     return both + barrier_seconds * plan->phases + (plan->external ? external_seconds : 0);
+}
+
+double wn_model_shortest(const wn_peaks *peaks, const wn_problem *problem, wn_isa isa, int threads) {
+    double shortest = INFINITY;
+    for (int i = 0; wn_conv_registry[i]; i++) {
+        const wn_conv_impl *impl = wn_conv_registry[i];
+        wn_conv_plan plan;
+        if (!impl->judge && !impl->yardstick && !impl->version &&
+            !wn_failed(wn_conv_plan_make(impl, problem, NULL, isa, threads, 0, 0, &plan)))
+            shortest = fmin(shortest, wn_model_estimate(peaks, &plan));
+    }
+    return shortest;
 }

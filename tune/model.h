@@ -18,8 +18,9 @@ wn_peaks wn_peaks_measure(wn_pool *pool, wn_isa isa);
 /* A typical core's, for callers without a pool. */
 wn_peaks wn_peaks_typical(int threads);
 
-/* Seconds that the direct method takes at the peaks: how long problems are beside each other. */
-double wn_model_least(const wn_peaks *peaks, const wn_problem *problem);
+/* Seconds of the best of our own implementations with their defaults: how long problems are beside each
+ * other. INFINITY where none runs it. */
+double wn_model_shortest(const wn_peaks *peaks, const wn_problem *problem, wn_isa isa, int threads);
 
 /* Seconds. Knows the implementations by name; one that it does not know counts as the direct method. */
 double wn_model_estimate(const wn_peaks *peaks, const wn_conv_plan *plan);

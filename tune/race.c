@@ -14,6 +14,15 @@ static const double clearly_slower[] = {INFINITY, 1.7, 1.35, 1.18, 1.1, 1.06};
 static const double hopeful = 1.5;
 /* Of the budget, for warming up: a race of fewer candidates says more than one run of each. */
 static const double warm_up_share = 0.4;
+/* When so much of the budget is spent, at most so many go on, those that are ahead: whoever may still win
+ * needs rounds of its own more than company. */
+static const struct {
+    double spent;
+    int most;
+} narrowing[] = {{0.5, 12}, {0.7, 6}, {0.85, 3}};
+/* A tie is worth less workspace only where that is much less. */
+static const double much_less = 0.75;
+enum { LITTLE_WORKSPACE = 1 << 20 }; /* bytes */
 enum {
     CONFIDENT_ROUNDS = sizeof clearly_slower / sizeof clearly_slower[0], /* 2^-6 < 2 % */
     HASTY_ROUNDS = 2,                                                    /* with the budget spent */
@@ -191,6 +200,34 @@ static bool is_spent(const race_state *run) {
            (race->limit > 0 && seconds >= race->limit);
 }
 
+/* The running candidate that is furthest behind the leader. */
+static int last_of(const race_state *run, int first) {
+    int last = first;
+    double highest = 0;
+    for (int i = 0; i < run->race->candidates; i++) {
+        double ratio = run->running[i] && i != first ? ratio_to(run, i, first).median : 0;
+        if (ratio > highest) {
+            highest = ratio;
+            last = i;
+        }
+    }
+    return last;
+}
+
+/* Leaves those in front, fewer the more of the budget is spent. */
+static void narrow_field(race_state *run) {
+    const wn_race *race = run->race;
+    const double spent = race->now(race->context) - run->begin - run->lost;
+    int most = race->candidates, left = 0, first = leader(run);
+    for (size_t i = 0; i < sizeof narrowing / sizeof narrowing[0]; i++)
+        if (spent > race->budget * narrowing[i].spent)
+            most = narrowing[i].most;
+    for (int i = 0; i < race->candidates; i++)
+        left += run->running[i];
+    for (; left > most && first >= 0 && run->rounds >= WN_RACE_MIN_ROUNDS; left--)
+        run->running[last_of(run, first)] = false;
+}
+
 /* With the budget spent before the first round, a second run is for those that the first says may win. */
 static void drop_after_warm_up(race_state *run) {
     double best = INFINITY;
@@ -201,16 +238,27 @@ static void drop_after_warm_up(race_state *run) {
         run->running[i] &= run->warm_up[i] > 0 && run->warm_up[i] <= best * hopeful;
 }
 
-/* The leader, or whatever ties with it and needs less workspace or stands earlier in the registry. */
+static bool needs_less(size_t mine, size_t others) {
+    return (double)mine <= much_less * (double)others && others - mine > LITTLE_WORKSPACE;
+}
+
+/* The leader, or what ties with it and needs much less workspace; of those alike in that the fastest, and the
+ * earlier in the registry where times are the same. */
 static int choose(const race_state *run) {
     const wn_race *race = run->race;
-    int first = leader(run), best = first;
+    const size_t *bytes = race->workspace_bytes;
+    int first = leader(run), least = first, best = first;
+    double lowest = INFINITY;
+    for (int i = 0; i < race->candidates && first >= 0; i++)
+        if (run->running[i] && needs_less(bytes[i], bytes[least]) &&
+            ratio_to(run, i, first).median <= WN_RACE_TIE)
+            least = i;
     for (int i = 0; i < race->candidates && first >= 0; i++) {
-        if (!run->running[i] || !(ratio_to(run, i, first).median <= WN_RACE_TIE))
-            continue;
-        size_t mine = race->workspace_bytes[i], bests = race->workspace_bytes[best];
-        if (mine < bests || (mine == bests && i < best))
+        double ratio = run->running[i] ? ratio_to(run, i, first).median : (double)NAN;
+        if (ratio <= WN_RACE_TIE && ratio < lowest && !needs_less(bytes[least], bytes[i])) {
+            lowest = ratio;
             best = i;
+        }
     }
     return best;
 }
@@ -254,6 +302,8 @@ wn_status wn_race_run(const wn_race *race, wn_race_result *results, wn_race_repo
         bool stopped = race->stop && *race->stop;
         spent = is_spent(&run);
         bool alone = run.rounds > 0 && drop_losers(&run);
+        if (!alone && !spent)
+            narrow_field(&run);
         int least = stopped ? 1 : spent ? HASTY_ROUNDS : WN_RACE_MIN_ROUNDS;
         decided = run.rounds >= least && (alone || spent);
     }

@@ -14,9 +14,13 @@
 enum {
     FINAL_ROUNDS = 7,
     LEAST_RUNNERS = 6,  /* whatever the budget says */
-    QUICK_RUNNERS = 14, /* at most, with EFFORT_QUICK */
+    QUICK_RUNNERS = 24, /* at most, with EFFORT_QUICK */
     RUNS_RECKONED = 4,  /* of each candidate: one to warm up, and three rounds */
 };
+/* Of each candidate beside its runs, for opening it and looking at its results. */
+static const double opening_seconds = 2e-3;
+/* Of the budget, for candidates that are one of many of their kind; the rest tells the best of them apart. */
+static const double first_look_share = 0.4;
 /* Behind the model's best by more than this: only the first of an implementation runs. */
 static const double out_of_sight[WN_EFFORT_COUNT] = {[WN_EFFORT_QUICK] = 1.6, [WN_EFFORT_FULL] = 3};
 /* The same for the first of an implementation: the model is not wrong by more. */
@@ -28,7 +32,7 @@ static const double same_estimate = 1.05;
 static const double opening_share = 0.25;
 static const char budget_spent[] = "not raced: the budget was spent";
 /* Over the budget by this much, rounds that are thrown out count, too. */
-static const double overtime = 1.15;
+static const double overtime = 1.3;
 
 const char *const wn_effort_names[] = {"off", "heuristic", "quick", "full", NULL};
 
@@ -138,6 +142,14 @@ static bool first_of_its_kind(const wn_candidate *candidates, int index) {
     return true;
 }
 
+/* Whether nothing of the same implementation stands before it. */
+static bool first_of_its_implementation(const wn_candidate *candidates, int index) {
+    for (int i = 0; i < index; i++)
+        if (!candidates[i].refusal[0] && candidates[i].plan.impl == candidates[index].plan.impl)
+            return false;
+    return true;
+}
+
 /* Leaves in the race what the model puts in front and the first of every kind, as many as the budget has time
  * for. The candidates are sorted by estimate. */
 static void shortlist(const wn_tune_options *options, wn_candidate *candidates, int count) {
@@ -148,13 +160,14 @@ static void shortlist(const wn_tune_options *options, wn_candidate *candidates, 
         double behind = candidates[i].estimate / candidates[0].estimate;
         bool first = first_of_its_kind(candidates, i);
         bool affordable =
-            runners < LEAST_RUNNERS ||
-            (spent < options->budget && (options->effort == WN_EFFORT_FULL || runners < QUICK_RUNNERS));
-        out[i] = behind > (first ? impossible : out_of_sight)[options->effort] || (!first && !affordable);
+            runners < LEAST_RUNNERS || (spent < options->budget * first_look_share &&
+                                        (options->effort == WN_EFFORT_FULL || runners < QUICK_RUNNERS));
+        bool alone = first_of_its_implementation(candidates, i);
+        out[i] = behind > (alone ? impossible : out_of_sight)[options->effort] || (!first && !affordable);
         if (out[i])
             continue;
         runners++;
-        spent += RUNS_RECKONED * candidates[i].estimate;
+        spent += opening_seconds + RUNS_RECKONED * candidates[i].estimate;
     }
     for (int i = 0; i < count; i++)
         if (out[i])
@@ -190,21 +203,26 @@ static void open_candidate(race_field *field, int index) {
         field->standard = runner;
 }
 
-/* Whether nothing of the same implementation stands before it. */
-static bool first_of_its_implementation(const wn_candidate *candidates, int index) {
-    for (int i = 0; i < index; i++)
-        if (!candidates[i].refusal[0] && candidates[i].plan.impl == candidates[index].plan.impl)
-            return false;
-    return true;
+static size_t larger(size_t a, size_t b) {
+    return a > b ? a : b;
 }
 
 /* Opens every candidate that was not refused: the best of each implementation, then the others, so that
  * whatever the budget leaves out is no implementation as a whole. */
 static void open_candidates(race_field *field, int count) {
     bool first[WN_TUNE_MAX_CANDIDATES];
+    size_t workspace = 0, prepared = 0;
     field->standard = -1;
-    for (int i = 0; i < count; i++)
+    for (int i = 0; i < count; i++) {
+        const wn_candidate *candidate = &field->candidates[i];
         first[i] = first_of_its_implementation(field->candidates, i);
+        if (candidate->refusal[0])
+            continue;
+        workspace = larger(workspace, candidate->plan.workspace_bytes);
+        prepared = larger(prepared, candidate->plan.prepared_bytes);
+    }
+    /* Without memory for the largest, everyone tries for itself. */
+    (void)wn_measure_reserve(field->measure, workspace, prepared);
     for (int others = 0; others < 2; others++)
         for (int i = 0; i < count; i++)
             if (first[i] != (others == 1) && !field->candidates[i].refusal[0])
