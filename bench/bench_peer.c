@@ -4,9 +4,11 @@
  * Both sides have operands of their own, in their own layouts, taken in turn from more memory than the caches
  * hold. Threads of OpenMP keep spinning for some milliseconds after the peer's run, so there is a pause
  * before ours, and one before the peer's, too: who has just slept is preempted later. Where waking threads
- * would show in the time, either side then runs once untimed. */
+ * would show in the time, either side then runs once untimed. Rounds and pairs during which something else
+ * had the machine do not count, as long as they are not the most. */
 #include "clock.h"
 #include "database.h"
+#include "disturbance.h"
 #include "measure.h"
 #include "onednn.h"
 #include "peer.h"
@@ -114,8 +116,18 @@ static wn_status open_candidates(side *runners) {
     return opened ? wn_ok() : status;
 }
 
+/* The side that is racing, and who disturbs it. */
+typedef struct watched_side {
+    wn_measure *measure;
+    wn_disturbance watch;
+} watched_side;
+
 static double sample(void *context, int candidate) {
-    return wn_measure_run(context, candidate);
+    return wn_measure_run(((watched_side *)context)->measure, candidate);
+}
+
+static bool disturbed(void *context) {
+    return wn_disturbance_seen(&((watched_side *)context)->watch);
 }
 
 static double now(void *context) {
@@ -125,15 +137,19 @@ static double now(void *context) {
 
 static wn_status race(const side *runners, double budget, int *winner) {
     wn_race_result results[MAX_CANDIDATES];
+    watched_side watched = {.measure = runners->measure};
     wn_race options = {.candidates = runners->count,
                        .workspace_bytes = runners->workspace_bytes,
                        .budget = budget,
                        .field = runners->count, /* no model has ranked them */
                        .sample = sample,
                        .now = now,
-                       .context = runners->measure};
+                       .disturbed = disturbed,
+                       .context = &watched};
     wn_race_report report = {.winner = 0};
+    wn_disturbance_open(&watched.watch);
     wn_status status = runners->count > 1 ? wn_race_run(&options, results, &report) : wn_ok();
+    wn_disturbance_close(&watched.watch);
     *winner = report.winner;
     return status;
 }
@@ -147,18 +163,28 @@ static double timed(wn_measure *measure, int index, bool is_long) {
     return wn_measure_run(measure, index);
 }
 
-/* Writes the times of both, one pair after the other; who begins takes turns. */
+/* Writes the times of both, one pair after the other; who begins takes turns. At most as many pairs are
+ * thrown out as count. */
 static void run_pairs(const side *ours, int our_best, const side *theirs, int their_best, int pairs,
                       double *our_times, double *their_times) {
     bool we_are_long = wn_measure_run(ours->measure, our_best) > long_run;
     bool they_are_long = wn_measure_run(theirs->measure, their_best) > long_run;
+    int thrown = 0;
+    wn_disturbance watch;
+    wn_disturbance_open(&watch);
     for (int i = 0; i < pairs; i++) {
+        wn_disturbance_seen(&watch);
         if (i % 2 == 0)
             our_times[i] = timed(ours->measure, our_best, we_are_long);
         their_times[i] = timed(theirs->measure, their_best, they_are_long);
         if (i % 2 == 1)
             our_times[i] = timed(ours->measure, our_best, we_are_long);
+        if (wn_disturbance_seen(&watch) && thrown < pairs) {
+            thrown++;
+            i--;
+        }
     }
+    wn_disturbance_close(&watch);
 }
 
 void wn_peer_judge(double *our_times, double *their_times, double *ratios, int pairs,
