@@ -50,14 +50,16 @@ static wn_status add_found(tables *all, const char *path) {
     return wn_ok();
 }
 
-/* All files below a folder that end in .csv, by name. */
+/* All files below a folder that end in .csv, by name; hidden ones are somebody's work in progress. */
 static wn_status add_folder(tables *all, const char *path) {
     char *paths[] = {strdup(path), NULL};
     FTS *walk = paths[0] ? fts_open(paths, FTS_LOGICAL | FTS_NOCHDIR, by_name) : NULL;
     wn_status status = walk ? wn_ok() : wn_error(WN_ERROR_IO, "%.200s: %s", path, strerror(errno));
     for (FTSENT *entry; !wn_failed(status) && (entry = fts_read(walk));) {
         const char *dot = strrchr(entry->fts_name, '.');
-        if (entry->fts_info == FTS_DNR || entry->fts_info == FTS_ERR)
+        if (entry->fts_level > 0 && entry->fts_name[0] == '.')
+            fts_set(walk, entry, FTS_SKIP);
+        else if (entry->fts_info == FTS_DNR || entry->fts_info == FTS_ERR)
             status = wn_error(WN_ERROR_IO, "%.200s: %s", entry->fts_path, strerror(entry->fts_errno));
         else if (entry->fts_info == FTS_F && dot && strcmp(dot, ".csv") == 0)
             status = add_found(all, entry->fts_path);

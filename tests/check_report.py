@@ -123,6 +123,16 @@ def check_page(folder, plots):
         check(re.search(r"<title>[^<]*GFLOP/s, \d+ per cent", page), "no hover text on the roofline")
 
 
+def check_hidden(folder):
+    """What is hidden is nobody's result."""
+    for file in ("in/.making/damaged.csv", "in/.damaged.csv"):
+        (folder / file).parent.mkdir(exist_ok=True)
+        (folder / file).write_text("lr,loss\n1\n", encoding="utf-8")
+    ran = run(folder, "in", "-o", "page.html", path="/nonexistent")
+    check(ran.returncode == 0 and "left out" not in ran.stderr, ran.stderr)
+    check_page(folder, 0)
+
+
 def check_foreign(folder):
     """What is no result is left out of a folder with one line, and an error where it is named; damage is always one."""
     for file, text in FOREIGN.items():
@@ -177,6 +187,7 @@ def main():
         bare = run(folder, "in", "-o", "page.html", path="/nonexistent")
         check(bare.returncode == 0 and "gnuplot" in bare.stderr, bare.stderr)
         check_page(folder, 0)
+        check_hidden(folder)
         check_foreign(folder)
         check_committed(folder)
         full = run(folder, "in", "-o", "/dev/full")

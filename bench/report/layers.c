@@ -127,6 +127,16 @@ static void beside_peer(const wn_report *report, const wn_layer_times *layer, ch
                  wn_table_number(found, at, "ratio"));
 }
 
+/* Without one group and dilations of 0, which are what a descriptor has where they are left out. */
+static void drop_defaults(char *problem) {
+    static const char group[] = "g1", dilation[] = "_dh0dw0";
+    size_t length = strlen(problem), tail = strlen(dilation);
+    if (strncmp(problem, "g1mb", 4) == 0)
+        memmove(problem, problem + strlen(group), (length -= strlen(group)) + 1);
+    if (length > tail && strcmp(problem + length - tail, dilation) == 0)
+        problem[length - tail] = '\0';
+}
+
 static void write_row(const wn_report *report, const wn_layer_set *set, const wn_layer_times *layer,
                       wn_page *page) {
     char peer[64], problem[320], time[32], rate[32], share[32], of_roof[32] = "", second[64] = "", times[16];
@@ -138,6 +148,7 @@ static void write_row(const wn_report *report, const wn_layer_set *set, const wn
     const char *effective = wn_table_text(layer->table, layer->best_row, "effective")[0] == '1' ? "e" : "";
     double gflops = layer->flops / layer->seconds[best] * 1e-9;
     wn_problem_format(&unnamed, problem, sizeof problem);
+    drop_defaults(problem);
     snprintf(times, sizeof times, "%d", layer->times);
     snprintf(time, sizeof time, "%.3f", layer->seconds[best] * 1e3);
     snprintf(rate, sizeof rate, "%.1f%s", gflops, effective);

@@ -28,7 +28,8 @@ void wn_page_text(wn_page *page, const char *text) {
 static bool is_number(const char *text) {
     char *end;
     strtod(text, &end);
-    return end != text && (*end == '\0' || strcmp(end, " %") == 0 || strcmp(end, "e") == 0);
+    return end != text &&
+           (*end == '\0' || strcmp(end, " %") == 0 || strcmp(end, "e") == 0 || strncmp(end, " (", 2) == 0);
 }
 
 static void add_cell(wn_page *page, const char *text) {

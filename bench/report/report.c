@@ -6,7 +6,7 @@
 static const char style[] =
     ":root{color-scheme:light dark;--fg:#1a1a1a;--bg:#fff;--line:#ccc;--soft:#f4f4f4}"
     "@media(prefers-color-scheme:dark){:root{--fg:#e8e8e8;--bg:#161616;--line:#444;--soft:#222}}"
-    "body{font:15px/1.5 sans-serif;color:var(--fg);background:var(--bg);max-width:1100px;margin:2em "
+    "body{font:15px/1.5 sans-serif;color:var(--fg);background:var(--bg);max-width:1300px;margin:2em "
     "auto;padding:0 1em}"
     "table{border-collapse:collapse;font-size:13px}td,th{padding:2px 8px;border-bottom:1px solid var(--line);"
     "text-align:left;vertical-align:top}.n{text-align:right;font-variant-numeric:tabular-nums;white-space:"

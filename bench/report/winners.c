@@ -4,7 +4,7 @@
 #include "report/layers.h"
 #include <string.h>
 
-enum { NETWORKS = 24 };
+enum { NETWORKS = 24, ABREAST = 3 }; /* networks of the page, and of a table */
 
 /* Milliseconds of a network's passes with one implementation (-1: the fastest of each pass), in one
  * direction, each layer as often as it occurs. Where the implementation was not timed, direct stands in, else
@@ -32,8 +32,8 @@ static double sum(const wn_layer_set *set, const char *network, int impl, wn_dir
 
 static void write_row(const wn_layer_set *set, const char (*networks)[32], int count, int impl,
                       wn_page *page) {
-    char text[3 * NETWORKS][32];
-    const char *cells[3 * NETWORKS + 2] = {impl < 0 ? "best of each layer" : set->impl[impl]};
+    char text[3 * ABREAST][32];
+    const char *cells[3 * ABREAST + 2] = {impl < 0 ? "best of each layer" : set->impl[impl]};
     for (int n = 0; n < count; n++) {
         double forward = sum(set, networks[n], impl, WN_FWD_B);
         double backward = sum(set, networks[n], impl, WN_BWD_D) + sum(set, networks[n], impl, WN_BWD_WB);
@@ -93,8 +93,8 @@ static void whole_cell(const wn_table *table, int row, const char *column, bool 
 
 static void write_whole_row(const whole *networks, int count, const char *impl, wn_page *page) {
     static const char *const columns[] = {"total_seconds", "forward_seconds", "backward_seconds"};
-    char text[3 * NETWORKS][48];
-    const char *cells[3 * NETWORKS + 2] = {impl};
+    char text[3 * ABREAST][48];
+    const char *cells[3 * ABREAST + 2] = {impl};
     for (int n = 0; n < 3 * count; n++) {
         int row = row_of(networks[n / 3], impl);
         cells[n + 1] = text[n];
@@ -116,24 +116,18 @@ static int list_whole(const wn_report *report, whole networks[NETWORKS]) {
     return count;
 }
 
-static void write_whole(const wn_report *report, wn_page *page) {
-    static const char *const parts[] = {"total", "forward", "backward"};
-    whole networks[NETWORKS];
-    char head[3 * NETWORKS][80];
-    const char *header[3 * NETWORKS + 2] = {"implementation"};
-    int count = list_whole(report, networks);
-    if (!count)
-        return;
+static const char *const parts[] = {"total", "forward", "backward"};
+
+/* One table of up to ABREAST networks. */
+static void write_whole_table(const whole *networks, int count, wn_page *page) {
+    char head[3 * ABREAST][80];
+    const char *header[3 * ABREAST + 2] = {"implementation"};
     for (int i = 0; i < 3 * count; i++) {
         whole w = networks[i / 3];
         snprintf(head[i], sizeof *head, "%s %s, %s %s", wn_table_text(w.table, w.row, "net"),
                  wn_table_text(w.table, w.row, "batch"), wn_table_text(w.table, w.row, "mode"), parts[i % 3]);
         header[i + 1] = head[i];
     }
-    wn_page_heading(page, 2, "Networks by implementation");
-    wn_page_paragraph(
-        page, "Milliseconds of whole steps, updates included in the total, each implementation forced; "
-              "in brackets for how many of the passes direct stands in. All rows in turns.");
     wn_page_table_begin(page, header);
     for (int row = 0; row < networks[0].table->rows; row++) {
         const char *impl = wn_table_text(networks[0].table, row, "impl");
@@ -143,29 +137,48 @@ static void write_whole(const wn_report *report, wn_page *page) {
     wn_page_table_end(page);
 }
 
+static void write_whole(const wn_report *report, wn_page *page) {
+    whole networks[NETWORKS];
+    int count = list_whole(report, networks);
+    if (!count)
+        return;
+    wn_page_heading(page, 2, "Networks by implementation");
+    wn_page_paragraph(
+        page, "Milliseconds of whole steps, updates included in the total, each implementation forced; "
+              "in brackets for how many of the passes direct stands in. All rows in turns.");
+    for (int n = 0; n < count; n += ABREAST)
+        write_whole_table(networks + n, count - n < ABREAST ? count - n : ABREAST, page);
+}
+
+static void write_layers_table(const wn_layer_set *set, const char (*networks)[32], int count,
+                               wn_page *page) {
+    char head[3 * ABREAST][48];
+    const char *header[3 * ABREAST + 2] = {"implementation"};
+    for (int i = 0; i < 3 * count; i++) {
+        snprintf(head[i], sizeof *head, "%s %s", networks[i / 3], parts[i % 3]);
+        header[i + 1] = head[i];
+    }
+    wn_page_table_begin(page, header);
+    for (int impl = 0; impl < set->impls; impl++)
+        write_row(set, networks, count, impl, page);
+    write_row(set, networks, count, -1, page);
+    wn_page_table_end(page);
+}
+
 void wn_report_winners(const wn_report *report, wn_page *page) {
     write_whole(report, page);
     wn_layer_set set;
-    char networks[NETWORKS][32], head[3 * NETWORKS][48];
+    char networks[NETWORKS][32];
     if (wn_failed(wn_layer_set_collect(report->tables, report->count, &set)))
         return; /* the section on layers reports it */
     int count = list_networks(&set, networks);
     if (count) {
-        static const char *const parts[] = {"total", "forward", "backward"};
-        const char *header[3 * NETWORKS + 2] = {"implementation"};
-        for (int i = 0; i < 3 * count; i++) {
-            snprintf(head[i], sizeof *head, "%s %s", networks[i / 3], parts[i % 3]);
-            header[i + 1] = head[i];
-        }
         wn_page_heading(page, 2, "Convolutions of networks by implementation");
         wn_page_paragraph(
             page, "Milliseconds of all convolutions of a training step, each layer timed by itself. Where "
                   "an implementation does not run a layer, direct stands in.");
-        wn_page_table_begin(page, header);
-        for (int impl = 0; impl < set.impls; impl++)
-            write_row(&set, networks, count, impl, page);
-        write_row(&set, networks, count, -1, page);
-        wn_page_table_end(page);
     }
+    for (int n = 0; n < count; n += ABREAST)
+        write_layers_table(&set, networks + n, count - n < ABREAST ? count - n : ABREAST, page);
     wn_layer_set_free(&set);
 }
