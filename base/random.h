@@ -19,6 +19,7 @@ enum {
     WN_STREAM_CROP = 10,   /* + epoch << 8; index = number of the image, + try << 56 */
     WN_STREAM_JITTER = 11, /* + epoch << 8; index = number of the image */
     WN_STREAM_CUTOUT = 12, /* the same */
+    WN_STREAM_MIXUP = 13,  /* + epoch << 8; index = number of the image, + which gamma << 55, + try << 56 */
 };
 
 /* Four independent 32-bit words. */

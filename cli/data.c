@@ -1,4 +1,5 @@
 /* winnow data: what a data set holds, how its images reach a network, and where to have it from. */
+#include "batches.h"
 #include "contact_sheet.h"
 #include "fetch.h"
 #include "recipe_flags.h"
@@ -7,10 +8,10 @@
 
 static const char details[] =
     "info DIR    sizes, classes, mean and standard deviation\n"
-    "show DIR    writes a contact sheet, a PNG of training images as the network sees them: resized, "
-    "cropped, "
-    "flipped\n            and so on, as the recipe of --net and the flags of winnow train say; --epoch 0 is "
-    "without\n"
+    "show DIR    writes a contact sheet, a PNG of an epoch's first training batch as the network sees it: in "
+    "the order\n            of --seed, resized, cropped, flipped, mixed and so on, as the recipe of --net "
+    "and the "
+    "flags of\n            winnow train say; --epoch 0: the set's first images, without all that\n"
     "fetch NAME [DIR]\n            downloads fashion-mnist, mnist or cifar10 by curl into DIR (default: "
     "NAME), "
     "checks the files'\n            MD5 sums, and goes on where an earlier try broke off";
@@ -81,23 +82,54 @@ static wn_status info(const wn_dataset *data) {
     return wn_ok();
 }
 
-/* The first training images as the network will see them. */
+/* The first images of the set as they are, but for their size and channels. */
+static wn_status show_plain(const flags *f, const wn_dataset *data, const wn_loader_options *o,
+                            wn_loader *loader, int count, size_t floats) {
+    int64_t *order = calloc((size_t)count, sizeof *order);
+    int32_t *labels = calloc((size_t)count, sizeof *labels);
+    float *images = calloc((size_t)count * floats, sizeof *images);
+    wn_status status = wn_error(WN_ERROR_MEMORY, "no memory for %d images", count);
+    if (order && labels && images) {
+        for (int i = 0; i < count; i++)
+            order[i] = i;
+        wn_loader_fill(loader, &data->train, order, count, 0, images, labels);
+        status = wn_contact_sheet_write(f->out, loader, o, images, count);
+    }
+    free(order);
+    free(labels);
+    free(images);
+    return status;
+}
+
+/* The first batch of an epoch, with so many images, as training sees it. */
+static wn_status show_batch(const flags *f, const wn_dataset *data, const wn_loader_options *o,
+                            wn_loader *loader, int count, size_t floats) {
+    wn_batches *batches;
+    WN_TRY(wn_batches_create(loader,
+                             &(wn_batches_options){.split = &data->train,
+                                                   .batch = count,
+                                                   .image_floats = floats,
+                                                   .mix = o->augmentation.mixup > 0,
+                                                   .seed = o->seed,
+                                                   .feeding = WN_FEEDING_STEPS,
+                                                   .pool = o->pool},
+                             &batches));
+    wn_batches_begin(batches, (int)f->epoch, 0);
+    wn_status status = wn_contact_sheet_write(f->out, loader, o, wn_batches_next(batches).images, count);
+    wn_batches_destroy(batches);
+    return status;
+}
+
 static wn_status show(const flags *f, const wn_dataset *data, const wn_loader_options *options) {
     int count = (int)(f->count < data->train.count ? f->count : data->train.count);
-    int64_t *order = calloc((size_t)count, sizeof *order);
+    size_t floats = (size_t)options->channels * (size_t)options->size * (size_t)options->size;
     wn_loader *loader;
-    if (!order)
-        return wn_error(WN_ERROR_MEMORY, "no memory for %d images", count);
-    for (int i = 0; i < count; i++)
-        order[i] = i;
-    wn_status status = wn_loader_create(data, options, &loader);
-    if (!wn_failed(status))
-        status = wn_contact_sheet_write(f->out, loader, options, &data->train, order, count, (int)f->epoch);
+    WN_TRY(wn_loader_create(data, options, &loader));
+    wn_status status = (f->epoch ? show_batch : show_plain)(f, data, options, loader, count, floats);
     if (!wn_failed(status))
         printf("%s: %d images of %s as %dx%dx%d\n", f->out, count, data->name, options->channels,
                options->size, options->size);
     wn_loader_destroy(loader);
-    free(order);
     return status;
 }
 

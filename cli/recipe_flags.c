@@ -49,6 +49,9 @@ void wn_recipe_options(wn_recipe_flags *f, wn_option options[WN_RECIPE_OPTIONS])
          "brightness, contrast, saturation of training images times 1-J to 1+J"},
         {"--cutout", WN_OPTION_WHOLE, &f->cutout, "SIDE", 0, WN_SIZE_MAX, NULL,
          "a square of zeros, the mean once normalised, somewhere in training images"},
+        {"--mixup", WN_OPTION_REAL, &f->mixup, "ALPHA", 0, 1000, NULL,
+         "training images and their labels mixed in pairs, by shares from Beta(ALPHA, ALPHA), as 0.2; 0: "
+         "not"},
     };
     _Static_assert(WN_COUNT_OF(rows) == WN_RECIPE_OPTIONS, "rows of the table");
     memcpy(options, rows, sizeof rows);
@@ -149,6 +152,7 @@ wn_status wn_recipe_flags_apply(const wn_recipe_flags *f, const wn_net *net, int
         recipe->accumulate = (int)f->accumulate;
     take(f->crop, &recipe->augmentation.crop);
     take(f->jitter, &recipe->augmentation.jitter);
+    take(f->mixup, &recipe->augmentation.mixup);
     if (f->cutout >= 0)
         recipe->augmentation.cutout = (int)f->cutout;
     if (f->flip >= 0)

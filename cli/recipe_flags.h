@@ -9,7 +9,7 @@
 typedef struct wn_recipe_flags {
     int64_t epochs, pad, cutout, accumulate;
     double lr, momentum, beta2, weight_decay, label_smoothing, warmup, gamma, period, crop, jitter, clip,
-        average;
+        average, mixup;
     int optimizer, schedule, init, flip;
     bool nesterov;
     const char *milestones, *normalise;
@@ -23,12 +23,12 @@ typedef struct wn_image_flags {
 
 #define WN_RECIPE_FLAGS_NONE                                                                                 \
     {                                                                                                        \
-        .pad = -1, .cutout = -1, .crop = -1, .jitter = -1, .clip = -1, .average = -1, .lr = -1,              \
+        .pad = -1, .cutout = -1, .crop = -1, .jitter = -1, .mixup = -1, .clip = -1, .average = -1, .lr = -1, \
         .momentum = -1, .beta2 = -1, .weight_decay = -1, .label_smoothing = -1, .warmup = -1, .gamma = -1,   \
         .period = -1, .optimizer = -1, .schedule = -1, .init = -1, .flip = -1                                \
     }
 
-enum { WN_RECIPE_OPTIONS = 23 };
+enum { WN_RECIPE_OPTIONS = 24 };
 
 /* Rows of option tables that the commands working on data have. */
 #define WN_OPTION_DATA(variable)                                                                             \

@@ -159,6 +159,12 @@ void wn_tape_read_batch(wn_tape *tape, float *images, int32_t *labels) {
     }
 }
 
+void wn_tape_read_mix(wn_tape *tape, const int32_t *others, const float *shares) {
+    wn_loss_args *loss = &tape->steps[tape->loss_end - 1].args.loss;
+    loss->others = others;
+    loss->shares = shares;
+}
+
 void wn_tape_set_options(wn_tape *tape, const wn_step_options *options) {
     tape->hyper = (wn_hyper){.lr = options->lr,
                              .momentum = options->momentum,

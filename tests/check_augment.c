@@ -181,7 +181,8 @@ static void check_refused(void) {
         const char *part;
     } cases[] = {{{.pad = SIZE}, "padding"},           {{.pad = -1}, "padding"},
                  {{.crop = 1.5f}, "crop is 1.5"},      {{.crop = NAN}, "crop is nan"},
-                 {{.jitter = 2}, "jitter of colours"}, {{.cutout = -3}, "cutout is -3"}};
+                 {{.jitter = 2}, "jitter of colours"}, {{.cutout = -3}, "cutout is -3"},
+                 {{.mixup = -0.1f}, "mixup is -0.1"},  {{.mixup = INFINITY}, "mixup is inf"}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         wn_status status = wn_augmentation_check(&cases[i].a, SIZE);
         CHECK(status.code == WN_ERROR_INVALID && strstr(status.message, cases[i].part), "'%s' lacks '%s'",

@@ -123,6 +123,76 @@ static void check_torch(const wn_ops *ops, const char *isa) {
               gradient[i / 4][i % 4]);
 }
 
+/* Mixed labels: loss and gradient are the mixture of those with either label, the hits are those of the first
+ * ones; and the gradient is what small changes of the logits do to the loss. */
+static void check_mixed(const wn_ops *ops, const char *isa, float smoothing) {
+    enum { MIXED = 5, CLASSES = 18, ROW = 32 };
+    static float logits[MIXED * ROW] __attribute__((aligned(64))),
+        gradient[MIXED * ROW] __attribute__((aligned(64)));
+    static const int32_t first[MIXED] = {3, 17, 0, 16, 5}, second[MIXED] = {9, 2, 0, 17, 4};
+    static const float shares[MIXED] = {0.75F, 0.5F, 0.6F, 1, 0.875F};
+    ref_tensor x = ref_create(MIXED, CLASSES, 1, 1), a = ref_create(MIXED, CLASSES, 1, 1);
+    ref_tensor b = ref_create(MIXED, CLASSES, 1, 1);
+    int32_t hit[MIXED];
+    float losses[MIXED];
+    double loss, want = 0;
+    int64_t correct, want_correct = 0;
+    wn_loss_args args = {.logits = {logits, MIXED, CLASSES, 1, 1, ROW},
+                         .dlogits = {gradient, MIXED, CLASSES, 1, 1, ROW},
+                         .smoothing = smoothing,
+                         .labels = first,
+                         .others = second,
+                         .shares = shares,
+                         .sample_loss = losses,
+                         .sample_hit = hit,
+                         .loss = &loss,
+                         .correct = &correct};
+    op_random(&x, -3, 3);
+    for (int n = 0; n < MIXED; n++)
+        for (int c = 0; c < CLASSES; c++)
+            logits[n * ROW + c] = (float)(x.data[n * CLASSES + c] = (double)(float)x.data[n * CLASSES + c]);
+    ops->loss(&args, 0, 0, 1);
+    ops->loss(&args, 1, 0, 1);
+    ref_loss(&x, first, (double)smoothing, &a, &want_correct);
+    ref_loss(&x, second, (double)smoothing, &b, NULL);
+    for (int n = 0; n < MIXED; n++) {
+        ref_tensor one = {.n = 1, .c = CLASSES, .h = 1, .w = 1, .data = x.data + n * CLASSES};
+        double share = first[n] == second[n] ? 1 : (double)shares[n];
+        want += (share * ref_loss(&one, &first[n], (double)smoothing, NULL, NULL) +
+                 (1 - share) * ref_loss(&one, &second[n], (double)smoothing, NULL, NULL)) /
+                MIXED;
+        for (int c = 0; c < CLASSES; c++) {
+            double target = share * a.data[n * CLASSES + c] + (1 - share) * b.data[n * CLASSES + c];
+            CHECK(fabs((double)gradient[n * ROW + c] - target) < 2e-7,
+                  "%s: mixed gradient of image %d, class %d: %.9g, expected %.9g", isa, n, c,
+                  (double)gradient[n * ROW + c], target);
+        }
+    }
+    CHECK(fabs(loss - want) < 1e-6 && correct == want_correct,
+          "%s: mixed loss %.9g, expected %.9g; %d right, %d", isa, loss, want, (int)correct,
+          (int)want_correct);
+    args.dlogits.data = NULL;
+    for (int n = 0; n < MIXED; n++)
+        for (int c = 0; c < CLASSES; c++) {
+            const float h = 0x1p-5F, at = logits[n * ROW + c];
+            double around[2];
+            for (int side = 0; side < 2; side++) {
+                logits[n * ROW + c] = side ? at + h : at - h;
+                ops->loss(&args, 0, 0, 1);
+                ops->loss(&args, 1, 0, 1);
+                around[side] = loss;
+            }
+            logits[n * ROW + c] = at;
+            double slope = (around[1] - around[0]) / (2 * (double)h);
+            CHECK(fabs(slope - (double)gradient[n * ROW + c]) < 5e-5,
+                  "%s: image %d, class %d: the loss rises by %.9g, the gradient says %.9g", isa, n, c, slope,
+                  (double)gradient[n * ROW + c]);
+        }
+    ref_destroy(&x);
+    ref_destroy(&a);
+    ref_destroy(&b);
+}
+
 int main(void) {
     op_seed(check_seed());
     static const int sizes[][2] = {{1, 1}, {3, 2}, {7, 10}, {33, 16}, {64, 17}, {5, 1000}, {9, 100}};
@@ -141,6 +211,8 @@ int main(void) {
                 }
         check_torch(op_table(isa), wn_isa_name((wn_isa)isa));
         check_special(op_table(isa), wn_isa_name((wn_isa)isa));
+        check_mixed(op_table(isa), wn_isa_name((wn_isa)isa), 0);
+        check_mixed(op_table(isa), wn_isa_name((wn_isa)isa), 0.1F);
     }
     return check_finish("check_loss");
 }

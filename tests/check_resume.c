@@ -100,12 +100,13 @@ static void check_step_by_step(wn_pool *pool) {
     static const struct {
         const char *net;
         wn_optimizer optimizer;
-        float momentum, lr, clip, average;
-    } runs[] = {{"mnist-bn", WN_OPTIMIZER_ADAM, 0.9f, 0.05f, 0, 0},
-                {"mnist-cnn", WN_OPTIMIZER_SGD, 0.9f, 0.01f, 0, 0},
-                {"mnist-cnn", WN_OPTIMIZER_SGD, 0, 0.01f, 0, 0},
-                {"mnist-res", WN_OPTIMIZER_RMSPROP, 0.5f, 0.001f, 0, 0},
-                {"mnist-bn", WN_OPTIMIZER_ADAM, 0.9f, 0.05f, 0.5f, 0.9f}};
+        float momentum, lr, clip, average, mixup;
+    } runs[] = {{"mnist-bn", WN_OPTIMIZER_ADAM, 0.9f, 0.05f, 0, 0, 0},
+                {"mnist-cnn", WN_OPTIMIZER_SGD, 0.9f, 0.01f, 0, 0, 0},
+                {"mnist-cnn", WN_OPTIMIZER_SGD, 0, 0.01f, 0, 0, 0},
+                {"mnist-res", WN_OPTIMIZER_RMSPROP, 0.5f, 0.001f, 0, 0, 0},
+                {"mnist-bn", WN_OPTIMIZER_ADAM, 0.9f, 0.05f, 0.5f, 0.9f, 0},
+                {"mnist-bn", WN_OPTIMIZER_ADAM, 0.9f, 0.05f, 0, 0, 0.4f}};
     for (size_t i = 0; i < sizeof runs / sizeof *runs; i++) {
         wn_train_options options = small_run(pool);
         wn_train_result whole, parts = {0};
@@ -117,6 +118,7 @@ static void check_step_by_step(wn_pool *pool) {
         options.recipe.lr = runs[i].lr;
         options.recipe.clip = runs[i].clip;
         options.recipe.average = runs[i].average;
+        options.recipe.augmentation.mixup = runs[i].mixup;
         options.recipe.schedule.kind = runs[i].momentum > 0 ? WN_SCHEDULE_ONE_CYCLE : WN_SCHEDULE_COSINE;
         options.feeding = WN_FEEDING_STEPS;
         options.eval_every = 2;

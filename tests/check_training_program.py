@@ -62,6 +62,11 @@ def check_data(folder):
     for epoch, path in ((1, first), (2, other)):
         succeed(folder, "data", "show", "images", "--pad", "3", "--epoch", epoch, "--output", path)
     check(first.read_bytes() != other.read_bytes(), "epochs 1 and 2 look the same")
+    succeed(folder, "data", "show", "images", "--epoch", "0", "--output", "plain.png")
+    for flags in (["--mixup", "1"], ["--seed", "2"]):
+        succeed(folder, "data", "show", "images", "--pad", "3", *flags, "--output", "other.png")
+        check((folder / "other.png").read_bytes() != first.read_bytes(), f"{flags} changes nothing")
+    check((folder / "plain.png").read_bytes() != first.read_bytes(), "epoch 0 looks like epoch 1")
     refuse(folder, "damaged PNG", "data", "info", "images", "--strict")
     refuse(folder, "one class only", "data", "info", ".")
     refuse(folder, "expected one of fashion-mnist, mnist, cifar10", "data", "fetch", "imagenet")
@@ -71,8 +76,8 @@ def check_data(folder):
 
 def check_training(folder):
     out = succeed(folder, "train", "mnist-cnn", "--data", "images", "--batch-size", "16", "--epochs", "4", "--checkpoints", "kept",
-                  "--threads", "1", "--jitter", "0.1", "--crop", "0.8", "--cutout", "4")
-    check("1 damaged images left out" in out and "jittered by 0.1" in out and "test acc 1.000" in out, out)
+                  "--threads", "1", "--jitter", "0.1", "--crop", "0.8", "--cutout", "4", "--mixup", "0.2")
+    check("1 damaged images left out" in out and "jittered by 0.1" in out and "mixed up with alpha 0.2" in out and "test acc 1.000" in out, out)
     out = succeed(folder, "eval", "kept/last.safetensors", "--data", "images", "--threads", "1")
     check("16 test images" in out and "accuracy 1.0000" in out and "above" in out, out)
 

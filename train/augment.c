@@ -6,7 +6,7 @@
 
 #include <math.h>
 
-enum { CROP_TRIES = 10 };
+enum { CROP_TRIES = 10, GAMMA_TRIES = 64 };
 
 wn_status wn_augmentation_check(const wn_augmentation *a, int size) {
     if (a->pad < 0 || a->pad >= size)
@@ -20,6 +20,8 @@ wn_status wn_augmentation_check(const wn_augmentation *a, int size) {
     if (a->cutout < 0 || a->cutout > 2 * size)
         return wn_error(WN_ERROR_INVALID, "side of cutout is %d, expected 0 to twice the size %d", a->cutout,
                         size);
+    if (!(a->mixup >= 0 && isfinite(a->mixup)))
+        return wn_error(WN_ERROR_INVALID, "alpha of mixup is %g, expected at least 0", (double)a->mixup);
     return wn_ok();
 }
 
@@ -94,6 +96,34 @@ wn_draw wn_augment_draw(const wn_augmentation *a, uint64_t seed, int epoch, int6
     if (a->cutout > 0)
         draw_square(a->cutout, size, seed, of, image, &d);
     return d;
+}
+
+/* Uniform in (0, 1). */
+static double inner(uint32_t word) {
+    return ((double)word + 0.5) * 0x1p-32;
+}
+
+/* The logarithm of a number from the gamma distribution of this shape: Marsaglia and Tsang, "A Simple Method
+ * for Generating Gamma Variables", 2000; below 1 by section 6, in logarithms, since small shapes give numbers
+ * that are too small to be told from 0. */
+static double log_gamma_variate(double shape, uint64_t seed, uint64_t stream, uint64_t index) {
+    double d = (shape < 1 ? shape + 1 : shape) - 1.0 / 3, c = 1 / sqrt(9 * d);
+    for (uint64_t try = 0; try < GAMMA_TRIES; try++) {
+        uint32_t words[4];
+        wn_random_words(seed, stream, index | try << 56, words);
+        double x = sqrt(-2 * log(inner(words[0]))) * cos(2 * M_PI * inner(words[1]));
+        double v = (1 + c * x) * (1 + c * x) * (1 + c * x);
+        if (v > 0 && log(inner(words[2])) < x * x / 2 + d - d * v + d * log(v))
+            return log(d * v) + (shape < 1 ? log(inner(words[3])) / shape : 0);
+    }
+    return log(d);
+}
+
+float wn_augment_share(float alpha, uint64_t seed, int epoch, int64_t image) {
+    uint64_t stream = WN_STREAM_MIXUP | (uint64_t)epoch << 8, second = (uint64_t)1 << 55;
+    double a = log_gamma_variate((double)alpha, seed, stream, (uint64_t)image),
+           b = log_gamma_variate((double)alpha, seed, stream, (uint64_t)image | second);
+    return (float)(1 / (1 + exp(b - a)));
 }
 
 static float clamped(float value) {

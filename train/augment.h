@@ -16,6 +16,8 @@ typedef struct wn_augmentation {
     int pad;    /* black pixels added on every side before a random crop back to the size */
     bool flip;  /* left and right are swapped in every second image */
     int cutout; /* side of a square of zeros around a random one (DeVries and Taylor 2017) */
+    float mixup; /* images of a batch are mixed in pairs, by shares from Beta(mixup, mixup) (Zhang et al.
+                    2018); 0: they are not */
 } wn_augmentation;
 
 /* Errors: INVALID, naming the number that cannot be, for images of size x size. */
@@ -34,6 +36,10 @@ typedef struct wn_draw {
 /* For a source of height x width resized to size x size; epoch 0: nothing happens. */
 wn_draw wn_augment_draw(const wn_augmentation *augmentation, uint64_t seed, int epoch, int64_t image,
                         int height, int width, int size);
+
+/* What of an image remains when it is mixed with another, from Beta(alpha, alpha) by two gammas (Marsaglia
+ * and Tsang 2000). In [0, 1]. */
+float wn_augment_share(float alpha, uint64_t seed, int epoch, int64_t image);
 
 /* Jitters planes [channels][pixels] of values in [0, 1], which stay there. */
 void wn_augment_jitter(const wn_draw *draw, float *planes, int channels, int64_t pixels);

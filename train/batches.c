@@ -53,7 +53,7 @@ void wn_batches_shuffle(uint64_t seed, int epoch, int64_t *order, int64_t count)
 }
 
 /* Fills a slot with the next batch of the stream. */
-static void prepare(wn_batches *b, wn_loader_filler *fill, wn_batch *batch) {
+static void prepare(wn_batches *b, wn_loader_filler *fill, wn_loader_mixer *mix, wn_batch *batch) {
     const wn_batches_options *o = &b->options;
     if (b->at.next == o->split->count) {
         b->at = (position){.epoch = b->at.epoch + 1};
@@ -64,6 +64,9 @@ static void prepare(wn_batches *b, wn_loader_filler *fill, wn_batch *batch) {
     batch->epoch = b->at.epoch;
     fill(b->loader, o->split, b->order + b->at.next, batch->count, batch->epoch, batch->images,
          batch->labels);
+    if (o->mix)
+        mix(b->loader, b->order + b->at.next, batch->count, batch->epoch, batch->images, batch->labels,
+            batch->others, batch->shares);
     b->at.next += batch->count;
 }
 
@@ -85,7 +88,7 @@ static void *prepare_ahead(void *argument) {
     wn_batches *b = argument;
     wn_flush_denormals(); /* the pool's arithmetic */
     for (int slot; (slot = vacant_slot(b)) >= 0; wn_ring_fill(&b->ring))
-        prepare(b, wn_loader_fill_alone, &b->slot[slot]);
+        prepare(b, wn_loader_fill_alone, wn_loader_mix_alone, &b->slot[slot]);
     return NULL;
 }
 
@@ -95,19 +98,23 @@ static bool wants_thread(const wn_batches_options *o) {
     return wn_pool_spare_cpus(o->pool) > 0 && (o->quota <= 0 || o->quota > wn_pool_threads(o->pool));
 }
 
-/* One block for the images and labels of all slots. */
+/* One block for the images, labels, and second labels with shares, of all slots. */
 static wn_status map_slots(wn_batches *b) {
     const wn_batches_options *o = &b->options;
-    size_t images, labels = wn_align64((size_t)o->batch * sizeof(int32_t)), all;
+    size_t images, labels = wn_align64((size_t)o->batch * sizeof(int32_t)), all, words = o->mix ? 3 : 1;
     int slots = b->threaded ? SLOTS : 1;
     if (__builtin_mul_overflow((size_t)o->batch * sizeof(float), o->image_floats, &images) ||
-        __builtin_mul_overflow(wn_align64(images) + labels, (size_t)slots, &all))
+        __builtin_mul_overflow(wn_align64(images) + words * labels, (size_t)slots, &all))
         return wn_error(WN_ERROR_MEMORY, "a batch of %d images is too large", o->batch);
     images = wn_align64(images);
     WN_TRY(wn_arena_map(all, &b->memory));
     for (int i = 0; i < slots; i++) {
-        char *block = (char *)b->memory.base + (size_t)i * (images + labels);
+        char *block = (char *)b->memory.base + (size_t)i * (images + words * labels);
         b->slot[i] = (wn_batch){.images = (float *)block, .labels = (int32_t *)(block + images)};
+        if (o->mix) {
+            b->slot[i].others = (int32_t *)(block + images + labels);
+            b->slot[i].shares = (float *)(block + images + 2 * labels);
+        }
     }
     return wn_ok();
 }
@@ -172,7 +179,7 @@ static int await_full(wn_ring *ring) {
 
 wn_batch wn_batches_next(wn_batches *b) {
     if (!b->threaded) {
-        prepare(b, wn_loader_fill, &b->slot[0]);
+        prepare(b, wn_loader_fill, wn_loader_mix, &b->slot[0]);
         return b->slot[0];
     }
     if (b->lent)

@@ -16,6 +16,7 @@ typedef struct wn_batches_options {
     const wn_split_data *split;
     int batch;           /* images; the last batch of an epoch has what is left */
     size_t image_floats; /* of one prepared image */
+    bool mix;            /* images of a batch with one another, as the loader's augmentation says */
     uint64_t seed;       /* of the order */
     wn_feeding feeding;
     double quota;        /* CPUs' worth of time that the process has; 0: no limit */
@@ -27,6 +28,8 @@ typedef struct wn_batches wn_batches;
 typedef struct wn_batch {
     float *images; /* [count][image_floats], 64-byte aligned */
     int32_t *labels;
+    int32_t *others; /* second labels, and the shares of the first, where images are mixed; else NULL */
+    float *shares;
     int count;
     int epoch;     /* from 1 */
     double waited; /* seconds that its thread was late; 0: the batch was ready */

@@ -20,8 +20,8 @@ static void paste(const wn_loader *loader, const float *image, int size, int cha
             }
 }
 
-wn_status wn_contact_sheet_write(const char *path, wn_loader *loader, const wn_loader_options *options,
-                                 const wn_split_data *split, const int64_t *order, int count, int epoch) {
+wn_status wn_contact_sheet_write(const char *path, const wn_loader *loader, const wn_loader_options *options,
+                                 const float *images, int count) {
     if (count < 1)
         return wn_error(WN_ERROR_INVALID, "%s: a sheet of %d images, expected at least 1", path, count);
     int size = options->size, channels = options->channels;
@@ -30,12 +30,9 @@ wn_status wn_contact_sheet_write(const char *path, wn_loader *loader, const wn_l
     int width = columns * cell + GAP, height = rows * cell + GAP;
     size_t floats = (size_t)channels * (size_t)size * (size_t)size;
     size_t stride = (size_t)width * (size_t)channels;
-    float *images = malloc((size_t)count * floats * sizeof *images);
-    int32_t *labels = malloc((size_t)count * sizeof *labels);
     uint8_t *pixels = malloc((size_t)height * stride);
     wn_status status = wn_error(WN_ERROR_MEMORY, "%s: no memory for %d images", path, count);
-    if (images && labels && pixels) {
-        wn_loader_fill(loader, split, order, count, epoch, images, labels);
+    if (pixels) {
         memset(pixels, SHADE, (size_t)height * stride);
         for (int n = 0; n < count; n++)
             paste(loader, images + (size_t)n * floats, size, channels, factor,
@@ -44,8 +41,6 @@ wn_status wn_contact_sheet_write(const char *path, wn_loader *loader, const wn_l
                   stride);
         status = wn_image_write_png(path, pixels, height, width, channels);
     }
-    free(images);
-    free(labels);
     free(pixels);
     return status;
 }

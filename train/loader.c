@@ -123,6 +123,68 @@ void wn_loader_fill_alone(wn_loader *loader, const wn_split_data *split, const i
     fill_part(&work, &loader->benches[loader->bench_count - 1], 0, batch);
 }
 
+/* One call of wn_loader_mix, as the threads see it. */
+typedef struct mixing {
+    const wn_loader *loader;
+    const int64_t *order;
+    int batch, epoch;
+    float *images;
+    int32_t *labels, *others;
+    float *shares;
+} mixing;
+
+/* What is left of the image and its label beside those of its partner. */
+static float settle_labels(const mixing *work, long n, int32_t own, int32_t partner) {
+    const wn_loader_options *o = &work->loader->options;
+    float share = wn_augment_share(o->augmentation.mixup, o->seed, work->epoch, work->order[n]);
+    bool most = share >= 0.5f;
+    work->labels[n] = most ? own : partner;
+    work->others[n] = most ? partner : own;
+    work->shares[n] = most ? share : 1 - share;
+    return share;
+}
+
+/* The pairs [begin, end) of the batch. */
+static void mix_part(const mixing *work, long begin, long end) {
+    const wn_loader_options *o = &work->loader->options;
+    size_t image = (size_t)o->channels * (size_t)o->size * (size_t)o->size;
+    for (long n = begin; n < end; n++) {
+        long m = work->batch - 1 - n;
+        int32_t first = work->labels[n], second = work->labels[m];
+        float *a = work->images + (size_t)n * image, *b = work->images + (size_t)m * image;
+        if (n == m) {
+            work->others[n] = first;
+            work->shares[n] = 1;
+            continue;
+        }
+        float of_a = settle_labels(work, n, first, second), of_b = settle_labels(work, m, second, first);
+        for (size_t i = 0; i < image; i++) {
+            float x = a[i], y = b[i];
+            a[i] = of_a * x + (1 - of_a) * y;
+            b[i] = of_b * y + (1 - of_b) * x;
+        }
+    }
+}
+
+static void mix(void *context, int tid, int threads) {
+    const mixing *work = context;
+    long begin, end;
+    wn_split((work->batch + 1) / 2, tid, threads, &begin, &end);
+    mix_part(work, begin, end);
+}
+
+void wn_loader_mix(wn_loader *loader, const int64_t *order, int batch, int epoch, float *images,
+                   int32_t *labels, int32_t *others, float *shares) {
+    mixing work = {loader, order, batch, epoch, images, labels, others, shares};
+    wn_pool_run(loader->options.pool, mix, &work);
+}
+
+void wn_loader_mix_alone(wn_loader *loader, const int64_t *order, int batch, int epoch, float *images,
+                         int32_t *labels, int32_t *others, float *shares) {
+    mixing work = {loader, order, batch, epoch, images, labels, others, shares};
+    mix_part(&work, 0, (batch + 1) / 2);
+}
+
 static wn_status check(const wn_dataset *dataset, const wn_loader_options *o) {
     int most = dataset->channels > 1 ? dataset->channels : WN_CHANNELS_MAX;
     if (dataset->channels > WN_CHANNELS_MAX)

@@ -49,6 +49,15 @@ wn_loader_filler wn_loader_fill;
  * one thread at a time. */
 wn_loader_filler wn_loader_fill_alone;
 
+/* Either of the two below. */
+typedef void wn_loader_mixer(wn_loader *loader, const int64_t *order, int batch, int epoch, float *images,
+                             int32_t *labels, int32_t *others, float *shares);
+
+/* Mixes a batch that wn_loader_fill has prepared (mixup, Zhang et al. 2018): image n with image batch - 1 -
+ * n, each by a share of its own. Of its two labels the one with the larger share is left in labels, the other
+ * in others, the share in shares, [batch] each. The one in the middle stays as it is. */
+wn_loader_mixer wn_loader_mix, wn_loader_mix_alone;
+
 /* Mean and deviation in use, [channels] each. */
 const float *wn_loader_mean(const wn_loader *loader);
 const float *wn_loader_std(const wn_loader *loader);

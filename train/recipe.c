@@ -216,4 +216,6 @@ void wn_recipe_describe(const wn_recipe *r, char *text, size_t size) {
         append(text, size, ", flipped");
     if (r->augmentation.cutout)
         append(text, size, ", cutout %d", r->augmentation.cutout);
+    if (r->augmentation.mixup > 0)
+        append(text, size, ", mixed up with alpha %g", (double)r->augmentation.mixup);
 }

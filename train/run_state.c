@@ -67,6 +67,7 @@ void wn_trainer_state_facts(wn_trainer *t) {
     wn_facts_add(facts, "crop", "%.9g", (double)r->augmentation.crop);
     wn_facts_add(facts, "jitter", "%.9g", (double)r->augmentation.jitter);
     wn_facts_add(facts, "cutout", "%d", r->augmentation.cutout);
+    wn_facts_add(facts, "mixup", "%.9g", (double)r->augmentation.mixup);
     add_reals(facts, "mean", wn_loader_mean(t->loader), o->channels);
     add_reals(facts, "std", wn_loader_std(t->loader), o->channels);
 }

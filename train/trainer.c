@@ -18,6 +18,7 @@ wn_batch wn_trainer_next(wn_trainer *t, wn_tape **tape) {
     wn_batch batch = wn_batches_next(t->batches);
     *tape = batch.count == t->training.batch ? t->training.full : t->training.rest;
     wn_tape_read_batch(*tape, batch.images, batch.labels);
+    wn_tape_read_mix(*tape, batch.others, batch.shares);
     return batch;
 }
 
@@ -27,6 +28,7 @@ int wn_trainer_fill(wn_trainer *t, const wn_tape_pair *pair, const wn_split_data
     int batch = full ? pair->batch : pair->rest_batch;
     *tape = full ? pair->full : pair->rest;
     wn_tape_read_batch(*tape, NULL, NULL);
+    wn_tape_read_mix(*tape, NULL, NULL);
     wn_loader_fill(t->loader, split, order + done, batch, 0, wn_tape_input(*tape), wn_tape_labels(*tape));
     return batch;
 }

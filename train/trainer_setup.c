@@ -74,6 +74,7 @@ static wn_status open_batches(wn_trainer *t) {
         &(wn_batches_options){.split = &t->dataset.train,
                               .batch = o->recipe.batch,
                               .image_floats = (size_t)o->channels * (size_t)o->size * (size_t)o->size,
+                              .mix = o->recipe.augmentation.mixup > 0,
                               .seed = o->seed,
                               .feeding = o->feeding,
                               .quota = wn_cgroup_quota(""),

@@ -107,6 +107,11 @@ int32_t *wn_tape_labels(wn_tape *tape);
  * stay where they are. */
 void wn_tape_read_batch(wn_tape *tape, float *images, int32_t *labels);
 
+/* Gives the next runs a second label for every image, and the share of the first: the target of an image is
+ * shares[n] at its label and 1 - shares[n] at others[n] (mixup, Zhang et al. 2018, section 2). A right answer
+ * is the first label. Both [batch], in the caller's memory; NULL: no second labels, as at first. */
+void wn_tape_read_mix(wn_tape *tape, const int32_t *others, const float *shares);
+
 /* Hyperparameters of the following steps; defaults lr 0.01, no momentum, no decay, Adam .9/.999/1e-8.
  * RMSprop smooths its squares with beta2. What each does is PyTorch's definition. */
 typedef struct wn_step_options {

@@ -122,12 +122,15 @@ typedef struct wn_dropout_args {
 
 /* Softmax with cross-entropy averaged over `images` (labels in [0, classes)). Two phases. dlogits may be the
  * memory of logits. The target of an image is 1 - smoothing at its label plus smoothing / classes everywhere
- * (label smoothing, Szegedy et al. 2016, as PyTorch). */
+ * (label smoothing, Szegedy et al. 2016, as PyTorch). Where there are others, 1 is a share at the label and
+ * the rest of it at the other (mixup, Zhang et al. 2018, section 2). */
 typedef struct wn_loss_args {
     wn_view logits;        /* channels = classes, 1x1 */
     wn_view dlogits;       /* data NULL in evaluation; padded lanes written as 0 */
     float smoothing;       /* in [0, 1) */
     const int32_t *labels; /* [images] */
+    const int32_t *others; /* [images] second labels; NULL: none */
+    const float *shares;   /* [images] of the first labels, in [0, 1] */
     float *sample_loss;    /* [images] */
     int32_t *sample_hit;   /* [images] 1 when the first maximum is the label */
     double *loss;          /* mean over images, summed in image order */
