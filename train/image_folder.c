@@ -5,6 +5,7 @@
 #include "image_list.h"
 #include "pool.h"
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,11 +14,16 @@
 
 enum { DEFAULT_SIDE = 224 };
 
-/* What became of one file. */
+/* What is known of one file. */
 typedef struct outcome {
-    int height, width, channels;
-    wn_status status;
+    int height, width, channels; /* height 0: it could not be read */
 } outcome;
+
+/* The first of the files that could not be read, by its place in the list. */
+typedef struct failure {
+    int64_t at; /* -1: none */
+    wn_status status;
+} failure;
 
 /* One split while it is read. */
 typedef struct reading {
@@ -26,6 +32,9 @@ typedef struct reading {
     wn_split_data *split;
     int height, width, channels; /* to bring images to */
     atomic_long next;            /* file: threads take one after the other */
+    bool strict;
+    pthread_mutex_t lock; /* of the next two */
+    failure fatal, skipped;
 } reading;
 
 typedef struct work {
@@ -35,12 +44,28 @@ typedef struct work {
     reading train, test;
 } work;
 
-static void probe(const reading *r, long i) {
-    outcome *o = &r->outcomes[i];
+/* Whether a failure is the file's own fault, and may be passed over. */
+static bool may_skip(const reading *r, const wn_status *status) {
+    return status->code == WN_ERROR_FORMAT && !r->strict;
+}
+
+/* Whichever thread comes first, the first file's failure is kept. */
+static void fail(reading *r, long i, const wn_status *status) {
+    failure *f = may_skip(r, status) ? &r->skipped : &r->fatal;
+    r->outcomes[i] = (outcome){0};
+    pthread_mutex_lock(&r->lock);
+    if (f->at < 0 || i < f->at)
+        *f = (failure){i, *status};
+    pthread_mutex_unlock(&r->lock);
+}
+
+static void probe(reading *r, long i) {
     wn_image_file file;
-    o->status = wn_image_open(r->list->entries[i].path, &file);
-    if (!wn_failed(o->status))
-        *o = (outcome){file.height, file.width, file.channels, wn_ok()};
+    wn_status status = wn_image_open(r->list->entries[i].path, &file);
+    if (wn_failed(status))
+        fail(r, i, &status);
+    else
+        r->outcomes[i] = (outcome){file.height, file.width, file.channels};
     wn_image_close(&file);
 }
 
@@ -71,8 +96,11 @@ static void decode_all(void *context, int tid, int threads) {
     reading *r = context;
     (void)tid, (void)threads;
     for (long i; (i = atomic_fetch_add(&r->next, 1)) < r->list->count;)
-        if (!wn_failed(r->outcomes[i].status))
-            r->outcomes[i].status = decode(r, i);
+        if (r->outcomes[i].height) {
+            wn_status status = decode(r, i);
+            if (wn_failed(status))
+                fail(r, i, &status);
+        }
 }
 
 static void on_all_threads(wn_pool *pool, wn_task task, reading *r) {
@@ -81,18 +109,6 @@ static void on_all_threads(wn_pool *pool, wn_task task, reading *r) {
         wn_pool_run(pool, task, r);
     else
         task(r, 0, 1);
-}
-
-/* Whether a failure is the file's own fault, and may be passed over. */
-static bool may_skip(const work *w, const wn_status *status) {
-    return status->code == WN_ERROR_FORMAT && !w->options->strict;
-}
-
-static wn_status check_outcomes(const work *w, const reading *r) {
-    for (int64_t i = 0; i < r->list->count; i++)
-        if (wn_failed(r->outcomes[i].status) && !may_skip(w, &r->outcomes[i].status))
-            return r->outcomes[i].status;
-    return wn_ok();
 }
 
 /* One size for all: see wn_dataset_read_images. */
@@ -104,7 +120,7 @@ static void settle_size(const work *w) {
     for (int s = 0; s < 2; s++)
         for (int64_t i = 0; i < of[s]->list->count; i++) {
             const outcome *o = &of[s]->outcomes[i];
-            if (wn_failed(o->status))
+            if (!o->height)
                 continue;
             same &= height == 0 || (o->height == height && o->width == width);
             height = o->height;
@@ -140,10 +156,10 @@ static void close_gaps(work *w, reading *r) {
     size_t image = (size_t)r->height * (size_t)r->width * (size_t)r->channels;
     wn_split_data *split = r->split;
     for (int64_t i = 0; i < r->list->count; i++) {
-        if (wn_failed(r->outcomes[i].status)) {
+        if (!r->outcomes[i].height) {
             if (w->dataset->skipped++ == 0)
                 snprintf(w->dataset->first_skipped, sizeof w->dataset->first_skipped, "%s",
-                         r->outcomes[i].status.message);
+                         r->skipped.status.message);
             continue;
         }
         if (split->count < i)
@@ -162,7 +178,8 @@ static wn_status read_split(work *w, reading *r) {
     if (!r->split->images || !r->split->labels)
         return wn_error(WN_ERROR_MEMORY, "%s: no memory for its images", w->options->name);
     on_all_threads(w->options->pool, decode_all, r);
-    WN_TRY(check_outcomes(w, r));
+    if (r->fatal.at >= 0)
+        return r->fatal.status;
     close_gaps(w, r);
     return r->split->count
                ? wn_ok()
@@ -171,12 +188,17 @@ static wn_status read_split(work *w, reading *r) {
 }
 
 static wn_status begin(work *w, const wn_image_list *list, wn_split_data *split, reading *r) {
-    *r = (reading){.list = list, .split = split};
+    *r = (reading){.list = list,
+                   .split = split,
+                   .strict = w->options->strict,
+                   .lock = PTHREAD_MUTEX_INITIALIZER,
+                   .fatal = {.at = -1},
+                   .skipped = {.at = -1}};
     r->outcomes = calloc((size_t)list->count, sizeof *r->outcomes);
     if (!r->outcomes)
         return wn_error(WN_ERROR_MEMORY, "%s: no memory for the list of its images", w->options->name);
     on_all_threads(w->options->pool, probe_all, r);
-    return check_outcomes(w, r);
+    return r->fatal.at >= 0 ? r->fatal.status : wn_ok();
 }
 
 static wn_status name_classes(work *w) {

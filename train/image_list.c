@@ -1,5 +1,6 @@
 /* From folders to lists of image files: classes, splits and their order. */
 #include "image_list.h"
+#include "grow.h"
 #include "random.h"
 
 #include <dirent.h>
@@ -17,7 +18,7 @@ static const char *const validation_names[] = {"val", "valid", "validation", NUL
 /* Names in a folder, sorted by bytes; owned. */
 typedef struct names {
     char **of;
-    int count;
+    int count, room;
 } names;
 
 static void free_names(names *list) {
@@ -59,7 +60,7 @@ static bool wanted(const char *folder, const char *name, bool folders) {
 }
 
 static bool append_name(names *list, const char *name) {
-    char **longer = realloc(list->of, ((size_t)list->count + 1) * sizeof *longer);
+    char **longer = wn_grow(list->of, list->count, &list->room, sizeof *longer);
     if (!longer)
         return false;
     list->of = longer;
@@ -96,18 +97,15 @@ wn_status wn_image_folder_has_folders(const char *folder, bool *has) {
 
 /* Takes over the path; false without memory. */
 static bool append_entry(wn_image_list *list, char *path, int label) {
-    if (path && !(list->count & (list->count - 1))) { /* grows when its length is a power of two */
-        size_t room = list->count ? 2 * (size_t)list->count : 1;
-        wn_image_entry *longer = realloc(list->entries, room * sizeof *longer);
-        if (!longer) {
-            free(path);
-            return false;
-        }
-        list->entries = longer;
+    wn_image_entry *longer =
+        path ? wn_grow(list->entries, (int)list->count, &list->room, sizeof *longer) : NULL;
+    if (!longer) {
+        free(path);
+        return false;
     }
-    if (path)
-        list->entries[list->count++] = (wn_image_entry){path, label};
-    return path != NULL;
+    list->entries = longer;
+    list->entries[list->count++] = (wn_image_entry){path, label};
+    return true;
 }
 
 /* A random order of [0, count) by seed and stream; Fisher and Yates. */
@@ -272,6 +270,6 @@ static void free_list(wn_image_list *list) {
 void wn_image_lists_free(wn_image_lists *lists) {
     free_list(&lists->train);
     free_list(&lists->test);
-    free_names(&(names){lists->classes, lists->class_count});
+    free_names(&(names){.of = lists->classes, .count = lists->class_count});
     *lists = (wn_image_lists){0};
 }

@@ -12,6 +12,7 @@ typedef struct wn_image_entry {
 typedef struct wn_image_list {
     wn_image_entry *entries;
     int64_t count;
+    int room;
 } wn_image_list;
 
 /* Owns its memory; zero-initialise. */
