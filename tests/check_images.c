@@ -4,6 +4,7 @@
 #include "data.h"
 #include "data_folder.h"
 #include "image.h"
+#include "orientation.h"
 #include "random.h"
 #include "remove_folder.h"
 
@@ -90,6 +91,111 @@ static int worst_difference(const char *name, int channels, const uint8_t *expec
     for (int i = 0; i < channels * PIXELS; i++)
         worst = abs(got[i] - expected[i]) > worst ? abs(got[i] - expected[i]) : worst;
     return worst;
+}
+
+enum { CELL = 8, TALL = 3, WIDE = 2, SEEN_HEIGHT = TALL * CELL, SEEN_WIDTH = WIDE * CELL };
+
+/* A picture of cells that are all different. */
+static uint8_t seen_at(int y, int x) {
+    return (uint8_t)(40 * (y / CELL * WIDE + x / CELL) + 20);
+}
+
+/* Stores it as Exif's table has it: which sides the first row and the first column lie at. */
+static void lay_down(char row_side, char column_side, int height, int width, uint8_t *pixels) {
+    for (int r = 0; r < height; r++)
+        for (int c = 0; c < width; c++) {
+            const char sides[] = {row_side, column_side};
+            const int along[] = {r, c};
+            int y = 0, x = 0;
+            for (int i = 0; i < 2; i++) {
+                y = sides[i] == 't' ? along[i] : sides[i] == 'b' ? SEEN_HEIGHT - 1 - along[i] : y;
+                x = sides[i] == 'l' ? along[i] : sides[i] == 'r' ? SEEN_WIDTH - 1 - along[i] : x;
+            }
+            *pixels++ = seen_at(y, x);
+        }
+}
+
+/* A segment with one tag before the orientation's, behind the JPEG's first two bytes. */
+static size_t add_exif(bool big, int orientation, uint8_t *bytes, size_t size) {
+    static const uint8_t little_tiff[] = {'I', 'I', '*', 0, 8, 0, 0, 0, 2, 0,    0x00, 0x01, 4,
+                                          0,   1,   0,   0, 0, 7, 0, 0, 0, 0x12, 0x01, 3,    0,
+                                          1,   0,   0,   0, 0, 0, 0, 0, 0, 0,    0,    0};
+    static const uint8_t big_tiff[] = {'M', 'M', 0, '*', 0, 0, 0, 8, 0, 2,    0x01, 0x00, 0,
+                                       4,   0,   0, 0,   1, 0, 0, 0, 7, 0x01, 0x12, 0,    3,
+                                       0,   0,   0, 1,   0, 0, 0, 0, 0, 0,    0,    0};
+    enum { TIFF = sizeof little_tiff, SEGMENT = 2 + 2 + 6 + TIFF, VALUE = 30 };
+    uint8_t segment[SEGMENT] = {0xff, 0xe1, 0, SEGMENT - 2, 'E', 'x', 'i', 'f', 0, 0};
+    memcpy(segment + 10, big ? big_tiff : little_tiff, TIFF);
+    segment[10 + VALUE + big] = (uint8_t)orientation;
+    memmove(bytes + 2 + SEGMENT, bytes + 2, size - 2);
+    memcpy(bytes + 2, segment, SEGMENT);
+    return size + SEGMENT;
+}
+
+/* Whether the scratch folder's file is the picture, upright. */
+static bool is_upright(const char *name) {
+    static uint8_t got[SEEN_HEIGHT * SEEN_WIDTH];
+    char path[256];
+    wn_image_file file;
+    path_of(name, path);
+    wn_status status = wn_image_open(path, &file);
+    bool same = !wn_failed(status) && file.height == SEEN_HEIGHT && file.width == SEEN_WIDTH;
+    if (same)
+        status = wn_image_decode(&file, 1, got);
+    wn_image_close(&file);
+    for (int y = 0; y < SEEN_HEIGHT; y++)
+        for (int x = 0; x < SEEN_WIDTH; x++)
+            same = same && abs(got[y * SEEN_WIDTH + x] - seen_at(y, x)) <= 2;
+    return same && !wn_failed(status);
+}
+
+/* All eight orientations, in both orders of bytes; what is no orientation leaves the picture as it is. */
+static void check_orientations(void) {
+    static const char sides[8][2] = {{'t', 'l'}, {'t', 'r'}, {'b', 'r'}, {'b', 'l'},
+                                     {'l', 't'}, {'r', 't'}, {'r', 'b'}, {'l', 'b'}};
+    static uint8_t pixels[SEEN_HEIGHT * SEEN_WIDTH], bytes[MOST_FILE];
+    clear();
+    for (int o = 0; o < 16; o++) {
+        bool swapped = o / 2 >= 4;
+        int height = swapped ? SEEN_WIDTH : SEEN_HEIGHT, width = swapped ? SEEN_HEIGHT : SEEN_WIDTH;
+        lay_down(sides[o / 2][0], sides[o / 2][1], height, width, pixels);
+        size_t size = make_jpeg(pixels, height, width, TJPF_GRAY, TJSAMP_GRAY, bytes);
+        write_bytes("turned.jpg", bytes, add_exif(o % 2, o / 2 + 1, bytes, size));
+        CHECK(is_upright("turned.jpg"), "orientation %d, %s bytes first", o / 2 + 1, o % 2 ? "high" : "low");
+    }
+    lay_down('t', 'l', SEEN_HEIGHT, SEEN_WIDTH, pixels);
+    for (int wrong = 0; wrong < 8; wrong++) {
+        size_t size = make_jpeg(pixels, SEEN_HEIGHT, SEEN_WIDTH, TJPF_GRAY, TJSAMP_GRAY, bytes);
+        bool big = wrong % 2;
+        size = add_exif(big, wrong < 2 ? 0 : wrong < 4 ? 9 : 6, bytes, size);
+        uint8_t *tiff = bytes + 2 + 4 + 6;
+        if (wrong / 2 == 2) /* no entries */
+            tiff[big ? 9 : 8] = 0;
+        if (wrong / 2 == 3) /* a directory beyond the end */
+            tiff[big ? 6 : 5] = 0xff;
+        write_bytes("turned.jpg", bytes, size);
+        CHECK(is_upright("turned.jpg"), "wrong structure %d was followed", wrong);
+    }
+}
+
+/* Any bytes at all in the segment: the program neither crashes nor reads beyond them (sanitizers). */
+static void check_any_exif(void) {
+    static uint8_t bytes[MOST_FILE];
+    uint8_t pixels[PIXELS];
+    draw(1, SIDE, SIDE, 1, pixels);
+    size_t size = make_jpeg(pixels, SIDE, SIDE, TJPF_GRAY, TJSAMP_GRAY, bytes);
+    size = add_exif(false, 6, bytes, size);
+    for (uint64_t i = 0; i < 20000; i++) {
+        uint8_t *copy = malloc(size);
+        size_t cut = 4 + wn_random_below(seed, WN_STREAM_TEST, 3 * i, (uint32_t)size - 3);
+        memcpy(copy, bytes, size);
+        copy[2 + wn_random_below(seed, WN_STREAM_TEST, 3 * i + 1, 48)] =
+            (uint8_t)wn_random_below(seed, WN_STREAM_TEST, 3 * i + 2, 256);
+        copy = realloc(copy, cut);
+        int found = wn_orientation_of_jpeg(copy, cut);
+        CHECK(found >= 1 && found <= 8, "orientation %d", found);
+        free(copy);
+    }
 }
 
 /* PNG is exact, JPEG of a smooth picture nearly; grey is repeated, colours become their luma. */
@@ -417,6 +523,8 @@ static void check_channels_refused(void) {
 int main(void) {
     seed = check_seed();
     make_folder();
+    check_orientations();
+    check_any_exif();
     check_decoding();
     check_png_kinds();
     check_fit();

@@ -1,5 +1,6 @@
 /* Image files of any kind: reading them whole, telling them apart, and bringing pixels to a size. */
 #include "image.h"
+#include "orientation.h"
 
 #include <errno.h>
 #include <math.h>
@@ -36,6 +37,12 @@ static wn_status read_bytes(wn_image_file *file) {
     return whole ? wn_ok() : wn_error(WN_ERROR_IO, "%s: cannot be read", file->path);
 }
 
+static void swap_sides(wn_image_file *file) {
+    int height = file->height;
+    file->height = file->width;
+    file->width = height;
+}
+
 static wn_status read_header(wn_image_file *file) {
     for (size_t i = 0; i < sizeof formats / sizeof *formats && !file->format; i++)
         if (file->size >= formats[i]->signature_length &&
@@ -44,7 +51,10 @@ static wn_status read_header(wn_image_file *file) {
     if (!file->format)
         return wn_error(WN_ERROR_FORMAT, "%s: neither JPEG nor PNG: %s", file->path,
                         file->size ? "it starts otherwise" : "it is empty");
+    file->orientation = 1;
     WN_TRY(file->format->read_header(file));
+    if (wn_orientation_swaps(file->orientation))
+        swap_sides(file);
     if (file->height < 1 || file->width < 1 || (int64_t)file->height * file->width > MOST_PIXELS)
         return wn_error(WN_ERROR_FORMAT, "%s: a picture of %dx%d, expected 1x1 to %lld pixels", file->path,
                         file->height, file->width, (long long)MOST_PIXELS);
@@ -62,7 +72,19 @@ wn_status wn_image_open(const char *path, wn_image_file *file) {
 }
 
 wn_status wn_image_decode(const wn_image_file *file, int channels, uint8_t *pixels) {
-    return file->format->decode(file, channels, pixels);
+    if (file->orientation == 1)
+        return file->format->decode(file, channels, pixels);
+    wn_image_file stored = *file;
+    if (wn_orientation_swaps(file->orientation))
+        swap_sides(&stored);
+    uint8_t *turned = malloc((size_t)file->height * (size_t)file->width * (size_t)channels);
+    if (!turned)
+        return wn_error(WN_ERROR_MEMORY, "%s: no memory for its pixels", file->path);
+    wn_status status = file->format->decode(&stored, channels, turned);
+    if (!wn_failed(status))
+        wn_orientation_apply(file->orientation, turned, stored.height, stored.width, channels, pixels);
+    free(turned);
+    return status;
 }
 
 void wn_image_close(wn_image_file *file) {
@@ -149,5 +171,18 @@ wn_status wn_image_fit(const uint8_t *pixels, int height, int width, int channel
     free(rows);
     free(columns);
     free(lines);
+    return status;
+}
+
+wn_status wn_image_read(const char *path, int to_height, int to_width, int channels, uint8_t *planes) {
+    wn_image_file file;
+    WN_TRY(wn_image_open(path, &file));
+    uint8_t *pixels = malloc((size_t)file.height * (size_t)file.width * (size_t)channels);
+    wn_status status = pixels ? wn_image_decode(&file, channels, pixels)
+                              : wn_error(WN_ERROR_MEMORY, "%s: no memory for its pixels", path);
+    if (!wn_failed(status))
+        status = wn_image_fit(pixels, file.height, file.width, channels, to_height, to_width, planes);
+    free(pixels);
+    wn_image_close(&file);
     return status;
 }

@@ -71,18 +71,9 @@ static void probe(reading *r, long i) {
 
 /* The image's bytes at their place in the split. */
 static wn_status decode(const reading *r, long i) {
-    wn_image_file file;
-    WN_TRY(wn_image_open(r->list->entries[i].path, &file));
-    uint8_t *pixels = malloc((size_t)file.height * (size_t)file.width * (size_t)r->channels);
-    wn_status status = pixels ? wn_image_decode(&file, r->channels, pixels)
-                              : wn_error(WN_ERROR_MEMORY, "%s: no memory for its pixels", file.path);
     size_t image = (size_t)r->height * (size_t)r->width * (size_t)r->channels;
-    if (!wn_failed(status))
-        status = wn_image_fit(pixels, file.height, file.width, r->channels, r->height, r->width,
-                              r->split->images + (size_t)i * image);
-    free(pixels);
-    wn_image_close(&file);
-    return status;
+    return wn_image_read(r->list->entries[i].path, r->height, r->width, r->channels,
+                         r->split->images + (size_t)i * image);
 }
 
 static void probe_all(void *context, int tid, int threads) {

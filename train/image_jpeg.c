@@ -1,5 +1,6 @@
 /* JPEG by libjpeg-turbo's TurboJPEG interface. */
 #include "image.h"
+#include "orientation.h"
 
 #include <turbojpeg.h>
 
@@ -21,6 +22,7 @@ static wn_status read_header(wn_image_file *file) {
     if (space == TJCS_CMYK || space == TJCS_YCCK)
         return wn_error(WN_ERROR_FORMAT, "%s: a JPEG of 4 channels (CMYK), expected grey or RGB", file->path);
     file->channels = space == TJCS_GRAY ? 1 : 3;
+    file->orientation = wn_orientation_of_jpeg(file->bytes, file->size);
     return wn_ok();
 }
 
