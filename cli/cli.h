@@ -15,8 +15,8 @@
 
 extern const wn_command wn_command_train, wn_command_tune, wn_command_db, wn_command_bench,
     wn_command_summary, wn_command_list, wn_command_info, wn_command_shapes, wn_command_compare,
-    wn_command_report, wn_command_eval, wn_command_export, wn_command_lr_find, wn_command_bypass,
-    wn_command_doctor, wn_command_data, wn_command_machine;
+    wn_command_report, wn_command_eval, wn_command_export, wn_command_predict, wn_command_lr_find,
+    wn_command_bypass, wn_command_doctor, wn_command_data, wn_command_machine;
 
 enum { WN_COUNT_MAX = 1000000000, WN_SIZE_MAX = 1000000, WN_THREADS_MAX = 1024 };
 

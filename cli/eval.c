@@ -106,25 +106,26 @@ static wn_status eval(const wn_command *command, int argc, char **argv) {
     if (!wn_failed(status))
         status = wn_session_database(&session, path, false, &db);
     if (!wn_failed(status))
-        status = wn_evaluate(&(wn_evaluation_options){.weights = argv[0],
-                                                      .net = net,
-                                                      .variant = network.variant,
-                                                      .shortcut = (wn_shortcut)network.shortcut,
-                                                      .width_divisor = (int)network.width_divisor,
-                                                      .size = (int)network.size,
-                                                      .batch = (int)network.batch,
-                                                      .channels = (int)channels,
-                                                      .normalisation = normalise ? &normalisation : NULL,
-                                                      .data = data,
-                                                      .image_side = (int)images.side,
-                                                      .strict = images.strict,
-                                                      .split_seed = (uint64_t)images.split_seed,
-                                                      .limit = limit,
-                                                      .pool = session.pool,
-                                                      .isa = session.isa,
-                                                      .pick = wn_tune_pick,
-                                                      .pick_context = db},
-                             &evaluation);
+        status =
+            wn_evaluate(&(wn_evaluation_options){.of = {.weights = argv[0],
+                                                        .net = net,
+                                                        .variant = network.variant,
+                                                        .shortcut = (wn_shortcut)network.shortcut,
+                                                        .width_divisor = (int)network.width_divisor,
+                                                        .size = (int)network.size,
+                                                        .channels = (int)channels,
+                                                        .normalisation = normalise ? &normalisation : NULL},
+                                                 .batch = (int)network.batch,
+                                                 .data = data,
+                                                 .image_side = (int)images.side,
+                                                 .strict = images.strict,
+                                                 .split_seed = (uint64_t)images.split_seed,
+                                                 .limit = limit,
+                                                 .pool = session.pool,
+                                                 .isa = session.isa,
+                                                 .pick = wn_tune_pick,
+                                                 .pick_context = db},
+                        &evaluation);
     if (!wn_failed(status)) {
         print(&evaluation);
         if (csv_path)

@@ -4,10 +4,10 @@
 #include <string.h>
 
 static const wn_command *const commands[] = {
-    &wn_command_train,  &wn_command_data,  &wn_command_eval,    &wn_command_export,  &wn_command_lr_find,
-    &wn_command_tune,   &wn_command_db,    &wn_command_bench,   &wn_command_summary, &wn_command_shapes,
-    &wn_command_list,   &wn_command_info,  &wn_command_machine, &wn_command_compare, &wn_command_report,
-    &wn_command_bypass, &wn_command_doctor};
+    &wn_command_train,   &wn_command_data,   &wn_command_eval,  &wn_command_predict, &wn_command_export,
+    &wn_command_lr_find, &wn_command_tune,   &wn_command_db,    &wn_command_bench,   &wn_command_summary,
+    &wn_command_shapes,  &wn_command_list,   &wn_command_info,  &wn_command_machine, &wn_command_compare,
+    &wn_command_report,  &wn_command_bypass, &wn_command_doctor};
 
 static void print_usage(FILE *out) {
     fprintf(out,

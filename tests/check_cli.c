@@ -270,9 +270,9 @@ static void check_output_that_nobody_gets(void) {
 }
 
 static void check_help(void) {
-    static const char *const commands[] = {"train", "eval",   "export",  "lr-find", "tune",
-                                           "db",    "bench",  "summary", "shapes",  "list",
-                                           "info",  "bypass", "doctor",  "data",    "machine"};
+    static const char *const commands[] = {"train",  "eval",   "predict", "export", "lr-find", "tune",
+                                           "db",     "bench",  "summary", "shapes", "list",    "info",
+                                           "bypass", "doctor", "data",    "machine"};
     const int count = sizeof commands / sizeof *commands;
     static outcome o;
     RUN(&o, "--version");

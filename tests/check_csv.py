@@ -26,6 +26,7 @@ COMMANDS = (
     ([*TRAIN, "--checkpoints=kept"], "loss", 4, "epoch 1/1"),
     ([*TRAIN, "--checkpoints=kept", "--resume"], "loss", 0, "continues"),
     (["eval", "kept/last.safetensors", *DATA[:2], "--test-limit=20"], "truth", 1, "accuracy"),
+    (["predict", "lenet", "--checkpoint=kept/last.safetensors", *DATA[:2], "--index=0-3"], "logit", 20, "test image 3"),
     (["lr-find", "mnist-bn", *DATA], "lr", 8, "suggestion"),
     (["bypass", "lenet", "--batch-size=1", "--rounds=1"], "event", 20, "1 rounds"),
     (["compare", "before.csv", "before.csv"], "ratio", 2, "geometric mean"),

@@ -53,6 +53,7 @@ FILES = {
     "compare.csv": "name,repetitions_a,repetitions_b,seconds_a,seconds_b,ratio,p,verdict\nchaff FWD_B,7,7,1,2,2,0.01,slower\n",
     "lr-find.csv": "lr,loss\n1e-3,2.5\n1e-2,1.25\n1e-1,9\n",
     "confusion.csv": "truth,predicted,images\nboot,boot,6\nboot,sandal,2\nshirt,coat,\n",
+    "predictions.csv": "image,truth,rank,class,name,probability,logit\nimp.png,,1,3,gremlin,0.75,2\nimp.png,,2,0,imp,0.25,1\n",
     "layout.csv": "run,randomised_ms,fixed_ms\n1,22,20\n2,33,30\n3,44,11\n",
     "below/deeper/lr-find.csv": "lr,loss\n1e-3,7\n1e-2,6.75\n",
     "seeds/run-seed1.csv": "kind,epoch,step,loss,train_accuracy,test_accuracy,seconds_total\nepoch,1,9,2.1,0.2,0.5,3\n",
@@ -112,7 +113,7 @@ def check_page(folder, plots):
                  "3.00 (7 of 12)", "4.00, 4.12 times ours", "2.000, 1.50 times ours", "serious; load: too much", "swap", "multiply",
                  # a text of each section that has no plot, and sums over rows
                  "umwait", "im2col", "4.000", "8.000", "717.5", "winnowing", "chaff FWD_B", "least loss 1.25 at a rate of 1e-2",
-                 "least loss 6.75", "6 of 8 images right, 75.00 %", "sandal", "medians of 3 pairs", "run-seed2", "address-layout",
+                 "least loss 6.75", "6 of 8 images right, 75.00 %", "sandal", "gremlin", "medians of 3 pairs", "run-seed2", "address-layout",
                  "40.00 %", "60.00 %", "72.70 %", "82.70 %", "92.70 %"):
         check(text in reader.text, f"the page lacks {text}")
     check(reader.text.count("Some CPU") == 1, "a fact of two files is not shown once")

@@ -1,19 +1,28 @@
 #!/usr/bin/env python3
 """The program's commands around training, from end to end on small data: what they write is read back by rules of its own
 here. Takes the program's path; prints `check_training_program: N passed, ...`."""
+import collections
+import csv
+import math
+import os
 import pathlib
+import re
 import struct
 import subprocess
 import sys
 import tempfile
-import zlib
 
 from checking import check, counts, finish
+from pictures import write_png
+
+
+# Without a place for a tuning database kernels are chosen the same way every time.
+ENVIRONMENT = {key: value for key, value in os.environ.items() if key not in ("HOME", "XDG_CACHE_HOME", "WINNOW_DB")}
 
 
 def run(folder, *arguments):
     return subprocess.run([pathlib.Path(sys.argv[1]).resolve(), *map(str, arguments)], cwd=folder, capture_output=True,
-                          text=True, check=False)
+                          text=True, check=False, env=ENVIRONMENT)
 
 
 def succeed(folder, *arguments):
@@ -26,16 +35,6 @@ def refuse(folder, part, *arguments):
     done = run(folder, *arguments)
     check(done.returncode in (1, 2) and part in done.stderr and done.stderr.count("\n") == 1,
           f"{arguments}: code {done.returncode}, '{done.stderr}' lacks '{part}'")
-
-
-def write_png(path, pixels, width):
-    """Grey pixels as a PNG."""
-    def chunk(kind, data):
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-    rows = b"".join(b"\0" + bytes(pixels[i:i + width]) for i in range(0, len(pixels), width))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", width, len(pixels) // width, 8, 0, 0, 0, 0)) +
-                     chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
 
 
 def png_size(path):
@@ -82,6 +81,88 @@ def check_training(folder):
     check("16 test images" in out and "accuracy 1.0000" in out and "above" in out, out)
 
 
+def check_divergence(folder):
+    """A learning rate far too high: the run ends, says where, and what was saved before can be used."""
+    done = run(folder, "train", "mnist-cnn", "--data", "images", "--batch-size", "16", "--epochs", "9", "--optimizer", "sgd",
+               "--lr", "1e6", "--weight-decay", "1e-3", "--save-every", "1", "--checkpoints", "lost", "--threads", "1", "--csv", "lost.csv")
+    check(done.returncode == 1 and done.stderr.count("\n") == 1, f"diverging: code {done.returncode}: {done.stderr}")
+    said = re.fullmatch(r"winnow: mnist-cnn: the loss became (not a number|infinite) in step (\d+) of epoch (\d+) with learning rate "
+                        r"\S+, expected a finite number; the first such value is in (\S+) \S+; the last checkpoint is "
+                        r"lost/last.safetensors, after step (\d+); a smaller learning rate or --clip may help\n", done.stderr)
+    if check(said, f"diverging: {done.stderr}"):
+        step = (int(said[3]) - 1) * 4 + int(said[2])  # four steps of 63 images an epoch
+        check(step == int(said[5]) + 1 == len(rows(folder / "lost.csv")) + 1 - int(said[3]) + 1,
+              f"step {step}, saved after {said[5]}, {len(rows(folder / 'lost.csv'))} rows")
+        succeed(folder, "eval", "lost/last.safetensors", "--data", "images", "--threads", "1")
+
+
+def check_checkpoints_refused(folder):
+    """Files that are damaged, of other classes, or of another network: a line each."""
+    sound = (folder / "kept/last.safetensors").read_bytes()
+    (folder / "cut.safetensors").write_bytes(sound[:-100])
+    (folder / "changed.safetensors").write_bytes(sound[:-5] + bytes([sound[-5] ^ 1]) + sound[-4:])
+    for name, part in (("cut", "truncated?"), ("changed", "damaged: its check sum is")):
+        for command in (("eval", f"{name}.safetensors", "--data", "images"), ("export", f"{name}.safetensors", "--safetensors", "no"),
+                        ("predict", "mnist-cnn", "--checkpoint", f"{name}.safetensors", "images/above/1.png")):
+            refuse(folder, part, *command)
+        (folder / name).mkdir()
+        (folder / name / "last.safetensors").write_bytes((folder / f"{name}.safetensors").read_bytes())
+        refuse(folder, part, "train", "mnist-cnn", "--checkpoints", name, "--resume")
+    refuse(folder, "the file is of a network for 2 classes, expected 10", "eval", "kept/last.safetensors", "--data", "synthetic")
+    refuse(folder, "the file is of mnist-cnn, not of lenet", "eval", "kept/last.safetensors", "--data", "images", "--net", "lenet")
+    refuse(folder, "its network is 'mnist-cnn', expected 'lenet'", "train", "lenet", "--data", "images", "--batch-size", "16",
+           "--epochs", "4", "--checkpoints", "kept", "--resume")
+
+
+def rows(path):
+    with open(path, newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def loss_of(logits, truth):
+    most = max(logits.values())
+    return most + math.log(sum(math.exp(value - most) for value in logits.values())) - logits[truth]
+
+
+def check_prediction(folder):
+    """Test images by number have to come out as in eval's matrix and loss, and files as the same images by number."""
+    weights = ("mnist-cnn", "--checkpoint", "kept/last.safetensors", "--threads", "1", "--top", "2")
+    loss = succeed(folder, "eval", "kept/last.safetensors", "--data", "images", "--threads", "1", "--csv", "matrix.csv")
+    out = succeed(folder, "predict", *weights, "--data", "images", "--index", "0-9,10,11-15", "--csv", "predicted.csv")
+    found = rows(folder / "predicted.csv")
+    check(len(found) == 32 and out.count("\n") == 16, f"{len(found)} rows, and {out}")
+    matrix, losses = collections.Counter(), []
+    for first, second in zip(found[::2], found[1::2]):
+        check(first["image"] == second["image"] and first["rank"] == "1" and second["rank"] == "2" and
+              abs(float(first["probability"]) + float(second["probability"]) - 1) < 1e-8 and
+              float(first["logit"]) >= float(second["logit"]), f"{first} and {second}")
+        matrix[first["truth"], first["name"]] += 1
+        losses.append(loss_of({row["name"]: float(row["logit"]) for row in (first, second)}, first["truth"]))
+    check(matrix == {(row["truth"], row["predicted"]): int(row["images"]) for row in rows(folder / "matrix.csv")},
+          f"the matrix of predictions is {matrix}")
+    check(f"loss {sum(losses) / 16:.4f}," in loss, f"a mean loss of {sum(losses) / 16}, but eval says {loss}")
+    pair = {"above": "images/above/9.png", "below": "images/below/9.png"}
+    for kind, path in pair.items():
+        for split in ("train", "test"):
+            copy = folder / "pair" / split / kind / "9.png"
+            copy.parent.mkdir(parents=True)
+            copy.write_bytes((folder / path).read_bytes())
+    succeed(folder, "predict", *weights, *pair.values(), "--csv", "files.csv")
+    succeed(folder, "predict", *weights, "--data", "pair", "--index", "0,1", "--csv", "numbers.csv")
+    by_file = {(row["image"], row["rank"]): (row["name"], row["logit"]) for row in rows(folder / "files.csv")}
+    by_number = {(pair[row["truth"]], row["rank"]): (row["name"], row["logit"]) for row in rows(folder / "numbers.csv")}
+    check(by_file == by_number and len(by_file) == 4, f"files give {by_file}, numbers {by_number}")
+    for part, *arguments in (("damaged PNG", "images/above/1.png", "images/above/3.png"), ("neither JPEG", "kept/last.safetensors"),
+                             ("No such file", "nowhere.png"), ("either files, or --data", "x.png", "--index", "1"),
+                             ("no test image 16, expected 0 to 15", "--data", "images", "--index", "0,16"),
+                             ("--index: found", "--data", "images", "--index", "3-1"), ("found 0 files and --data", "--data", "images"),
+                             ("--index: found", "--data", "images", "--index", "0,")):
+        refuse(folder, part, "predict", *weights, *arguments, "--csv", "no.csv")
+        check(not (folder / "no.csv").exists(), f"{arguments} leaves a CSV file")
+    refuse(folder, "the file is of mnist-cnn, not of lenet", "predict", "lenet", *weights[1:], *pair.values())
+    refuse(folder, "no --checkpoint", "predict", "lenet", "x.png")
+
+
 def main():
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
@@ -92,6 +173,9 @@ def main():
             finish()
         check_data(folder)
         check_training(folder)
+        check_prediction(folder)
+        check_checkpoints_refused(folder)
+        check_divergence(folder)
     finish()
 
 

@@ -7,10 +7,11 @@ counts = {"passed": 0, "failed": 0, "skipped": 0}
 
 
 def check(condition, what):
-    """Counts a condition; when it does not hold, says what was found and expected."""
+    """Counts a condition, and returns whether it holds; when it does not, says what was found and expected."""
     counts["passed" if condition else "failed"] += 1
     if not condition:
         print(f"{NAME}: {what}", file=sys.stderr)
+    return bool(condition)
 
 
 def lacks_feature(ran):

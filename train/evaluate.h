@@ -2,20 +2,12 @@
 #ifndef WN_EVALUATE_H
 #define WN_EVALUATE_H
 
-#include "loader.h"
-#include "nets.h"
-#include <winnow/model.h>
+#include "saved.h"
 
 typedef struct wn_evaluation_options {
-    const char
-        *weights;    /* a safetensors file: a checkpoint, or weights from elsewhere under PyTorch's names */
-    const char *net; /* what the weights are of; NULL: as the file's metadata say. So with what follows: */
-    const char *variant;
-    wn_shortcut shortcut;
-    int width_divisor, size, channels;     /* 0: by the file, else by the network */
-    const wn_normalisation *normalisation; /* NULL: by the file, else the network's recipe */
-    const char *data;                      /* as in wn_dataset_options, like the next three */
-    int image_side;                        /* 0: the network's input */
+    wn_saved_options of;
+    const char *data; /* as in wn_dataset_options, like the next three */
+    int image_side;   /* 0: the network's input */
     bool strict;
     uint64_t split_seed;
     int64_t limit; /* of test images; 0: all */

@@ -99,6 +99,20 @@ static char *list_picks(const wn_trainer *t) {
     return text;
 }
 
+/* What the images were, for those who use the weights. */
+static void add_images(wn_run_facts *facts, const wn_dataset *data) {
+    wn_facts_add(facts, "image", "%dx%dx%d", data->channels, data->height, data->width);
+    char *names = data->class_names ? calloc((size_t)data->classes + 1, WN_CLASS_NAME) : NULL;
+    if (!names)
+        return; /* numbers will do */
+    for (int c = 0; c < data->classes; c++) {
+        strcat(names, data->class_names[c]);
+        strcat(names, "\n");
+    }
+    wn_facts_add(facts, "class names", "%s", names);
+    free(names);
+}
+
 static void add_state(wn_trainer *t, const wn_epoch_sums *sums) {
     wn_run_facts *facts = &t->facts;
     const wn_train_result *r = &t->result;
@@ -113,6 +127,7 @@ static void add_state(wn_trainer *t, const wn_epoch_sums *sums) {
     wn_facts_add(facts, "state.best", "%a", t->best_accuracy);
     wn_facts_add(facts, "state.last", "%a,%a,%a", r->loss, r->train_accuracy, r->test_accuracy);
     wn_facts_add(facts, "state.seconds", "%.6f", wn_seconds() - t->options.started);
+    add_images(facts, &t->dataset);
     char *picks = list_picks(t);
     wn_facts_add(facts, "picks", "%s", picks ? picks : "");
     free(picks);

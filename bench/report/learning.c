@@ -1,4 +1,4 @@
-/* Learning rates that were tried, and which classes a network takes for others. */
+/* Learning rates that were tried, which classes a network takes for others, and single images. */
 #include "curves.h"
 #include "lr_find.h"
 #include "report/report.h"
@@ -94,4 +94,24 @@ void wn_report_confusion(const wn_report *report, wn_page *page) {
     for (int t = 0; t < report->count; t++)
         if (report->tables[t].kind == WN_TABLE_CONFUSION)
             write_confusion(&report->tables[t], page);
+}
+
+void wn_report_predictions(const wn_report *report, wn_page *page) {
+    if (!wn_report_has(report, WN_TABLE_PREDICTIONS))
+        return;
+    wn_page_heading(page, 2, "Predictions");
+    for (int t = 0; t < report->count; t++) {
+        const wn_table *table = &report->tables[t];
+        if (table->kind != WN_TABLE_PREDICTIONS)
+            continue;
+        wn_page_paragraph(page, "%s: the likeliest class of each image", wn_table_name(table));
+        wn_page_table_begin(page, (const char *const[]){"image", "is", "taken for", "probability", NULL});
+        for (int row = 0; row < table->rows; row++)
+            if (wn_table_number(table, row, "rank") == 1)
+                wn_page_row(page, (const char *const[]){wn_table_text(table, row, "image"),
+                                                        wn_table_text(table, row, "truth"),
+                                                        wn_table_text(table, row, "name"),
+                                                        wn_table_text(table, row, "probability"), NULL});
+        wn_page_table_end(page);
+    }
 }

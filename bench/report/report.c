@@ -110,10 +110,11 @@ wn_status wn_report_write(const wn_report *report, wn_page *page) {
     if (!page->gnuplot)
         wn_page_paragraph(page, "Without plots: gnuplot is not on this machine.");
     void (*const sections[])(const wn_report *, wn_page *) = {
-        wn_report_machine,   wn_report_steps,  wn_report_shares,     wn_report_parts,
-        wn_report_winners,   wn_report_layers, wn_report_roofline,   wn_report_peer,
-        wn_report_pytorch,   wn_report_tuning, wn_report_training,   wn_report_rates,
-        wn_report_confusion, wn_report_linux,  wn_report_comparison, wn_report_files};
+        wn_report_machine,   wn_report_steps,       wn_report_shares,   wn_report_parts,
+        wn_report_winners,   wn_report_layers,      wn_report_roofline, wn_report_peer,
+        wn_report_pytorch,   wn_report_tuning,      wn_report_training, wn_report_rates,
+        wn_report_confusion, wn_report_predictions, wn_report_linux,    wn_report_comparison,
+        wn_report_files};
     for (size_t i = 0; i < sizeof sections / sizeof *sections; i++)
         sections[i](report, page);
     fputs("</body></html>\n", page->html);

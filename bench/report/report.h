@@ -32,6 +32,7 @@ void wn_report_tuning(const wn_report *report, wn_page *page);
 void wn_report_training(const wn_report *report, wn_page *page);
 void wn_report_rates(const wn_report *report, wn_page *page);
 void wn_report_confusion(const wn_report *report, wn_page *page);
+void wn_report_predictions(const wn_report *report, wn_page *page);
 void wn_report_linux(const wn_report *report, wn_page *page);
 void wn_report_comparison(const wn_report *report, wn_page *page);
 void wn_report_files(const wn_report *report, wn_page *page); /* always */

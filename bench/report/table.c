@@ -23,6 +23,7 @@ static const char *const marks[WN_TABLE_KINDS][3] = {
     [WN_TABLE_COMPARE] = {"seconds_a", "seconds_b", "ratio"},
     [WN_TABLE_LR_FIND] = {"lr", "loss"}, /* training has both, and is found before */
     [WN_TABLE_CONFUSION] = {"truth", "predicted", "images"},
+    [WN_TABLE_PREDICTIONS] = {"image", "rank", "probability"},
     [WN_TABLE_ADDRESS_LAYOUT] = {"run", "randomised_ms", "fixed_ms"},
 };
 
@@ -43,6 +44,7 @@ const char *const wn_table_kind_names[WN_TABLE_KINDS] = {
     [WN_TABLE_COMPARE] = "compare",
     [WN_TABLE_LR_FIND] = "lr-find",
     [WN_TABLE_CONFUSION] = "confusion",
+    [WN_TABLE_PREDICTIONS] = "predictions",
     [WN_TABLE_ADDRESS_LAYOUT] = "address-layout",
 };
 

@@ -22,6 +22,7 @@ typedef enum wn_table_kind {
     WN_TABLE_COMPARE,        /* winnow compare: a row per name */
     WN_TABLE_LR_FIND,        /* winnow lr-find: a row per step */
     WN_TABLE_CONFUSION,      /* winnow eval: a row per pair of classes */
+    WN_TABLE_PREDICTIONS,    /* winnow predict: a row per image and class */
     WN_TABLE_ADDRESS_LAYOUT, /* a row per pair of runs */
     WN_TABLE_KINDS
 } wn_table_kind;
