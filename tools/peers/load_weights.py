@@ -82,7 +82,8 @@ def main() -> int:
     tensors, metadata = read(arguments.checkpoint)
     size, channels = int(metadata["size"]), int(metadata["channels"])
     model = networks.BY_NAME[metadata["network"], metadata["variant"]](int(metadata["width divisor"]), size)
-    weights = {name: tensor for name, tensor in tensors.items() if not name.startswith("optimizer.")}
+    average = {name[len("average."):]: tensor for name, tensor in tensors.items() if name.startswith("average.")}
+    weights = average or {name: tensor for name, tensor in tensors.items() if not name.startswith("optimizer.")}
     model.load_state_dict(weights, strict=True)
     model.eval()
     pixels = torch.from_numpy(idx(arguments.data, "t10k-images-idx3-ubyte", 16)).float().reshape(-1, 1, 28, 28) / 255
