@@ -110,6 +110,8 @@ def check_checkpoints_refused(folder):
         refuse(folder, part, "train", "mnist-cnn", "--checkpoints", name, "--resume")
     refuse(folder, "the file is of a network for 2 classes, expected 10", "eval", "kept/last.safetensors", "--data", "synthetic")
     refuse(folder, "the file is of mnist-cnn, not of lenet", "eval", "kept/last.safetensors", "--data", "images", "--net", "lenet")
+    refuse(folder, "/dev/full: ", "export", "kept/last.safetensors", "--onnx", "/dev/full")
+    refuse(folder, "the file is of mnist-cnn, not of lenet", "export", "kept/last.safetensors", "--net", "lenet", "--onnx", "no")
     refuse(folder, "its network is 'mnist-cnn', expected 'lenet'", "train", "lenet", "--data", "images", "--batch-size", "16",
            "--epochs", "4", "--checkpoints", "kept", "--resume")
 
