@@ -33,6 +33,8 @@ static const double finalist_ratio = 1.3;  /* behind by more, nothing in the net
 /* A problem's part of the budget grows with the time of its runs; so much more has everyone, since operands
  * and candidates have to be made, too. */
 static const double least_part = 1.2e-3;
+/* Of what problems have left over, for the next one to wait while somebody else has the machine. */
+static const double patient_share = 0.5;
 
 /* One run of the command. */
 typedef struct tune_job {
@@ -157,10 +159,13 @@ static progress count_problems(const tune_job *job) {
     return p;
 }
 
-/* What is left of the budget is shared out anew with every problem. Once it is spent, the model chooses. */
-static void set_budget(tune_job *job, double part, double parts_left) {
+/* What is left of the budget is shared out anew with every problem. Once it is spent, the model chooses. Of
+ * what problems until now did not need a part is for waiting for bursts of others to end. */
+static void set_budget(tune_job *job, const progress *p, double part) {
     double left = job->races - (wn_seconds() - job->begin);
-    job->options.budget = fmax(0, left) * fmin(1, part / parts_left);
+    double saved = left - job->races * p->parts_left / p->parts;
+    job->options.budget = fmax(0, left) * fmin(1, part / p->parts_left);
+    job->options.patience = fmax(0, saved) * patient_share;
     if (left <= 0 && job->options.effort > WN_EFFORT_HEURISTIC)
         job->options.effort = WN_EFFORT_HEURISTIC;
 }
@@ -200,7 +205,7 @@ static wn_status tune_items(tune_job *job) {
             continue;
         p.done++;
         show(job, &p, item);
-        set_budget(job, part, p.parts_left);
+        set_budget(job, &p, part);
         if (part_of(job, item) > 0) { /* with the budget spent, any pick that is there beats the model's */
             job->modelled += job->options.effort < (wn_effort)job->flags->effort;
             status = tune_item(job, item, candidates);

@@ -1,6 +1,7 @@
 /* Long races of all candidates. They are for reports on the tuner, not for tuning. */
 #include "tune_regret.h"
 #include "database.h"
+#include "disturbance.h"
 #include "race.h"
 #include "statistics.h"
 #include "tune_report.h"
@@ -26,7 +27,8 @@ typedef struct long_race {
     int runner[WN_TUNE_MAX_CANDIDATES]; /* in the measurement; -1: refused */
     bool running[WN_TUNE_MAX_CANDIDATES];
     double times[WN_TUNE_MAX_CANDIDATES][MOST_ROUNDS];
-    int count, rounds;
+    int count, rounds, thrown;
+    wn_disturbance watch;
     int chosen[CHOSEN]; /* candidates: the pick, the model's choice, the others' picks; -1: none */
 } long_race;
 
@@ -38,13 +40,19 @@ static const char *choice_name(const wn_regret_job *job, int choice) {
     return choice == 0 ? "pick" : choice == 1 ? "model" : wn_tune_side_name(job->others, choice - OURS);
 }
 
+/* Rounds in which somebody else had the machine are made again, at most as many as count in the end. */
 static void run_until(long_race *r, int rounds) {
     int order[WN_TUNE_MAX_CANDIDATES];
-    for (; r->rounds < rounds; r->rounds++) {
-        wn_race_shuffle(1, r->rounds, order, r->count);
+    while (r->rounds < rounds) {
+        wn_race_shuffle(1, r->rounds + r->thrown, order, r->count);
+        wn_disturbance_seen(&r->watch);
         for (int i = 0; i < r->count; i++)
             if (r->running[order[i]])
                 r->times[order[i]][r->rounds] = wn_measure_run(r->measure, r->runner[order[i]]);
+        if (wn_disturbance_seen(&r->watch) && r->thrown < rounds)
+            r->thrown++;
+        else
+            r->rounds++;
     }
 }
 
@@ -122,7 +130,7 @@ static bool is_chosen(const long_race *r, int candidate) {
 
 /* Returns the best of all; -1 when nothing can run. */
 static int race_all(long_race *r) {
-    r->rounds = 0;
+    r->rounds = r->thrown = 0;
     for (int heat = 0; heat < HEATS; heat++) {
         run_until(r, heats[heat].rounds);
         int best = best_of(r);
@@ -244,10 +252,14 @@ wn_status wn_tune_regret(const wn_regret_job *job) {
         r->candidates = candidates;
         printf("%-40s %8s %8s  %s\n", "regret over the best of all", "pick", "model", "best");
     }
+    if (r)
+        wn_disturbance_open(&r->watch);
     for (int i = job->part - 1; i < job->list->count && !wn_failed(status); i += job->parts)
         status = regret_of(r, &job->list->items[i], &sum);
     if (!wn_failed(status))
         print_sums(job, &sum);
+    if (r)
+        wn_disturbance_close(&r->watch);
     free(candidates);
     free(r);
     return status;

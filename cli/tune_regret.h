@@ -19,10 +19,10 @@ typedef struct wn_regret_job {
 } wn_regret_job;
 
 /* Races all candidates of each problem: few rounds of all, more of those that are close, `rounds` of the best
- * and of every pick. Prints how many times as long as the best the database's pick, the model's choice and
- * the others' picks take (medians of paired ratios), their geometric means and the worst, and with several
- * others how well these agree. In the CSV file (WN_TUNE_HEADER) a row for the best and for each pick, with
- * the ratio to the best. */
+ * and of every pick; those in which somebody else had the machine do not count. Prints how many times as long
+ * as the best the database's pick, the model's choice and the others' picks take (medians of paired ratios),
+ * their geometric means and the worst, and with several others how well these agree. In the CSV file
+ * (WN_TUNE_HEADER) a row for the best and for each pick, with the ratio to the best. */
 wn_status wn_tune_regret(const wn_regret_job *job);
 
 #endif

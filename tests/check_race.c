@@ -109,6 +109,74 @@ static void check_ties(uint64_t seed) {
     CHECK(winner == 0, "%d won, expected the first of the registry", winner);
 }
 
+/* Races of the same candidates end alike, although noise puts another one ahead each time; beyond that the
+ * faster one wins. */
+static void check_alike(uint64_t seed) {
+    static const double alike[] = {1.004e-3, 1e-3, 1.002e-3, 1.5e-3}, apart[] = {1.016e-3, 1e-3};
+    for (int i = 0; i < 200; i++) {
+        simulation s = {alike, 4, .noise = 0.002, .burst = 0.1, .seed = seed + (uint64_t)i};
+        wn_race_result results[4];
+        int winner = race(&s, NULL, 1, results);
+        CHECK(winner == 0, "seed %d: %d won, expected the first of those that are alike", i, winner);
+        s = (simulation){apart, 2, .noise = 0.002, .burst = 0.1, .seed = seed + (uint64_t)i};
+        winner = race(&s, NULL, 1, results);
+        CHECK(winner == 1, "seed %d: %d won, expected the one faster by 1.6 %%", i, winner);
+    }
+}
+
+/* Somebody takes the machine as the race begins, and the fastest candidate suffers most from it. */
+typedef struct burst {
+    double clock, end;
+    int asked;
+} burst;
+
+static double burst_sample(void *context, int candidate) {
+    burst *b = context;
+    double seconds = (candidate ? 1.2e-3 : 1e-3) * (candidate == 0 && b->clock < b->end ? 1.6 : 1);
+    b->clock += seconds;
+    return seconds;
+}
+
+static double burst_now(void *context) {
+    return ((burst *)context)->clock;
+}
+
+/* Asked twice for every stretch: before and after it. */
+static bool burst_disturbed(void *context) {
+    burst *b = context;
+    b->asked++;
+    return b->asked % 2 == 0 && b->clock < b->end;
+}
+
+static void check_patience(void) {
+    static const double limits[] = {0.1, 0.3, 0.3}, stretches[] = {0, 0, 10e-3};
+    for (int i = 0; i < 3; i++) {
+        burst b = {.end = 0.15};
+        wn_race race = {.candidates = 3,
+                        .workspace_bytes = (size_t[3]){0},
+                        .budget = 0.1,
+                        .limit = limits[i],
+                        .stretch = stretches[i],
+                        .sample = burst_sample,
+                        .now = burst_now,
+                        .disturbed = burst_disturbed,
+                        .context = &b};
+        wn_race_result results[3];
+        wn_race_report report;
+        CHECK(!wn_failed(wn_race_run(&race, results, &report)), "the race failed");
+        if (i == 0)
+            CHECK(report.thrown <= report.rounds + 1, "%d rounds thrown out, %d counted", report.thrown,
+                  report.rounds);
+        else
+            CHECK(report.winner == 0 && report.thrown > 30, "%d won after %d rounds were thrown out",
+                  report.winner, report.thrown);
+        CHECK(b.clock < limits[i] + 0.02, "%g s, at most %g were to be used", b.clock, limits[i]);
+        if (i == 2)
+            CHECK(b.asked < 2 * (report.thrown + report.rounds) / 2, "asked %d times in %d rounds", b.asked,
+                  report.thrown + report.rounds);
+    }
+}
+
 static void check_impossible_times(void) {
     static const double impossible[] = {0, -1e-3, (double)NAN, (double)INFINITY};
     for (int i = 0; i < 4; i++) {
@@ -326,6 +394,8 @@ int main(void) {
     check_drops_the_hopeless();
     check_drops_the_slower();
     check_ties(seed);
+    check_alike(seed);
+    check_patience();
     check_impossible_times();
     check_budget();
     check_field();

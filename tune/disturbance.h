@@ -1,4 +1,5 @@
-/* Whether something else had the machine: stolen time, threads that lost their CPU, a clock that changed. */
+/* Whether something else had the machine: stolen time, threads that waited for a CPU, a clock that changed.
+ */
 #ifndef WN_DISTURBANCE_H
 #define WN_DISTURBANCE_H
 
@@ -8,9 +9,10 @@
 typedef struct wn_disturbance {
     int stat;            /* /proc/stat, -1 where it cannot be read */
     int64_t nanoseconds; /* when it was last asked */
-    long switches;       /* involuntary, of all threads of this process */
-    uint64_t steal;      /* ticks that the hypervisor gave to others, of all CPUs */
-    double calibration;  /* seconds of the calibration loop at its fastest */
+    int64_t waited; /* nanoseconds for a CPU, of all threads of this process; -1 where nobody counts them */
+    long switches;  /* involuntary, of the same: tell less, and count only where times are not known */
+    uint64_t steal; /* ticks that the hypervisor gave to others, of all CPUs */
+    double calibration; /* seconds of the calibration loop at its fastest */
 } wn_disturbance;
 
 void wn_disturbance_open(wn_disturbance *watch);

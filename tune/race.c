@@ -33,6 +33,7 @@ enum {
 typedef struct race_state {
     const wn_race *race;
     int rounds, thrown, left_out;
+    int waited; /* of those thrown out, rounds made while there was time to wait for better ones */
     double begin;
     double lost;     /* seconds in rounds that were thrown out, which do not count */
     double *times;   /* [candidate][WN_RACE_MAX_ROUNDS], 0 where there is no valid sample */
@@ -66,26 +67,46 @@ static bool disturbed(const wn_race *race) {
     return race->disturbed && race->disturbed(race->context);
 }
 
-/* One sample of everything that is still running. Where the machine is never left alone, a disturbed round is
- * better than none: at most one more is thrown out than counts. */
-static void run_round(race_state *run) {
+/* One sample of everything that is still running. */
+static void run_round(race_state *run, int round) {
     const wn_race *race = run->race;
-    wn_race_shuffle(race->seed, run->rounds + run->thrown, run->order, race->candidates);
-    double begin = race->now(race->context);
-    disturbed(race);
+    wn_race_shuffle(race->seed, round + run->thrown, run->order, race->candidates);
     for (int i = 0; i < race->candidates; i++) {
         int candidate = run->order[i];
+        times_of(run, candidate)[round] = 0; /* of a round that was thrown out, perhaps */
         if (!run->running[candidate])
             continue;
         double seconds = race->sample(race->context, candidate);
-        times_of(run, candidate)[run->rounds] = isfinite(seconds) && seconds > 0 ? seconds : 0;
+        times_of(run, candidate)[round] = isfinite(seconds) && seconds > 0 ? seconds : 0;
     }
-    if (disturbed(race) && run->thrown <= run->rounds) {
-        run->thrown++;
-        run->lost += race->now(race->context) - begin;
-    } else {
-        run->rounds++;
-    }
+}
+
+/* Where the machine is never left alone, a disturbed round is better than none: when there is no more time to
+ * wait for better ones, at most one more is thrown out than counts. */
+static bool throw_out(race_state *run, int rounds, double seconds) {
+    const wn_race *race = run->race;
+    if (run->lost < race->limit - race->budget)
+        run->waited += rounds;
+    else if (run->thrown - run->waited > run->rounds)
+        return false;
+    run->thrown += rounds;
+    run->lost += seconds;
+    return true;
+}
+
+/* As many rounds as show whether they were disturbed, of short ones several. */
+static void run_stretch(race_state *run) {
+    const wn_race *race = run->race;
+    double begin = race->now(race->context), seconds;
+    int rounds = 0;
+    disturbed(race);
+    do {
+        run_round(run, run->rounds + rounds++);
+        seconds = race->now(race->context) - begin;
+    } while (seconds < race->stretch && run->rounds + rounds < WN_RACE_MAX_ROUNDS &&
+             !(race->stop && *race->stop));
+    if (!disturbed(race) || !throw_out(run, rounds, seconds))
+        run->rounds += rounds;
 }
 
 /* The winner against itself, in turns as in the rounds. */
@@ -200,14 +221,16 @@ static bool is_spent(const race_state *run) {
            (race->limit > 0 && seconds >= race->limit);
 }
 
-/* The running candidate that is furthest behind the leader. */
+/* The running candidate that is furthest behind the leader; of those as fast as it, the last. */
 static int last_of(const race_state *run, int first) {
     int last = first;
     double highest = 0;
     for (int i = 0; i < run->race->candidates; i++) {
-        double ratio = run->running[i] && i != first ? ratio_to(run, i, first).median : 0;
-        if (ratio > highest) {
-            highest = ratio;
+        if (!run->running[i] || i == first)
+            continue;
+        double behind = fmax(ratio_to(run, i, first).median, WN_RACE_ALIKE);
+        if (behind >= highest) {
+            highest = behind;
             last = i;
         }
     }
@@ -242,23 +265,27 @@ static bool needs_less(size_t mine, size_t others) {
     return (double)mine <= much_less * (double)others && others - mine > LITTLE_WORKSPACE;
 }
 
-/* The leader, or what ties with it and needs much less workspace; of those alike in that the fastest, and the
- * earlier in the registry where times are the same. */
+/* The leader, or what ties with it and needs much less workspace; of those alike in that the fastest, or who
+ * stands before it and is about as fast. */
 static int choose(const race_state *run) {
     const wn_race *race = run->race;
     const size_t *bytes = race->workspace_bytes;
     int first = leader(run), least = first, best = first;
-    double lowest = INFINITY;
     for (int i = 0; i < race->candidates && first >= 0; i++)
         if (run->running[i] && needs_less(bytes[i], bytes[least]) &&
             ratio_to(run, i, first).median <= WN_RACE_TIE)
             least = i;
-    for (int i = 0; i < race->candidates && first >= 0; i++) {
-        double ratio = run->running[i] ? ratio_to(run, i, first).median : (double)NAN;
-        if (ratio <= WN_RACE_TIE && ratio < lowest && !needs_less(bytes[least], bytes[i])) {
-            lowest = ratio;
-            best = i;
+    double lowest = INFINITY, alike = 0; /* the ratio of the fastest, and up to where one is as fast */
+    for (int choosing = 0; choosing < 2 && first >= 0; choosing++) {
+        for (int i = race->candidates - 1; i >= 0; i--) {
+            double ratio = run->running[i] ? ratio_to(run, i, first).median : (double)NAN;
+            if (!(ratio <= WN_RACE_TIE) || needs_less(bytes[least], bytes[i]))
+                continue;
+            lowest = fmin(lowest, ratio);
+            if (ratio <= alike)
+                best = i;
         }
+        alike = lowest * WN_RACE_ALIKE;
     }
     return best;
 }
@@ -298,7 +325,7 @@ wn_status wn_race_run(const wn_race *race, wn_race_result *results, wn_race_repo
     while (!decided && run.rounds < WN_RACE_MAX_ROUNDS) {
         if (spent)
             drop_after_warm_up(&run);
-        run_round(&run);
+        run_stretch(&run);
         bool stopped = race->stop && *race->stop;
         spent = is_spent(&run);
         bool alone = run.rounds > 0 && drop_losers(&run);

@@ -9,24 +9,27 @@
 #include <stdint.h>
 #include <winnow/status.h>
 
-/* Nobody notices less than this: candidates this close to each other are ties, settled by workspace and
- * registry order, so that noise does not choose the winner. */
+/* Nobody notices less than this: candidates this close to each other are ties, settled by workspace. */
 #define WN_RACE_TIE 1.02
+/* What noise makes of the same time in races of their own: of candidates this close the earlier one wins, so
+ * that another race chooses the same. */
+#define WN_RACE_ALIKE 1.01
 
 enum { WN_RACE_MIN_ROUNDS = 3, WN_RACE_MAX_ROUNDS = 60 };
 
 typedef struct wn_race {
     int candidates;                /* the most promising first */
-    const size_t *workspace_bytes; /* of each: less wins a tie, then the lower index */
+    const size_t *workspace_bytes; /* of each: much less wins a tie */
     double budget;                 /* seconds by now() of what counts; looked at after every round */
     double limit;                  /* the same with what is thrown out; 0: none */
+    double stretch;                /* seconds of rounds that are judged together; 0: every round alone */
     int field;                     /* candidates warmed up whatever the budget says; 0: three */
     uint64_t seed;                 /* of the random order within rounds */
     double (*sample)(void *context, int candidate); /* runs a candidate once; seconds */
     double (*now)(void *context);                   /* a monotonic clock in seconds */
-    /* Asked before and after every round, NULL: never: whether something else had the machine since it was
-     * last asked. Such rounds are thrown out for all candidates, as long as they are not the most, and their
-     * time does not count. */
+    /* Asked before and after every stretch of rounds, NULL: never: whether something else had the machine
+     * since it was last asked. Such rounds are thrown out for all candidates and their time does not count:
+     * all of them for as long as the limit is beyond the budget, then as long as they are not the most. */
     bool (*disturbed)(void *context);
     const volatile sig_atomic_t *stop; /* not zero: end after this round; NULL: never */
     void *context;

@@ -33,6 +33,9 @@ static const double opening_share = 0.25;
 static const char budget_spent[] = "not raced: the budget was spent";
 /* Over the budget by this much, rounds that are thrown out count, too. */
 static const double overtime = 1.3;
+/* Seconds of rounds that are judged together, so that somebody who takes a CPU for a moment is noticed, and
+ * the most of the budget that these may be. */
+static const double stretch_seconds = 20e-3, stretch_share = 0.08;
 
 const char *const wn_effort_names[] = {"off", "heuristic", "quick", "full", NULL};
 
@@ -291,7 +294,8 @@ static wn_status race(race_field *field, int count, wn_tune_report *report) {
     wn_race options = {.candidates = field->runners,
                        .workspace_bytes = field->workspace_bytes,
                        .budget = budget,
-                       .limit = budget * overtime,
+                       .limit = budget * overtime + field->options->patience,
+                       .stretch = fmin(stretch_seconds, budget * stretch_share),
                        .sample = sample,
                        .now = now,
                        .disturbed = disturbed,

@@ -51,6 +51,7 @@ typedef struct wn_tune_options {
     wn_effort effort;
     wn_cold cold;
     double budget;          /* seconds for this problem; the least that a race takes is always spent */
+    double patience;        /* seconds beyond the budget to wait for the machine to be left alone */
     double max_error;       /* candidates beyond it are refused; 0: WN_TUNE_MAX_ERROR */
     size_t workspace_limit; /* bytes; 0: none */
     const char *force;      /* name: only this implementation, where it supports the problem; NULL: all */
