@@ -43,7 +43,7 @@ const char *const wn_effort_names[] = {"off", "heuristic", "quick", "full", NULL
 typedef struct race_field {
     const wn_tune_options *options;
     wn_measure *measure;
-    double begin; /* when the work on the problem began */
+    double begin, opening; /* when the work on the problem began, and when its operands were there */
     wn_disturbance watch;
     wn_candidate *candidates;
     int runners, standard; /* standard: the default, -1 when it is not among them */
@@ -189,7 +189,7 @@ static void open_candidate(race_field *field, int index) {
     wn_conv_plan standard;
     int runner;
     if (field->runners >= LEAST_RUNNERS &&
-        seconds_left(field) < field->options->budget * (1 - opening_share)) {
+        wn_seconds() - field->opening > field->options->budget * opening_share + field->options->patience) {
         refuse(candidate, "%s", budget_spent);
         return;
     }
@@ -290,11 +290,13 @@ static void record_result(wn_candidate *candidate, const wn_race_result *result,
 static wn_status race(race_field *field, int count, wn_tune_report *report) {
     wn_race_result results[WN_TUNE_MAX_CANDIDATES];
     wn_race_report found;
-    double budget = fmax(0, seconds_left(field));
+    /* What a burst took from the time before is made up for, where there is time to wait. */
+    double left = fmax(0, seconds_left(field)), patience = field->options->patience;
+    double budget = fmax(left, fmin(left + patience, field->options->budget * (1 - opening_share)));
     wn_race options = {.candidates = field->runners,
                        .workspace_bytes = field->workspace_bytes,
                        .budget = budget,
-                       .limit = budget * overtime + field->options->patience,
+                       .limit = budget * overtime + patience,
                        .stretch = fmin(stretch_seconds, budget * stretch_share),
                        .sample = sample,
                        .now = now,
@@ -343,6 +345,7 @@ static wn_status measure_and_race(const wn_tune_options *options, const wn_probl
     field->begin = begin;
     wn_disturbance_open(&field->watch);
     wn_status status = wn_measure_create_cold(options->pool, problem, options->cold, &field->measure);
+    field->opening = wn_seconds();
     if (!wn_failed(status))
         open_candidates(field, count);
     if (!wn_failed(status) && field->runners > 0)
