@@ -165,7 +165,7 @@ static void set_budget(tune_job *job, const progress *p, double part) {
     double left = job->races - (wn_seconds() - job->begin);
     double saved = left - job->races * p->parts_left / p->parts;
     job->options.budget = fmax(0, left) * fmin(1, part / p->parts_left);
-    job->options.patience = fmax(0, saved) * patient_share;
+    job->options.patience = fmin(fmax(0, saved) * patient_share, fmax(0, left - job->options.budget));
     if (left <= 0 && job->options.effort > WN_EFFORT_HEURISTIC)
         job->options.effort = WN_EFFORT_HEURISTIC;
 }
@@ -269,7 +269,6 @@ static wn_status confirm_in_place(tune_job *job, wn_network *network, bool train
 /* Seconds for races and for the network's steps. Without --budget, steps take what they take. */
 static void share_out(tune_job *job, bool in_place) {
     const wn_tune_flags *f = job->flags;
-    job->begin = wn_seconds();
     job->in_place = !in_place ? 0 : f->budget > 0 ? f->budget * in_place_share : INFINITY;
     job->races = f->budget > 0 ? f->budget - job->in_place : default_budget[f->effort] * job->list.count;
 }

@@ -54,6 +54,14 @@ int main(void) {
         printf("check_disturbance: no CPU can be chosen here\n");
         return 77;
     }
+    wn_disturbance watch;
+    wn_disturbance_open(&watch);
+    const bool counted = watch.waited >= 0;
+    wn_disturbance_close(&watch);
+    if (!counted) {
+        printf("check_disturbance: the kernel does not count waiting here\n");
+        return 77;
+    }
     check_sees_a_neighbour();
     return check_finish("check_disturbance");
 }

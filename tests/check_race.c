@@ -177,6 +177,25 @@ static void check_patience(void) {
     }
 }
 
+/* Whoever asks for an end need not wait for a burst to end. */
+static void check_stop_in_a_burst(void) {
+    burst b = {.end = 1e9};
+    const volatile sig_atomic_t stop = 1;
+    wn_race race = {.candidates = 3,
+                    .workspace_bytes = (size_t[3]){0},
+                    .budget = 1,
+                    .limit = 100,
+                    .sample = burst_sample,
+                    .now = burst_now,
+                    .disturbed = burst_disturbed,
+                    .stop = &stop,
+                    .context = &b};
+    wn_race_result results[3];
+    wn_race_report report;
+    CHECK(!wn_failed(wn_race_run(&race, results, &report)), "the race failed");
+    CHECK(b.clock < 1, "a race that was to end went on for %g s", b.clock);
+}
+
 static void check_impossible_times(void) {
     static const double impossible[] = {0, -1e-3, (double)NAN, (double)INFINITY};
     for (int i = 0; i < 4; i++) {
@@ -396,6 +415,7 @@ int main(void) {
     check_ties(seed);
     check_alike(seed);
     check_patience();
+    check_stop_in_a_burst();
     check_impossible_times();
     check_budget();
     check_field();

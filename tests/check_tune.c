@@ -46,7 +46,6 @@ static void check_candidates(wn_isa isa) {
     CHECK(planned > 0, "every candidate was refused: %s", all[0].refusal);
 }
 
-/* The order that the results come in. */
 /* Candidates to which the model gives the same time stay in the registry's order. */
 static void check_equal_estimates(wn_isa isa) {
     static wn_candidate all[WN_TUNE_MAX_CANDIDATES];
@@ -85,6 +84,7 @@ static void check_flags_text(void) {
     CHECK(strcmp(little, "relu") == 0, "no room for more than one: \"%s\"", little);
 }
 
+/* The order that the results come in. */
 static void check_order(const wn_candidate *candidates, int count, const char *what) {
     CHECK(count > 0 && candidates[0].rounds >= 2 && !candidates[0].refusal[0], "%s: no winner", what);
     CHECK(fabs(candidates[0].ratio - 1) < 1e-9, "%s: the winner's ratio to itself is %g", what,

@@ -85,7 +85,9 @@ static void run_round(race_state *run, int round) {
  * wait for better ones, at most one more is thrown out than counts. */
 static bool throw_out(race_state *run, int rounds, double seconds) {
     const wn_race *race = run->race;
-    if (run->lost < race->limit - race->budget)
+    if (race->stop && *race->stop)
+        return false;
+    if (run->lost < race->limit - race->budget && race->now(race->context) - run->begin < race->limit)
         run->waited += rounds;
     else if (run->thrown - run->waited > run->rounds)
         return false;

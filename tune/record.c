@@ -45,18 +45,8 @@ void wn_record_versions(char *text, size_t size) {
 }
 
 void wn_record_flags_format(const wn_problem *problem, char text[static WN_RECORD_FLAGS]) {
-    text[0] = '\0';
-    if (problem->relu)
-        strcat(text, ",relu");
-    if (problem->accumulate)
-        strcat(text, ",accumulate");
-    if (problem->plain_src)
-        strcat(text, ",plain_src");
-    if (problem->constant_weights)
-        strcat(text, ",constant_weights");
-    if (text[0])
-        memmove(text, text + 1, strlen(text));
-    else
+    wn_problem_flags_text(problem, ',', text, WN_RECORD_FLAGS);
+    if (!text[0])
         strcpy(text, "-");
 }
 

@@ -291,12 +291,13 @@ static wn_status race(race_field *field, int count, wn_tune_report *report) {
     wn_race_result results[WN_TUNE_MAX_CANDIDATES];
     wn_race_report found;
     /* What a burst took from the time before is made up for, where there is time to wait. */
-    double left = fmax(0, seconds_left(field)), patience = field->options->patience;
+    double rest = seconds_left(field), left = fmax(0, rest);
+    double patience = fmax(0, field->options->patience + fmin(0, rest));
     double budget = fmax(left, fmin(left + patience, field->options->budget * (1 - opening_share)));
     wn_race options = {.candidates = field->runners,
                        .workspace_bytes = field->workspace_bytes,
                        .budget = budget,
-                       .limit = budget * overtime + patience,
+                       .limit = budget * overtime + patience - (budget - left),
                        .stretch = fmin(stretch_seconds, budget * stretch_share),
                        .sample = sample,
                        .now = now,
