@@ -127,9 +127,9 @@ static void multiply(const pass *t, const wn_panel *panel, const step *now, wn_a
     const wn_panel_rows rows = rows_of(t, panel, now);
     const wn_tile tile = {
         .a_k = p->plain_src ? distance : 1,
-        .b = t->turned ? t->turned : t->weights + now->block * s->weight_block + now->begin * SQUARE,
+        .b = t->turned ? t->turned : t->weights + now->block * s->weight_block + (int64_t)now->begin * SQUARE,
         .b_k = WN_BLOCK,
-        .b_block = t->turned ? entries * SQUARE : s->weight_block,
+        .b_block = t->turned ? (int64_t)entries * SQUARE : s->weight_block,
         .taps = t->taps,
         .count = p->plain_src ? 1 : entries,
         .k = p->plain_src ? depth - now->begin * WN_BLOCK : WN_BLOCK,
@@ -139,7 +139,7 @@ static void multiply(const pass *t, const wn_panel *panel, const step *now, wn_a
         .relu = last && p->relu,
         .mask = last && !t->results ? t->mask : 0};
     for (int i = 0; i < tile.count; i++)
-        t->taps[i] = (wn_tap){.a = i * distance, .b = i * SQUARE};
+        t->taps[i] = (wn_tap){.a = i * distance, .b = (int64_t)i * SQUARE};
     wn_panels_multiply(s, p->plain_src ? WN_TILE_CHANNELS : WN_TILE_PIXELS, tile, now->blocks, panel, &rows,
                        ahead);
 }
