@@ -14,7 +14,8 @@ static const char export_details[] =
     "  model.load_state_dict(safetensors.torch.load_file(\"OUT\"))\n"
     "and the network with them as an ONNX file (operators of version 13), from \"input\", images "
     "[N][channels]\n"
-    "[height][width] that are normalised as its metadata mean and std say, to \"logits\", [N][classes].\n"
+    "[height][width] that are normalised as its metadata mean and std (those of FILE) say, to \"logits\", "
+    "[N][classes].\n"
     "Weights from elsewhere need --net.";
 
 /* Facts that go with the weights. */

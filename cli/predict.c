@@ -13,7 +13,7 @@ static const char predict_details[] =
     "then normalised like them; without that they are cut to the square in their middle and brought to the\n"
     "network's input. With --data and --index they are test images of a data set, as winnow eval sees them:\n"
     "  winnow predict mnist-cnn --checkpoint run/best.safetensors --data mnist --index 0,7,100-109\n"
-    "Nothing is printed unless every image can be read. The CSV file has a row for each image and class:\n"
+    "Nothing is printed unless every image can be read. The CSV file has a row for each class shown:\n"
     "  " HEADER;
 
 typedef struct flags {
@@ -63,8 +63,8 @@ static wn_status parse_indices(const char *text, int64_t **indices, int64_t *cou
             return wn_error(WN_ERROR_MEMORY, "--index: no memory for %lld numbers",
                             (long long)(*count + last - first + 1));
         *indices = larger;
-        while (first <= last)
-            larger[(*count)++] = first++;
+        for (int64_t i = 0, many = last - first; i <= many; i++)
+            larger[(*count)++] = first + i;
         if (!*end)
             return wn_ok();
         at = end + 1;

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Every network of `winnow list` as an ONNX file: sound by onnx's own checker, with the shapes that it infers, and with the
+"""Networks of `winnow list` as ONNX files: sound by onnx's own checker, with the shapes that it infers, and with the
 outputs of `winnow predict` when numpy computes it. Takes the program's path; prints `check_onnx: N passed, ...`. A seeded
 sample of the networks; WINNOW_TEST_FULL=1 has them all. Skipped where no Python has the package onnx."""
 import csv

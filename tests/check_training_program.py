@@ -158,7 +158,8 @@ def check_prediction(folder):
                              ("No such file", "nowhere.png"), ("either files, or --data", "x.png", "--index", "1"),
                              ("no test image 16, expected 0 to 15", "--data", "images", "--index", "0,16"),
                              ("--index: found", "--data", "images", "--index", "3-1"), ("found 0 files and --data", "--data", "images"),
-                             ("--index: found", "--data", "images", "--index", "0,")):
+                             ("--index: found", "--data", "images", "--index", "0,"),
+                             ("no test image 9223372036854775807", "--data", "images", "--index", "99999999999999999999")):
         refuse(folder, part, "predict", *weights, *arguments, "--csv", "no.csv")
         check(not (folder / "no.csv").exists(), f"{arguments} leaves a CSV file")
     refuse(folder, "the file is of mnist-cnn, not of lenet", "predict", "lenet", *weights[1:], *pair.values())

@@ -20,8 +20,9 @@ wn_status wn_augmentation_check(const wn_augmentation *a, int size) {
     if (a->cutout < 0 || a->cutout > 2 * size)
         return wn_error(WN_ERROR_INVALID, "side of cutout is %d, expected 0 to twice the size %d", a->cutout,
                         size);
-    if (!(a->mixup >= 0 && isfinite(a->mixup)))
-        return wn_error(WN_ERROR_INVALID, "alpha of mixup is %g, expected at least 0", (double)a->mixup);
+    if (!(a->mixup == 0 || (a->mixup >= 1e-6f && isfinite(a->mixup))))
+        return wn_error(WN_ERROR_INVALID, "alpha of mixup is %g, expected 0, or at least 1e-6",
+                        (double)a->mixup);
     return wn_ok();
 }
 

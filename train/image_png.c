@@ -53,7 +53,6 @@ static wn_status decode(const wn_image_file *file, int channels, uint8_t *pixels
 
 const wn_image_format wn_image_png = {"\x89PNG\r\n\x1a\n", 8, read_header, decode};
 
-/* False with errno or the library's message when it cannot be. */
 wn_status wn_image_write_png(const char *path, const uint8_t *pixels, int height, int width, int channels) {
     png_image image = {.version = PNG_IMAGE_VERSION,
                        .width = (png_uint_32)width,

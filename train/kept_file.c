@@ -26,10 +26,13 @@ wn_status wn_kept_file_open(const char *path, const char *what, wn_kept_file *f)
     return status;
 }
 
-wn_status wn_kept_file_begin(wn_kept_file *f, long long keep) {
+bool wn_kept_file_is_regular(const wn_kept_file *f) {
     struct stat facts;
-    bool regular = fstat(fileno(f->file), &facts) == 0 && S_ISREG(facts.st_mode);
-    if (!f->begun && regular &&
+    return fstat(fileno(f->file), &facts) == 0 && S_ISREG(facts.st_mode);
+}
+
+wn_status wn_kept_file_begin(wn_kept_file *f, long long keep) {
+    if (!f->begun && wn_kept_file_is_regular(f) &&
         (ftruncate(fileno(f->file), keep) != 0 || fseeko(f->file, keep, SEEK_SET) != 0))
         return fail(f);
     f->begun = true;

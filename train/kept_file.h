@@ -12,9 +12,12 @@ typedef struct wn_kept_file {
     bool created, begun; /* there was no such file before; what it holds is ours */
 } wn_kept_file;
 
-/* Makes sure the file can be written and read, and leaves what it holds alone; `what` it is, as "the CSV
+/* Makes sure the file can be written, and leaves what it holds alone; `what` it is, as "the CSV
  * file", is for messages. Neither is copied. Errors: IO, naming the file. */
 wn_status wn_kept_file_open(const char *path, const char *what, wn_kept_file *file);
+
+/* Whether it holds what was written to it: no pipe, no device. */
+bool wn_kept_file_is_regular(const wn_kept_file *file);
 
 /* The first time keeps the first `keep` bytes of a regular file, and what is written goes behind them.
  * Errors: IO. */

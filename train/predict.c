@@ -181,7 +181,7 @@ wn_status wn_predict(const wn_prediction_options *options, wn_predictions *resul
 
 static int by_probability(const void *a, const void *b) {
     const wn_ranked *x = a, *y = b;
-    if (x->probability != y->probability)
+    if (x->probability > y->probability || x->probability < y->probability) /* NaN is neither */
         return x->probability > y->probability ? -1 : 1;
     return x->class - y->class;
 }

@@ -32,7 +32,10 @@ static wn_status find_end(const char *path, int64_t step, bool evaluated, off_t 
         if (!strchr(line, '\n') || sscanf(line, "%7[a-z],%*d,%lld", kind, &at) != 2 || at > step ||
             (at == step && !evaluated && strcmp(kind, "step") != 0))
             break;
+    bool unread = ferror(rows);
     fclose(rows);
+    if (unread)
+        return wn_error(WN_ERROR_IO, "%s: cannot read the CSV file", path);
     return known ? wn_ok()
                  : wn_error(WN_ERROR_FORMAT,
                             "%s: cannot be continued: it does not start with the columns of a run", path);
@@ -45,7 +48,7 @@ static wn_status begin(void *context, const wn_train_start *start) {
     off_t kept = 0;
     bool first = !csv->out.begun;
     csv->seed = start->options->seed;
-    if (first && start->step > 0 && !csv->standard)
+    if (first && start->step > 0 && !csv->standard && wn_kept_file_is_regular(&csv->out))
         WN_TRY(find_end(csv->out.path, start->step, start->evaluated, &kept));
     if (!csv->standard)
         WN_TRY(wn_kept_file_begin(&csv->out, kept));

@@ -47,8 +47,9 @@ static wn_status find_end(const char *path, long long *end) {
         if (last)
             *end = ftello(file) - (long long)count + (last - line) + 1;
     }
+    bool unread = ferror(file);
     fclose(file);
-    return wn_ok();
+    return unread ? wn_error(WN_ERROR_IO, "%s: cannot read the log", path) : wn_ok();
 }
 
 static void add_machine(const wn_run_log *log, const wn_train_options *o) {
@@ -70,7 +71,7 @@ static wn_status begin(void *context, const wn_train_start *start) {
     long long keep = 0;
     log->seed = o->seed;
     snprintf(log->checkpoints, sizeof log->checkpoints, "%s", o->checkpoints ? o->checkpoints : "");
-    if (o->resume && !log->out.begun)
+    if (o->resume && !log->out.begun && wn_kept_file_is_regular(&log->out))
         WN_TRY(find_end(log->out.path, &keep));
     WN_TRY(wn_kept_file_begin(&log->out, keep));
     open_line(log, "start");
