@@ -6,7 +6,6 @@
 #include <math.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 static void end_row(wn_csv *csv, const char *isa, int threads, const char *level) {
     wn_csv_text(csv, isa);
@@ -104,16 +103,4 @@ wn_status wn_machine_file_beside(const char *csv_path, const wn_machine_facts *f
     WN_TRY(wn_csv_open(path, WN_MACHINE_FILE_HEADER, &csv));
     wn_machine_file_rows(facts, &csv);
     return wn_csv_close(&csv);
-}
-
-void wn_machine_file_abandon(wn_csv *csv) {
-    char path[PATH_MAX];
-    if (!csv->file)
-        return;
-    (void)wn_csv_close(csv);
-    if (!has_one_beside(csv->path))
-        return;
-    unlink(csv->path);
-    if (name_beside(csv->path, path))
-        unlink(path);
 }

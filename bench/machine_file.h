@@ -35,7 +35,4 @@ void wn_machine_file_rows(const wn_machine_facts *facts, wn_csv *csv);
  * or a pipe. Errors: IO. */
 wn_status wn_machine_file_beside(const char *csv_path, const wn_machine_facts *facts);
 
-/* Closes a file whose rows will not come and removes it with the machine file beside it, where it is one. */
-void wn_machine_file_abandon(wn_csv *csv);
-
 #endif

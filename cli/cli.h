@@ -110,6 +110,9 @@ wn_status wn_session_csv_path(const wn_session *session, const char *path, const
 /* Creates that file, and its machine file beside it (machine_file.h). Errors: IO; USAGE. */
 wn_status wn_session_csv(const wn_session *session, const char *path, const char *kind, const char *what,
                          const char *header, wn_csv *csv);
+/* Before work that may fail: whether that file could be created; what is there stays. Errors: IO; USAGE. */
+wn_status wn_session_csv_check(const wn_session *session, const char *path, const char *kind,
+                               const char *what);
 void wn_session_close(wn_session *session);
 
 /* Opens the database at path (NULL: the default one) and says on stderr what in it could not be used. Where

@@ -101,8 +101,7 @@ static wn_status eval(const wn_command *command, int argc, char **argv) {
     wn_csv csv = {.file = NULL};
     wn_evaluation evaluation = {.classes = 0};
     WN_TRY(wn_session_open_for(csv_path, isa, threads, &session));
-    wn_status status =
-        csv_path ? wn_session_csv(&session, csv_path, "confusion", net, HEADER, &csv) : wn_ok();
+    wn_status status = csv_path ? wn_session_csv_check(&session, csv_path, "confusion", net) : wn_ok();
     if (!wn_failed(status))
         status = wn_session_database(&session, path, false, &db);
     if (!wn_failed(status))
@@ -126,12 +125,12 @@ static wn_status eval(const wn_command *command, int argc, char **argv) {
                                                  .pick = wn_tune_pick,
                                                  .pick_context = db},
                         &evaluation);
+    if (!wn_failed(status) && csv_path)
+        status = wn_session_csv(&session, csv_path, "confusion", net, HEADER, &csv);
     if (!wn_failed(status)) {
         print(&evaluation);
         if (csv_path)
             write_csv(&evaluation, &csv);
-    } else {
-        wn_machine_file_abandon(&csv);
     }
     wn_status closed = wn_csv_close(&csv);
     wn_evaluation_free(&evaluation);

@@ -70,18 +70,17 @@ static wn_status find(const wn_training_flags *f, const char *net, double low, d
     if (plot)
         WN_TRY(wn_plot_check(plot, &terminal));
     WN_TRY(wn_training_open(f, net, &training));
-    wn_status status =
-        f->csv ? wn_session_csv(&training.session, f->csv, "lr-find", net, HEADER, &csv) : wn_ok();
+    wn_status status = f->csv ? wn_session_csv_check(&training.session, f->csv, "lr-find", net) : wn_ok();
     if (!wn_failed(status))
         status = wn_lr_find(&training.options, low, high, &result);
+    if (!wn_failed(status) && f->csv)
+        status = wn_session_csv(&training.session, f->csv, "lr-find", net, HEADER, &csv);
     if (!wn_failed(status)) {
         print(&result);
         if (f->csv)
             write_csv(&result, &csv);
         if (plot)
             status = draw(&result, plot, terminal);
-    } else {
-        wn_machine_file_abandon(&csv);
     }
     wn_status closed = wn_csv_close(&csv);
     wn_training_close(&training);

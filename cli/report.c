@@ -59,11 +59,14 @@ static wn_status add_folder(tables *all, const char *path) {
         const char *dot = strrchr(entry->fts_name, '.');
         if (entry->fts_level > 0 && entry->fts_name[0] == '.')
             fts_set(walk, entry, FTS_SKIP);
-        else if (entry->fts_info == FTS_DNR || entry->fts_info == FTS_ERR)
+        else if (entry->fts_info == FTS_DNR || entry->fts_info == FTS_NS || entry->fts_info == FTS_ERR)
             status = wn_error(WN_ERROR_IO, "%.200s: %s", entry->fts_path, strerror(entry->fts_errno));
         else if (entry->fts_info == FTS_F && dot && strcmp(dot, ".csv") == 0)
             status = add_found(all, entry->fts_path);
+        errno = 0;
     }
+    if (walk && !wn_failed(status) && errno) /* fts_read leaves 0 when nothing remains */
+        status = wn_error(WN_ERROR_IO, "%.200s: %s", path, strerror(errno));
     if (walk)
         fts_close(walk);
     free(paths[0]);

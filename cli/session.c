@@ -1,5 +1,7 @@
 /* What subcommands share: threads and ISA, the database, networks by name. */
 #include "cli.h"
+#include "kept_file.h"
+#include "output.h"
 #include <limits.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -74,6 +76,17 @@ wn_status wn_session_csv(const wn_session *session, const char *given, const cha
     if (wn_failed(status))
         (void)wn_csv_close(csv);
     return status;
+}
+
+wn_status wn_session_csv_check(const wn_session *session, const char *given, const char *kind,
+                               const char *what) {
+    char path[PATH_MAX];
+    wn_kept_file file;
+    WN_TRY(wn_session_csv_path(session, given, kind, what, path));
+    if (wn_output_is_standard(path))
+        return wn_ok();
+    WN_TRY(wn_kept_file_open(path, "the CSV file", &file));
+    return wn_kept_file_close(&file);
 }
 
 void wn_session_close(wn_session *session) {
