@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Networks of `winnow list` as ONNX files: sound by onnx's own checker, with the shapes that it infers, and with the
 outputs of `winnow predict` when numpy computes it. Takes the program's path; prints `check_onnx: N passed, ...`. A seeded
-sample of the networks; WINNOW_TEST_FULL=1 has them all. Skipped where no Python has the package onnx."""
+sample of the networks, a small one with the argument "few"; WINNOW_TEST_FULL=1 has them all. Skipped where no Python has
+the package onnx."""
 import csv
 import os
 import pathlib
@@ -113,8 +114,10 @@ def main():
         os.environ.pop("WINNOW_DB", None)
         listed = networks(name)
         check(len(listed) > 30, f"{len(listed)} networks are listed")
-        others = [of for of in listed if of[:2] not in ALWAYS]
-        for number, of in enumerate(listed if full else [of for of in listed if of[:2] in ALWAYS] + chance.sample(others, 3)):
+        always = [of for of in listed if of[:2] in ALWAYS]
+        drawn = chance.sample([of for of in listed if of not in always], 3)
+        few = [of for of in always if of[1] != "imagenet"]
+        for number, of in enumerate(listed if full else few if "few" in sys.argv[2:] else always + drawn):
             folder = pathlib.Path(name) / str(number)
             folder.mkdir()
             check_network(folder, *of, chance)
