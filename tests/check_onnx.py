@@ -12,7 +12,7 @@ import sys
 import tempfile
 import zlib
 
-from checking import check, counts, finish
+from checking import check, counts, finish, lacks_feature
 from pictures import write_png
 
 try:
@@ -112,6 +112,12 @@ def main():
     with tempfile.TemporaryDirectory() as name:
         os.environ["XDG_CACHE_HOME"] = name
         os.environ.pop("WINNOW_DB", None)
+        probe = subprocess.run([pathlib.Path(sys.argv[1]).resolve(), "export", "none.safetensors", "--onnx", "none.onnx"], cwd=name,
+                               capture_output=True, text=True, check=False)
+        if lacks_feature(probe):
+            print("check_onnx: this build reads no checkpoints")
+            counts["skipped"] += 1
+            finish()
         listed = networks(name)
         check(len(listed) > 30, f"{len(listed)} networks are listed")
         always = [of for of in listed if of[:2] in ALWAYS]
