@@ -81,7 +81,7 @@ static void choose_own_kernels(const char *program, const run *r, const char *th
         if (dup2(nowhere, 1) < 0)
             _exit(126);
         execl(program, program, "tune", r->net, "--size", r->size, "--batch-size", "4", "--train", "--effort",
-              "heuristic", "--skip", "onednn", "--threads", threads, "--db", database, NULL);
+              "heuristic", "--skip", SKIPPED, "--threads", threads, "--db", database, NULL);
         _exit(127);
     }
     int how = -1;
