@@ -8,33 +8,16 @@ import os
 import pathlib
 import re
 import struct
-import subprocess
-import sys
 import tempfile
 
 from checking import check, counts, finish
 from pictures import write_png
+from program import refuse, run, succeed
 
 
 # Without a place for a tuning database kernels are chosen the same way every time.
-ENVIRONMENT = {key: value for key, value in os.environ.items() if key not in ("HOME", "XDG_CACHE_HOME", "WINNOW_DB")}
-
-
-def run(folder, *arguments):
-    return subprocess.run([pathlib.Path(sys.argv[1]).resolve(), *map(str, arguments)], cwd=folder, capture_output=True,
-                          text=True, check=False, env=ENVIRONMENT)
-
-
-def succeed(folder, *arguments):
-    done = run(folder, *arguments)
-    check(done.returncode == 0 and not done.stderr, f"{arguments}: code {done.returncode}: {done.stderr}")
-    return done.stdout
-
-
-def refuse(folder, part, *arguments):
-    done = run(folder, *arguments)
-    check(done.returncode in (1, 2) and part in done.stderr and done.stderr.count("\n") == 1,
-          f"{arguments}: code {done.returncode}, '{done.stderr}' lacks '{part}'")
+for name in ("HOME", "XDG_CACHE_HOME", "WINNOW_DB"):
+    os.environ.pop(name, None)
 
 
 def png_size(path):

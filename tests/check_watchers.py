@@ -18,6 +18,7 @@ import xml.etree.ElementTree
 
 import event_file
 from checking import check, counts, finish, lacks_feature
+from program import refuse, run, succeed
 
 TRAIN = ["train", "mnist-cnn", "--limit", "48", "--test-limit", "40", "--batch-size", "16", "--threads", "1", "--epochs", "2"]
 STEP = {"event", "seed", "epoch", "step", "examples", "seconds_total", "loss", "train_accuracy", "lr", "seconds_step",
@@ -25,23 +26,6 @@ STEP = {"event", "seed", "epoch", "step", "examples", "seconds_total", "loss", "
 END = {"event", "seed", "error", "epochs", "step", "examples", "loading_seconds", "preparing_seconds", "training_seconds",
        "evaluating_seconds"}
 EVALUATED = {"loss", "train_accuracy", "test_accuracy", "examples_per_second", "seconds_total"}
-
-
-def run(folder, *arguments):
-    return subprocess.run([pathlib.Path(sys.argv[1]).resolve(), *map(str, arguments)], cwd=folder, capture_output=True,
-                          text=True, check=False)
-
-
-def succeed(folder, *arguments):
-    done = run(folder, *arguments)
-    check(done.returncode == 0 and not done.stderr, f"{arguments}: code {done.returncode}: {done.stderr}")
-    return done.stdout
-
-
-def refuse(folder, part, *arguments):
-    done = run(folder, *arguments)
-    check(done.returncode in (1, 2) and part in done.stderr and done.stderr.count("\n") == 1,
-          f"{arguments}: code {done.returncode}, '{done.stderr}' lacks '{part}'")
 
 
 def not_json(word):
@@ -171,18 +155,30 @@ def svg_text(path):
     return " ".join("".join(text.itertext()).strip() for text in xml.etree.ElementTree.parse(path).iter("{http://www.w3.org/2000/svg}text"))
 
 
+def children_of(process):
+    """How many it has now; a thread may end between being listed and being looked at."""
+    count = 0
+    for path in pathlib.Path(f"/proc/{process.pid}/task").glob("*/children"):
+        try:
+            count += len(path.read_text().split())
+        except (FileNotFoundError, ProcessLookupError):
+            pass
+    return count
+
+
 def check_live_plot(folder):
     """The drawing is there while the run goes on, and there is never more than one gnuplot."""
     live = subprocess.Popen([pathlib.Path(sys.argv[1]).resolve(), *TRAIN[:-1], "100000", "--plot", "live.svg"], cwd=folder,
                             stdout=subprocess.DEVNULL)
-    most = 0
-    while not (folder / "live.svg").exists() and live.poll() is None:
-        children = "".join(path.read_text() for path in pathlib.Path(f"/proc/{live.pid}/task").glob("*/children"))
-        most = max(most, len(children.split()))
-        time.sleep(0.01)
-    check(live.poll() is None and "learning rate" in svg_text(folder / "live.svg") and most <= 1, f"{live.poll()}, {most} children")
-    live.kill()
-    live.wait()
+    try:
+        most = 0
+        while not (folder / "live.svg").exists() and live.poll() is None:
+            most = max(most, children_of(live))
+            time.sleep(0.01)
+        check(live.poll() is None and "learning rate" in svg_text(folder / "live.svg") and most <= 1, f"{live.poll()}, {most} children")
+    finally:
+        live.kill()
+        live.wait()
 
 
 def check_plot(folder):
