@@ -42,5 +42,7 @@ const wn_net *wn_net_block_find(const char *name);
 const wn_net *wn_net_find(const char *name, const char *variant);
 /* The same, where there has to be one. Errors: USAGE, naming the known networks or variants. */
 wn_status wn_net_require(const char *name, const char *variant, const wn_net **net);
+/* Channels of the input where nobody says: colours where the network is made for them, else as the images. */
+int wn_net_channels(const wn_net *net, int images);
 
 #endif

@@ -62,6 +62,10 @@ const wn_net wn_nets[] = {
     {.name = NULL},
 };
 
+int wn_net_channels(const wn_net *net, int images) {
+    return net->default_channels > 1 ? net->default_channels : images;
+}
+
 const wn_net *wn_net_find(const char *name, const char *variant) {
     for (const wn_net *net = wn_nets; net->name; net++)
         if (!strcmp(net->name, name) && (!variant || !strcmp(net->variant, variant)))

@@ -17,31 +17,23 @@ typedef struct work {
 
 static wn_status load_data(work *w) {
     const wn_evaluation_options *o = w->options;
-    wn_saved_options *of = &w->saved.options;
-    WN_TRY(wn_dataset_open(&(wn_dataset_options){.name = o->data,
-                                                 .side = o->image_side ? o->image_side : of->size,
-                                                 .strict = o->strict,
-                                                 .test_preferred = true,
-                                                 .split_seed = o->split_seed,
-                                                 .pool = o->pool},
-                           &w->dataset));
+    WN_TRY(
+        wn_dataset_open(&(wn_dataset_options){.name = o->data,
+                                              .side = o->image_side ? o->image_side : w->saved.options.size,
+                                              .strict = o->strict,
+                                              .test_preferred = true,
+                                              .split_seed = o->split_seed,
+                                              .pool = o->pool},
+                        &w->dataset));
     if (o->limit > 0 && o->limit < w->dataset.test.count)
         w->dataset.test.count = o->limit;
-    if (of->channels == 0)
-        of->channels =
-            w->saved.net->default_channels > 1 ? w->saved.net->default_channels : w->dataset.channels;
     w->order = calloc((size_t)w->dataset.test.count, sizeof *w->order);
     if (!w->order)
         return wn_error(WN_ERROR_MEMORY, "no memory for evaluating %lld images",
                         (long long)w->dataset.test.count);
     for (int64_t i = 0; i < w->dataset.test.count; i++)
         w->order[i] = i;
-    return wn_loader_create(&w->dataset,
-                            &(wn_loader_options){.size = of->size,
-                                                 .channels = of->channels,
-                                                 .normalisation = wn_saved_normalisation(&w->saved),
-                                                 .pool = o->pool},
-                            &w->loader);
+    return wn_saved_loader(&w->saved, &w->dataset, o->pool, &w->loader);
 }
 
 /* Counts the first maximum of every image. */

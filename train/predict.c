@@ -143,16 +143,7 @@ static wn_status predict(work *w) {
     WN_TRY(wn_saved_open(&o->of, &w->saved));
     WN_TRY(o->file_count ? read_files(w) : open_data(w));
     WN_TRY(put_in_order(w));
-    wn_saved_options *of = &w->saved.options;
-    if (of->channels == 0)
-        of->channels =
-            w->saved.net->default_channels > 1 ? w->saved.net->default_channels : w->dataset.channels;
-    WN_TRY(wn_loader_create(&w->dataset,
-                            &(wn_loader_options){.size = of->size,
-                                                 .channels = of->channels,
-                                                 .normalisation = wn_saved_normalisation(&w->saved),
-                                                 .pool = o->pool},
-                            &w->loader));
+    WN_TRY(wn_saved_loader(&w->saved, &w->dataset, o->pool, &w->loader));
     WN_TRY(wn_saved_build(&w->saved, w->dataset.classes));
     WN_TRY(begin_result(w));
     wn_saved_run run = {.batch = o->batch ? o->batch : w->saved.net->default_batch,

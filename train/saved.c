@@ -35,6 +35,18 @@ wn_normalisation wn_saved_normalisation(const wn_saved *saved) {
     return wn_recipe_of(saved->net).normalisation;
 }
 
+wn_status wn_saved_loader(wn_saved *saved, const wn_dataset *data, wn_pool *pool, wn_loader **loader) {
+    wn_saved_options *of = &saved->options;
+    if (of->channels == 0)
+        of->channels = wn_net_channels(saved->net, data->channels);
+    return wn_loader_create(data,
+                            &(wn_loader_options){.size = of->size,
+                                                 .channels = of->channels,
+                                                 .normalisation = wn_saved_normalisation(saved),
+                                                 .pool = pool},
+                            loader);
+}
+
 int wn_saved_classes(const wn_saved *saved) {
     int classes = 0;
     take_number(saved->file, "classes", &classes);

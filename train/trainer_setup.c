@@ -56,7 +56,7 @@ static wn_status settle_options(wn_trainer *t) {
 static wn_status open_loader(wn_trainer *t) {
     wn_train_options *o = &t->options;
     if (o->channels == 0)
-        o->channels = t->net->default_channels > 1 ? t->net->default_channels : t->dataset.channels;
+        o->channels = wn_net_channels(t->net, t->dataset.channels);
     return wn_loader_create(&t->dataset,
                             &(wn_loader_options){.size = o->size,
                                                  .channels = o->channels,
