@@ -48,6 +48,7 @@ typedef struct tune_job {
     wn_work_list list;
     wn_peaks peaks;
     double begin, races, in_place; /* when the list was begun; seconds for either */
+    double step;                   /* seconds of the list's problems in a step, by the model */
     int known;                     /* problems that the database had */
     int modelled;                  /* and for whose race there was no time */
     bool unsaved;
@@ -173,10 +174,7 @@ static void set_budget(tune_job *job, const progress *p, double part) {
 /* Seconds that the network's steps will take, for the progress line. */
 static double in_place_expected(const tune_job *job) {
     const double runs = 25;
-    double seconds = 0;
-    for (int i = 0; i < job->list.count && job->in_place > 0; i++)
-        seconds += runs * job->list.items[i].times * shortest(job, &job->list.items[i].problem);
-    return fmin(seconds, job->in_place);
+    return fmin(runs * job->step, job->in_place);
 }
 
 /* The races will go on as they went, at most until the budget is spent. */
@@ -194,6 +192,9 @@ static wn_status tune_items(tune_job *job) {
         return wn_error(WN_ERROR_MEMORY, "tune: no memory for candidates");
     wn_status status = wn_ok();
     progress p = count_problems(job);
+    job->step = 0;
+    for (int i = 0; i < job->list.count && job->in_place > 0; i++)
+        job->step += job->list.items[i].times * shortest(job, &job->list.items[i].problem);
     job->known = job->list.count - p.problems;
     job->begin = wn_seconds(); /* asking the model for so many problems is not what the budget is for */
     if (p.problems > 0)
