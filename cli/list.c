@@ -49,7 +49,7 @@ static void list_isas(void) {
     for (int isa = 0; isa < WN_ISA_COUNT; isa++) {
         const char *note = !wn_kernels_of((wn_isa)isa)   ? "not in this build"
                            : (int)wn_isa_detect() < isa  ? "not on this CPU"
-                           : (int)wn_isa_detect() == isa ? "the default here"
+                           : (int)wn_isa_native() == isa ? "the default here"
                                                          : "available";
         printf("  %-14s %s\n", wn_isa_name((wn_isa)isa), note);
     }

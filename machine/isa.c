@@ -78,13 +78,22 @@ wn_isa wn_isa_detect(void) {
     return (wn_isa)isa;
 }
 
+wn_isa wn_isa_native(void) {
+    wn_isa isa = wn_isa_detect();
+#ifdef WN_EMULATE_AVX512
+    if (isa == WN_ISA_AVX512)
+        isa = WN_ISA_AVX2;
+#endif
+    return isa;
+}
+
 wn_status wn_isa_select(const char *name, wn_isa *isa) {
     const char *origin = "";
     if (!name) {
         name = getenv("WINNOW_ISA");
         origin = "WINNOW_ISA: ";
         if (!name || !*name) {
-            *isa = wn_isa_detect();
+            *isa = wn_isa_native();
             return wn_ok();
         }
     }

@@ -116,7 +116,7 @@ void wn_machine_read(wn_machine *machine) {
     machine->quota = wn_cgroup_quota("");
     machine->memory = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
     machine->memory_limit = wn_cgroup_memory("");
-    machine->isa = wn_isa_detect();
+    machine->isa = wn_isa_native();
     char huge_pages[64];
     if (wn_system_line("", "/sys/kernel/mm/transparent_hugepage/enabled", huge_pages, sizeof huge_pages))
         machine->huge_pages = strstr(huge_pages, "[always]") || strstr(huge_pages, "[madvise]");

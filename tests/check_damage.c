@@ -4,6 +4,7 @@
 #include "data_folder.h"
 #include "random.h"
 #include "safetensors.h"
+#include "selected_isa.h"
 #include "trainer.h"
 
 #include <fcntl.h>
@@ -99,7 +100,7 @@ static bool train(const char *checkpoints) {
                                                     .recipe = recipe,
                                                     .seed = 4,
                                                     .pool = pool,
-                                                    .isa = wn_isa_detect(),
+                                                    .isa = selected_isa(),
                                                     .checkpoints = checkpoints},
                                 &result);
     wn_pool_destroy(pool);

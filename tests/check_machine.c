@@ -83,9 +83,9 @@ static void check_selection(void) {
 static void check_environment(void) {
     wn_isa isa;
     unsetenv("WINNOW_ISA");
-    CHECK(!wn_failed(wn_isa_select(NULL, &isa)) && isa == wn_isa_detect(), "without WINNOW_ISA: %d", isa);
+    CHECK(!wn_failed(wn_isa_select(NULL, &isa)) && isa == wn_isa_native(), "without WINNOW_ISA: %d", isa);
     setenv("WINNOW_ISA", "", 1);
-    CHECK(!wn_failed(wn_isa_select(NULL, &isa)) && isa == wn_isa_detect(), "with WINNOW_ISA empty: %d", isa);
+    CHECK(!wn_failed(wn_isa_select(NULL, &isa)) && isa == wn_isa_native(), "with WINNOW_ISA empty: %d", isa);
     setenv("WINNOW_ISA", "portable", 1);
     CHECK(!wn_failed(wn_isa_select(NULL, &isa)) && isa == WN_ISA_PORTABLE, "with WINNOW_ISA=portable: %d",
           isa);
@@ -382,7 +382,7 @@ static void check_reading(void) {
     CHECK(machine.l1d >= 0 && machine.l2 >= 0 && machine.l3 >= 0, "caches %ld %ld %ld", machine.l1d,
           machine.l2, machine.l3);
     CHECK(machine.l2 == 0 || machine.l1d < machine.l2, "L1 of %ld bytes, L2 of %ld", machine.l1d, machine.l2);
-    CHECK(machine.isa == wn_isa_detect(), "ISA %d", machine.isa);
+    CHECK(machine.isa == wn_isa_native(), "ISA %d", machine.isa);
 }
 
 /* What is gone over to measure a level fits it and not the one before, for all threads together. */

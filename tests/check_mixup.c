@@ -3,6 +3,7 @@
 #include "augment.h"
 #include "check_pool.h"
 #include "loader.h"
+#include "selected_isa.h"
 #include "trainer.h"
 
 #include <math.h>
@@ -138,7 +139,7 @@ static void check_training(void) {
                                 .recipe = recipe,
                                 .seed = 3,
                                 .pool = pool,
-                                .isa = wn_isa_detect()};
+                                .isa = selected_isa()};
     wn_train_result plain, mixed, tiny;
     wn_status status = wn_train(&options, &plain);
     CHECK(!wn_failed(status), "%s", status.message);

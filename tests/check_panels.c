@@ -6,6 +6,7 @@
 #include "conv_operands.h"
 #include "conv_running.h"
 #include "isa.h"
+#include "selected_isa.h"
 
 enum { RANDOM_SHAPES = 1500, SAMPLE_SHAPES = 150, MAX_THREADS = 3, MAX_FAILURES = 40 };
 
@@ -199,9 +200,7 @@ static void check_mistakes(void) {
 
 int main(void) {
     const uint64_t seed = check_seed();
-    wn_isa best = WN_ISA_PORTABLE;
-    const wn_status status = wn_isa_select(NULL, &best);
-    CHECK(!wn_failed(status), "%s", status.message);
+    const wn_isa best = widest_isa();
     const wn_conv_impl *const impls[] = {wn_conv_find("1x1"), wn_conv_find("im2col")};
     if (!CHECK(impls[0] && impls[1], "no such implementation"))
         return check_finish("check_panels");

@@ -5,6 +5,7 @@
 #include "checkpoint.h"
 #include "data_folder.h"
 #include "random.h"
+#include "selected_isa.h"
 #include "trainer.h"
 #include "tune.h"
 
@@ -24,7 +25,7 @@ static wn_train_options small_run(wn_pool *pool) {
                               .recipe = recipe,
                               .seed = 4,
                               .pool = pool,
-                              .isa = wn_isa_detect(),
+                              .isa = selected_isa(),
                               .checkpoints = checkpoints};
 }
 enum { STEPS = 10 };

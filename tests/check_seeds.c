@@ -1,6 +1,7 @@
 /* Several seeds in one call: each is the run that it would be alone, rows and watchers tell them apart, and
  * their spread is computed right. */
 #include "check_pool.h"
+#include "selected_isa.h"
 #include "trainer.h"
 
 #include <math.h>
@@ -20,7 +21,7 @@ static wn_train_options small_run(wn_pool *pool) {
                               .recipe = recipe,
                               .seed = FIRST,
                               .pool = pool,
-                              .isa = wn_isa_detect()};
+                              .isa = selected_isa()};
 }
 
 /* What a watcher was told. */

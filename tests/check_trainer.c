@@ -4,6 +4,7 @@
 #include "data.h"
 #include "lr_find.h"
 #include "pool.h"
+#include "selected_isa.h"
 
 #include <math.h>
 #include <regex.h>
@@ -25,7 +26,7 @@ static wn_train_options small_run(wn_pool *pool) {
                               .recipe = recipe,
                               .seed = 3,
                               .pool = pool,
-                              .isa = wn_isa_detect()};
+                              .isa = selected_isa()};
 }
 
 enum { SMALL_STEPS = 8, SMALL_EXAMPLES = 400 };

@@ -3,6 +3,7 @@
  * finite, which changes no parameter and is traced to its layer. */
 #include "check_pool.h"
 #include "nets.h"
+#include "selected_isa.h"
 #include <winnow/model.h>
 
 #include <math.h>
@@ -41,7 +42,7 @@ static void unmake(setting *s) {
 static wn_tape *compile(const setting *s, wn_tape_options options) {
     wn_tape *tape = NULL;
     options.training = true;
-    options.isa = wn_isa_detect();
+    options.isa = selected_isa();
     wn_status status = wn_tape_compile(s->model, &options, &tape);
     if (!CHECK(!wn_failed(status), "%s", status.message))
         exit(1);

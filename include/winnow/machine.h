@@ -22,7 +22,10 @@ const char *wn_isa_name(wn_isa isa);
 /* The best ISA that CPU, operating system and this build of winnow offer. */
 wn_isa wn_isa_detect(void);
 
-/* The ISA to use: `name` when not NULL, else the environment's WINNOW_ISA, else the detected one.
+/* The same without what a build for tests emulates: the one to take where nobody asks for another. */
+wn_isa wn_isa_native(void);
+
+/* The ISA to use: `name` when not NULL, else the environment's WINNOW_ISA, else the native one.
  * Errors: USAGE for an unknown name, UNSUPPORTED for an ISA this CPU or build lacks. */
 wn_status wn_isa_select(const char *name, wn_isa *isa);
 

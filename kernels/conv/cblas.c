@@ -19,7 +19,7 @@ static const char *const knobs[] = {"images", NULL}; /* images of one product */
 enum { CBLAS_WEIGHTS, CBLAS_COLUMNS, CBLAS_PRODUCTS };
 
 static const char *refuse(const wn_problem *problem, wn_isa isa) {
-    if (isa < wn_isa_detect())
+    if (isa < wn_isa_native())
         return "the library chooses its instruction set by itself";
     if (problem->g != 1)
         return "no groups";

@@ -21,7 +21,7 @@ static const char *const knobs[] = {"rows", NULL}; /* of the map (BWD_D: of a re
 enum { XSMM_BANDS, XSMM_PRIVATE, XSMM_LISTS_BYTES, XSMM_PRIVATE_BYTES };
 
 static const char *refuse(const wn_problem *problem, wn_isa isa) {
-    if (isa < wn_isa_detect())
+    if (isa < wn_isa_native())
         return "the library chooses its instruction set by itself";
     if (problem->g != 1)
         return "no groups";

@@ -14,7 +14,7 @@
 
 bool wn_onednn_keeps_to(wn_isa isa) {
     const unsigned beyond_avx2 = dnnl_cpu_isa_avx512_core & ~dnnl_cpu_isa_avx2;
-    return isa >= wn_isa_detect() ||
+    return isa >= wn_isa_native() ||
            (isa == WN_ISA_AVX2 && ((unsigned)dnnl_get_effective_cpu_isa() & beyond_avx2) == 0);
 }
 
