@@ -6,14 +6,27 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-wn_status wn_draft_open(const char *path, wn_draft *draft) {
+/* Whether a new file may take the place. */
+static bool is_replaced(const char *path) {
     struct stat found;
-    const bool move = lstat(path, &found) != 0 || S_ISREG(found.st_mode);
+    return lstat(path, &found) != 0 || S_ISREG(found.st_mode);
+}
+
+wn_status wn_draft_open(const char *path, wn_draft *draft) {
+    const bool move = is_replaced(path);
     *draft = (wn_draft){.path = path};
     if (snprintf(draft->draft, sizeof draft->draft, "%s%s", path, move ? ".new" : "") >= PATH_MAX)
         return wn_error(WN_ERROR_USAGE, "%.200s...: found a path of more than %d characters", path, PATH_MAX);
     draft->file = fopen(draft->draft, "we");
     return draft->file ? wn_ok() : wn_error(WN_ERROR_IO, "%.200s: %s", path, strerror(errno));
+}
+
+wn_status wn_draft_check(const char *path) {
+    wn_draft draft;
+    if (!is_replaced(path) && access(path, F_OK) == 0)
+        return access(path, W_OK) == 0 ? wn_ok() : wn_error(WN_ERROR_IO, "%.200s: %s", path, strerror(errno));
+    WN_TRY(wn_draft_open(path, &draft));
+    return wn_draft_close(&draft, false);
 }
 
 wn_status wn_draft_close(wn_draft *draft, bool keep) {

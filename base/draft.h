@@ -18,6 +18,10 @@ typedef struct wn_draft {
  */
 wn_status wn_draft_open(const char *path, wn_draft *draft);
 
+/* Whether such a file can be written, which is tried and leaves nothing; what would be written right there is
+ * not opened. Errors: those of wn_draft_open. */
+wn_status wn_draft_check(const char *path);
+
 /* Closes the file and moves it to its place when `keep`, else removes it; what is not open is left as it is.
  * Errors: IO, where anything could not be written, and then no draft is left. */
 wn_status wn_draft_close(wn_draft *draft, bool keep);

@@ -1,7 +1,7 @@
 /* Scripts, processes and their words. What is drawn is the callers'. */
 #include "gnuplot.h"
+#include "draft.h"
 #include <errno.h>
-#include <limits.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdlib.h>
@@ -112,20 +112,19 @@ bool wn_gnuplot_ended(wn_gnuplot *gnuplot, bool wait, wn_status *status) {
 }
 
 wn_status wn_gnuplot_draw(const char *path, const char *terminal, int width, int height, const char *body) {
-    char draft[PATH_MAX];
+    wn_draft draft;
     wn_gnuplot gnuplot;
-    wn_status status;
-    if (snprintf(draft, sizeof draft, "%s.new", path) >= PATH_MAX)
-        return wn_error(WN_ERROR_USAGE, "%.80s...: a name of more than %d characters", path, PATH_MAX);
+    WN_TRY(wn_draft_open(path, &draft));
+    wn_status status = wn_ok();
     FILE *script = wn_gnuplot_script();
-    if (!script)
-        return wn_error(WN_ERROR_MEMORY, "%s: %s", path, strerror(errno));
-    wn_gnuplot_ask(script, terminal, width, height, draft, body);
-    WN_TRY(wn_gnuplot_start(script, &gnuplot));
-    wn_gnuplot_ended(&gnuplot, true, &status);
-    if (!wn_failed(status) && rename(draft, path) != 0)
-        status = wn_error(WN_ERROR_IO, "%s: %s", path, strerror(errno));
-    if (wn_failed(status))
-        unlink(draft);
-    return status;
+    if (script) {
+        wn_gnuplot_ask(script, terminal, width, height, draft.draft, body);
+        status = wn_gnuplot_start(script, &gnuplot);
+    } else {
+        status = wn_error(WN_ERROR_MEMORY, "%s: %s", path, strerror(errno));
+    }
+    if (!wn_failed(status))
+        wn_gnuplot_ended(&gnuplot, true, &status);
+    wn_status closed = wn_draft_close(&draft, !wn_failed(status));
+    return wn_failed(status) ? status : closed;
 }

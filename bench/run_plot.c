@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 enum { WIDTH = 1000, HEIGHT = 640 };
 static const double SECONDS = 3; /* between the beginnings of two drawings */
@@ -12,28 +11,18 @@ static const double SECONDS = 3; /* between the beginnings of two drawings */
 wn_status wn_plot_check(const char *path, const char **terminal) {
     size_t length = strlen(path);
     const char *ending = length > 4 ? path + length - 4 : "";
-    char draft[PATH_MAX];
     *terminal = !strcmp(ending, ".svg") ? "svg" : !strcmp(ending, ".png") ? "pngcairo" : NULL;
     if (!*terminal)
         return wn_error(WN_ERROR_USAGE, "--plot: found \"%.80s\", expected a name that ends in .svg or .png",
                         path);
-    if (snprintf(draft, sizeof draft, "%s.new", path) >= PATH_MAX)
-        return wn_error(WN_ERROR_USAGE, "--plot: found more than %d characters", PATH_MAX);
     if (!wn_gnuplot_found())
         return wn_error(WN_ERROR_UNSUPPORTED, "--plot: curves are drawn by gnuplot, which is not installed");
-    FILE *file = fopen(draft, "we");
-    if (!file)
-        return wn_error(WN_ERROR_IO, "%s: cannot write the plot: %s", path, strerror(errno));
-    fclose(file);
-    unlink(draft);
-    return wn_ok();
+    return wn_draft_check(path);
 }
 
 wn_status wn_run_plot_open(const char *path, wn_run_plot *p) {
     *p = (wn_run_plot){.path = path};
-    WN_TRY(wn_plot_check(path, &p->terminal));
-    snprintf(p->draft, sizeof p->draft, "%s.new", path);
-    return wn_ok();
+    return wn_plot_check(path, &p->terminal);
 }
 
 static wn_status start_drawing(wn_run_plot *p) {
@@ -44,9 +33,13 @@ static wn_status start_drawing(wn_run_plot *p) {
     if (out)
         fclose(out);
     wn_status status = wn_ok();
-    if (drawn) {
-        wn_gnuplot_ask(script, p->terminal, WIDTH, HEIGHT, p->draft, body);
+    if (drawn)
+        status = wn_draft_open(p->path, &p->draft);
+    if (drawn && !wn_failed(status)) {
+        wn_gnuplot_ask(script, p->terminal, WIDTH, HEIGHT, p->draft.draft, body);
         status = wn_gnuplot_start(script, &p->gnuplot);
+        if (wn_failed(status))
+            wn_draft_close(&p->draft, false);
     } else if (script) {
         fclose(script);
     } else {
@@ -60,13 +53,11 @@ static wn_status start_drawing(wn_run_plot *p) {
 
 /* Puts a finished drawing in its place; false: one goes on. */
 static bool finish_drawing(wn_run_plot *p, bool wait, wn_status *status) {
-    bool any = p->gnuplot.process != 0;
     if (!wn_gnuplot_ended(&p->gnuplot, wait, status))
         return false;
-    if (any && !wn_failed(*status) && rename(p->draft, p->path) != 0)
-        *status = wn_error(WN_ERROR_IO, "%s: %s", p->path, strerror(errno));
-    else if (wn_failed(*status))
-        unlink(p->draft);
+    wn_status closed = wn_draft_close(&p->draft, !wn_failed(*status));
+    if (!wn_failed(*status))
+        *status = closed;
     return true;
 }
 

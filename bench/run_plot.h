@@ -3,13 +3,13 @@
 #define WN_RUN_PLOT_H
 
 #include "curves.h"
+#include "draft.h"
 #include "gnuplot.h"
 #include "trainer.h"
-#include <limits.h>
 
 typedef struct wn_run_plot {
     const char *path, *terminal;
-    char draft[PATH_MAX]; /* where gnuplot draws, to be moved to the path when it is whole */
+    wn_draft draft; /* where gnuplot draws */
     wn_run_curves runs[WN_CURVE_RUNS];
     int count; /* of runs; those beyond WN_CURVE_RUNS are not drawn */
     wn_gnuplot gnuplot;

@@ -29,7 +29,6 @@ static const char details[] =
 static const double default_budget[WN_EFFORT_COUNT] = {[WN_EFFORT_QUICK] = 0.9, [WN_EFFORT_FULL] = 0.9};
 static const double in_place_share = 0.3;  /* of --budget, with effort full */
 static const double training_share = 0.75; /* of that, where there is a tape for inference, too */
-static const double finalist_ratio = 1.3;  /* behind by more, nothing in the network turns it round */
 /* A problem's part of the budget grows with the time of its runs; so much more has everyone, since operands
  * and candidates have to be made, too. */
 static const double least_part = 1.2e-3;
@@ -82,30 +81,6 @@ static wn_status save(tune_job *job, const wn_candidate *pick) {
     return wn_ok();
 }
 
-static bool has_finalist_of(const wn_work *item, const wn_conv_impl *impl) {
-    for (int i = 0; i < item->finalist_count; i++)
-        if (item->finalists[i].plan.impl == impl)
-            return true;
-    return false;
-}
-
-/* The winner, the best of other implementations, and if there is room for more, whoever comes next: in the
- * network configs of one implementation behave alike. */
-static void keep_finalists(wn_work *item, const wn_candidate *candidates, int count) {
-    int kept[WN_CONFIRM_FINALISTS] = {0};
-    item->finalist_count = 0;
-    item->finalists[item->finalist_count++] = candidates[0];
-    for (int others = 1; others >= 0; others--)
-        for (int i = 1; i < count && item->finalist_count < WN_CONFIRM_FINALISTS; i++) {
-            const wn_candidate *c = &candidates[i];
-            bool taken = i == kept[1] || (others && has_finalist_of(item, c->plan.impl));
-            if (c->rounds == 0 || !(c->ratio < finalist_ratio) || taken)
-                continue;
-            kept[item->finalist_count] = i;
-            item->finalists[item->finalist_count++] = *c;
-        }
-}
-
 static wn_status tune_item(tune_job *job, wn_work *item, wn_candidate *candidates) {
     int count;
     wn_tune_report report;
@@ -119,7 +94,7 @@ static wn_status tune_item(tune_job *job, wn_work *item, wn_candidate *candidate
     WN_TRY(status);
     WN_TRY(save(job, &candidates[0]));
     if (candidates[0].rounds > 0)
-        keep_finalists(item, candidates, count);
+        wn_work_keep_finalists(item, candidates, count);
     WN_TRY(wn_best_of_each_add(&job->best_of_each, candidates, count));
     wn_tune_print_pick(stdout, item, candidates, count);
     if (job->flags->explain)

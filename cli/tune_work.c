@@ -66,6 +66,31 @@ wn_status wn_work_add_problems(wn_work_list *list, char **words, int count, cons
     return status;
 }
 
+/* Behind by more, nothing in the network turns it round. */
+static const double finalist_ratio = 1.3;
+
+static bool has_finalist_of(const wn_work *item, const wn_conv_impl *impl) {
+    for (int i = 0; i < item->finalist_count; i++)
+        if (item->finalists[i].plan.impl == impl)
+            return true;
+    return false;
+}
+
+void wn_work_keep_finalists(wn_work *item, const wn_candidate *candidates, int count) {
+    int kept[WN_CONFIRM_FINALISTS] = {0};
+    item->finalist_count = 0;
+    item->finalists[item->finalist_count++] = candidates[0];
+    for (int others = 1; others >= 0; others--)
+        for (int i = 1; i < count && item->finalist_count < WN_CONFIRM_FINALISTS; i++) {
+            const wn_candidate *c = &candidates[i];
+            bool taken = i == kept[1] || (others && has_finalist_of(item, c->plan.impl));
+            if (c->rounds == 0 || !(c->ratio < finalist_ratio) || taken)
+                continue;
+            kept[item->finalist_count] = i;
+            item->finalists[item->finalist_count++] = *c;
+        }
+}
+
 void wn_work_free(wn_work_list *list) {
     free(list->items);
     *list = (wn_work_list){.items = NULL};

@@ -34,6 +34,11 @@ wn_status wn_work_add_network(wn_work_list *list, const wn_session *session, wn_
 wn_status wn_work_add_problems(wn_work_list *list, char **words, int count, const wn_problem_flags *flags);
 void wn_work_free(wn_work_list *list);
 
+/* Takes what a race leaves to be tried in the network: the winner, the best of other implementations, and if
+ * there is room for more, whoever comes next; in the network configs of one implementation behave alike.
+ * candidates[count], the best first. */
+void wn_work_keep_finalists(wn_work *item, const wn_candidate *candidates, int count);
+
 /* The item of a problem, or NULL. */
 wn_work *wn_work_find(const wn_work_list *list, const wn_problem *problem);
 

@@ -26,22 +26,17 @@ enum { SHAPE_DIMENSION = 1, DIMENSION_VALUE = 1, DIMENSION_NAME };
 
 /* A float tensor of any number of images. */
 static void put_value(wn_message *graph, int field, const char *name, const int *sizes, int count) {
-    wn_message value, type, tensor, shape, dimension;
-    wn_message_begin(&shape);
+    wn_message value = {0}, type = {0}, tensor = {0}, shape = {0}, dimension = {0};
     for (int i = -1; i < count; i++) {
-        wn_message_begin(&dimension);
         if (i < 0)
             wn_message_text(&dimension, DIMENSION_NAME, "N");
         else
             wn_message_number(&dimension, DIMENSION_VALUE, sizes[i]);
         wn_message_put(&shape, SHAPE_DIMENSION, &dimension);
     }
-    wn_message_begin(&tensor);
     wn_message_number(&tensor, TENSOR_TYPE_ELEMENT, WN_ONNX_FLOAT);
     wn_message_put(&tensor, TENSOR_TYPE_SHAPE, &shape);
-    wn_message_begin(&type);
     wn_message_put(&type, TYPE_TENSOR, &tensor);
-    wn_message_begin(&value);
     wn_message_text(&value, VALUE_NAME, name);
     wn_message_put(&value, VALUE_TYPE, &type);
     wn_message_put(graph, field, &value);
@@ -58,8 +53,7 @@ static wn_status put_graph(wn_message *message, const wn_graph *graph, const cha
 }
 
 static void put_fact(wn_message *model, const wn_onnx_fact *fact) {
-    wn_message pair;
-    wn_message_begin(&pair);
+    wn_message pair = {0};
     wn_message_text(&pair, FACT_KEY, fact->key);
     wn_message_text(&pair, FACT_VALUE, fact->value);
     wn_message_put(model, MODEL_FACTS, &pair);
@@ -67,11 +61,10 @@ static void put_fact(wn_message *model, const wn_onnx_fact *fact) {
 
 /* Everything in front of the graph's fields. */
 static void put_model(wn_message *message, const wn_onnx_fact *facts, int fact_count, uint64_t graph_size) {
-    wn_message operators;
+    wn_message operators = {0};
     wn_message_number(message, MODEL_IR, IR_VERSION);
     wn_message_text(message, MODEL_PRODUCER, "winnow");
     wn_message_text(message, MODEL_PRODUCER_VERSION, WN_VERSION);
-    wn_message_begin(&operators);
     wn_message_number(&operators, OPERATORS_VERSION, OPERATORS);
     wn_message_put(message, MODEL_OPERATORS, &operators);
     for (int i = 0; i < fact_count; i++)
@@ -82,17 +75,15 @@ static void put_model(wn_message *message, const wn_onnx_fact *facts, int fact_c
 /* A parameter's field up to its values, which have to follow. */
 static bool make_head(const wn_model *model, int parameter, wn_message *head) {
     wn_parameter p = wn_model_parameter(model, parameter);
-    wn_message tensor;
+    wn_message tensor = {0};
     uint64_t bytes = (uint64_t)p.count * sizeof(float);
-    wn_message_begin(&tensor);
     wn_onnx_put_tensor_head(&tensor, p.name, WN_ONNX_FLOAT, p.shape, p.dims, bytes);
-    bool whole = wn_message_end(&tensor);
-    wn_message_begin(head);
+    *head = (wn_message){0};
     wn_message_bytes(head, WN_ONNX_INITIALIZER, tensor.size + bytes);
-    if (whole && head->out)
-        fwrite(tensor.bytes, 1, tensor.size, head->out);
+    wn_message_append(head, tensor.bytes, tensor.size);
+    head->broken |= tensor.broken;
     wn_message_free(&tensor);
-    return wn_message_end(head) && whole;
+    return !head->broken;
 }
 
 /* Their bytes in the graph, 0 without memory; the largest one's values, too. */
@@ -141,17 +132,13 @@ static wn_status write_file(const char *path, const wn_model *model, const wn_me
 
 wn_status wn_onnx_write(const char *path, const wn_model *model, const char *name, const wn_onnx_fact *facts,
                         int fact_count) {
-    wn_message front, graph;
+    wn_message front = {0}, graph = {0};
     int64_t largest;
     uint64_t bytes = parameter_bytes(model, &largest);
     float *values = malloc((size_t)largest * sizeof *values);
-    wn_message_begin(&front);
-    wn_message_begin(&graph);
     wn_status status = put_graph(&graph, model->graph, name);
-    bool whole = wn_message_end(&graph) && bytes && values;
     put_model(&front, facts, fact_count, graph.size + bytes);
-    whole = wn_message_end(&front) && whole;
-    if (!wn_failed(status) && !whole)
+    if (!wn_failed(status) && (graph.broken || front.broken || !bytes || !values))
         status = wn_error(WN_ERROR_MEMORY, "%s: no memory for the description of %s", path, name);
     if (!wn_failed(status) && front.size + graph.size + bytes > INT32_MAX)
         status =

@@ -1,6 +1,7 @@
 /* One layer after the other to ONNX's operators. */
 #include "onnx_nodes.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -40,16 +41,14 @@ void wn_onnx_put_tensor_head(wn_message *tensor, const char *name, int type, con
 
 static void put_constant(writing *w, const char *name, int type, const int64_t *shape, int dims,
                          const void *values, size_t bytes) {
-    wn_message tensor;
-    wn_message_begin(&tensor);
+    wn_message tensor = {0};
     wn_onnx_put_tensor_head(&tensor, name, type, shape, dims, bytes);
-    if (tensor.out)
-        fwrite(values, 1, bytes, tensor.out);
+    wn_message_append(&tensor, values, bytes);
     wn_message_put(w->graph, WN_ONNX_INITIALIZER, &tensor);
 }
 
 static void begin_node(writing *w, const char *operator, const char * name) {
-    wn_message_begin(&w->node);
+    wn_message_clear(&w->node);
     wn_message_text(&w->node, NODE_NAME, name);
     wn_message_text(&w->node, NODE_OPERATOR, operator);
 }
@@ -60,11 +59,11 @@ static void add_input(writing *w, const char *name) {
 
 static void end_node(writing *w, const char *output) {
     wn_message_text(&w->node, NODE_OUTPUT, output);
-    wn_message_put(w->graph, GRAPH_NODE, &w->node);
+    wn_message_add(w->graph, GRAPH_NODE, &w->node);
 }
 
 static void begin_attribute(wn_message *attribute, const char *name, int type) {
-    wn_message_begin(attribute);
+    *attribute = (wn_message){0};
     wn_message_text(attribute, ATTRIBUTE_NAME, name);
     wn_message_number(attribute, ATTRIBUTE_TYPE, type);
 }
@@ -371,5 +370,6 @@ wn_status wn_onnx_put_nodes(wn_message *graph, const wn_graph *network) {
         free(w.names[i]);
     free(w.names);
     free(w.flat);
+    wn_message_free(&w.node);
     return status;
 }

@@ -1,13 +1,19 @@
-/* Statuses, arena, growing lists, text as JSON, clock, random numbers, splitting work. */
+/* Statuses, arena, growing lists, text as JSON, drafts, protobuf messages, clock, random numbers, splitting
+ * work. */
 #include "arena.h"
 #include "check.h"
 #include "clock.h"
+#include "draft.h"
 #include "grow.h"
 #include "json.h"
 #include "pool.h"
+#include "protobuf.h"
 #include "random.h"
+#include "remove_folder.h"
 #include <math.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 static void check_status(void) {
     CHECK(!wn_failed(wn_ok()) && wn_ok().message[0] == 0, "wn_ok is not the empty status");
@@ -260,10 +266,108 @@ static void check_growing(void) {
     free(items);
 }
 
+static void expect_text(const char *path, const char *expected) {
+    char text[64] = "";
+    FILE *file = fopen(path, "r");
+    if (file) {
+        text[fread(text, 1, sizeof text - 1, file)] = '\0';
+        fclose(file);
+    }
+    CHECK(file ? expected && !strcmp(text, expected) : !expected, "%s: found %s, expected %s", path,
+          file ? text : "no file", expected ? expected : "none");
+}
+
+/* Writes a text by a draft, and looks at the place before and after. */
+static void write_draft(const char *path, const char *text, bool keep, const char *before,
+                        const char *after) {
+    wn_draft draft;
+    wn_status status = wn_draft_open(path, &draft);
+    if (!CHECK(!wn_failed(status), "%s", status.message))
+        return;
+    fputs(text, draft.file);
+    fflush(draft.file);
+    expect_text(path, before);
+    status = wn_draft_close(&draft, keep);
+    CHECK(!wn_failed(status) && !draft.file, "%s", status.message);
+    expect_text(path, after);
+}
+
+/* An older file is kept until the new one is whole; a link stays one. */
+static void check_draft(void) {
+    char folder[] = "/tmp/winnow-check-XXXXXX", path[64], link[64], nowhere[64];
+    if (!CHECK(mkdtemp(folder), "no folder"))
+        return;
+    snprintf(path, sizeof path, "%s/file", folder);
+    snprintf(link, sizeof link, "%s/link", folder);
+    snprintf(nowhere, sizeof nowhere, "%s/no/file", folder);
+    struct stat found;
+    wn_draft draft;
+    CHECK(!wn_failed(wn_draft_check(path)), "a new file is refused");
+    expect_text(path, NULL);
+    write_draft(path, "one", true, NULL, "one");
+    CHECK(!wn_failed(wn_draft_check(path)), "an old file is refused");
+    write_draft(path, "two", false, "one", "one");
+    write_draft(path, "two", true, "one", "two");
+    CHECK(symlink(path, link) == 0 && !wn_failed(wn_draft_check(link)), "a link is refused");
+    expect_text(path, "two");
+    write_draft(link, "three", true, "three", "three");
+    expect_text(path, "three");
+    CHECK(lstat(link, &found) == 0 && S_ISLNK(found.st_mode), "the link was replaced");
+    wn_status refused = wn_draft_check(nowhere);
+    CHECK(refused.code == WN_ERROR_IO && strstr(refused.message, nowhere), "%d %s", refused.code,
+          refused.message);
+    refused = wn_draft_open(nowhere, &draft);
+    CHECK(refused.code == WN_ERROR_IO && !draft.file && !wn_failed(wn_draft_close(&draft, true)), "%d %s",
+          refused.code, refused.message);
+    if (!wn_failed(wn_draft_open("/dev/full", &draft))) {
+        fputs("text", draft.file);
+        refused = wn_draft_close(&draft, true);
+        CHECK(refused.code == WN_ERROR_IO && strstr(refused.message, "/dev/full"), "%d %s", refused.code,
+              refused.message);
+    }
+    remove_folder(folder);
+}
+
+/* The examples of protobuf.dev, "Encoding", and what is longer than the first room. */
+static void check_protobuf(void) {
+    static const uint8_t expected[] = {0x08, 0x96, 0x01,                                  /* field 1: 150 */
+                                       0x12, 0x07, 't',  'e',  's',  't', 'i', 'n',  'g', /* field 2 */
+                                       0x1a, 0x03, 0x08, 0x96, 0x01, /* field 3: the first one */
+                                       0x25, 0,    0,    0xc0, 0x3f, /* field 4: 1.5f */
+                                       0x29, 0,    0,    0,    0,    0,   0,   0xf8, 0x3f}; /* field 5: 1.5 */
+    enum { LONG = 1000 };
+    wn_message message = {0}, part = {0};
+    char text[LONG + 1];
+    wn_message_number(&part, 1, 150);
+    wn_message_add(&message, 1, &part); /* cleared again */
+    wn_message_clear(&message);
+    wn_message_number(&message, 1, 150);
+    wn_message_text(&message, 2, "testing");
+    wn_message_put(&message, 3, &part);
+    wn_message_real(&message, 4, 1.5f);
+    wn_message_double(&message, 5, 1.5);
+    CHECK(!message.broken && message.size == sizeof expected &&
+              !memcmp(message.bytes, expected, sizeof expected),
+          "%zu bytes, expected others", message.size);
+    CHECK(!part.bytes && !part.size, "the part is still there");
+    memset(text, 'x', LONG);
+    text[LONG] = '\0';
+    wn_message_text(&message, 16, text); /* key of two bytes, length of two */
+    CHECK(!message.broken && message.size == sizeof expected + 4 + LONG &&
+              !memcmp(message.bytes + sizeof expected, "\x82\x01\xe8\x07xx", 6),
+          "%zu bytes after a long text", message.size);
+    part.broken = true;
+    wn_message_put(&message, 6, &part);
+    CHECK(message.broken, "whole with a broken part");
+    wn_message_free(&message);
+}
+
 int main(void) {
     uint64_t seed = check_seed();
     check_status();
     check_json();
+    check_draft();
+    check_protobuf();
     check_arena();
     check_arena_too_large();
     check_aligned_memory();

@@ -1,5 +1,5 @@
 /* Event files by hand: the few fields of tensorflow/core/util/event.proto and summary.proto that scalars
- * need, in the wire format of protocol buffers, and records as in tensorflow/core/lib/io/record_writer.h. */
+ * need, and records as in tensorflow/core/lib/io/record_writer.h. */
 #include "tensorboard.h"
 #include "clock.h"
 
@@ -10,18 +10,9 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { MESSAGE = 512 }; /* bytes of the longest event */
-
-/* Wire types. */
-enum { VARINT = 0, FIXED64 = 1, LENGTH = 2, FIXED32 = 5 };
 /* Numbers of fields. */
 enum { EVENT_TIME = 1, EVENT_STEP = 2, EVENT_VERSION = 3, EVENT_SUMMARY = 5 };
 enum { SUMMARY_VALUE = 1, VALUE_TAG = 1, VALUE_SIMPLE = 2 };
-
-typedef struct message {
-    uint8_t bytes[MESSAGE];
-    size_t count;
-} message;
 
 /* Castagnoli's polynomial, reflected. */
 static uint32_t crc32c(const uint8_t *bytes, size_t count) {
@@ -40,77 +31,53 @@ static uint32_t masked_crc(const uint8_t *bytes, size_t count) {
     return (crc >> 15 | crc << 17) + 0xa282ead8u;
 }
 
-static void add_bytes(message *m, const void *bytes, size_t count) {
-    memcpy(m->bytes + m->count, bytes, count);
-    m->count += count;
+/* `time` in seconds since 1970. */
+static void begin_event(wn_message *event, double time, int64_t step) {
+    wn_message_clear(event);
+    wn_message_double(event, EVENT_TIME, time);
+    wn_message_number(event, EVENT_STEP, step);
 }
 
-static void add_varint(message *m, uint64_t value) {
-    for (; value >= 0x80; value >>= 7)
-        m->bytes[m->count++] = (uint8_t)(value | 0x80);
-    m->bytes[m->count++] = (uint8_t)value;
-}
-
-static void add_key(message *m, int field, int type) {
-    add_varint(m, (uint64_t)(field << 3 | type));
-}
-
-static void add_part(message *m, int field, const void *bytes, size_t count) {
-    add_key(m, field, LENGTH);
-    add_varint(m, count);
-    add_bytes(m, bytes, count);
-}
-
-/* `time` in seconds since 1970. The wire is little-endian, as this machine is. */
-static void begin_event(message *m, double time, int64_t step) {
-    m->count = 0;
-    add_key(m, EVENT_TIME, FIXED64);
-    add_bytes(m, &time, sizeof time);
-    add_key(m, EVENT_STEP, VARINT);
-    add_varint(m, (uint64_t)step);
-}
-
-static void add_scalar(message *summary, const char *tag, double value) {
-    message v = {.count = 0};
-    float simple = (float)value;
-    add_part(&v, VALUE_TAG, tag, strlen(tag));
-    add_key(&v, VALUE_SIMPLE, FIXED32);
-    add_bytes(&v, &simple, sizeof simple);
-    add_part(summary, SUMMARY_VALUE, v.bytes, v.count);
+static void add_scalar(wn_tensorboard *board, const char *tag, double value) {
+    wn_message_clear(&board->scalar);
+    wn_message_text(&board->scalar, VALUE_TAG, tag);
+    wn_message_real(&board->scalar, VALUE_SIMPLE, (float)value);
+    wn_message_add(&board->summary, SUMMARY_VALUE, &board->scalar);
 }
 
 /* One record: length and data, with their sums. */
-static bool write_event(const wn_tensorboard *board, const message *m) {
-    uint64_t length = m->count;
+static bool write_event(const wn_tensorboard *board) {
+    const wn_message *event = &board->event;
+    uint64_t length = event->size;
     uint32_t length_crc = masked_crc((const uint8_t *)&length, sizeof length),
-             data_crc = masked_crc(m->bytes, m->count);
-    return fwrite(&length, sizeof length, 1, board->file) == 1 &&
+             data_crc = masked_crc(event->bytes, event->size);
+    return !event->broken && fwrite(&length, sizeof length, 1, board->file) == 1 &&
            fwrite(&length_crc, sizeof length_crc, 1, board->file) == 1 &&
-           fwrite(m->bytes, m->count, 1, board->file) == 1 &&
+           fwrite(event->bytes, event->size, 1, board->file) == 1 &&
            fwrite(&data_crc, sizeof data_crc, 1, board->file) == 1 && fflush(board->file) == 0;
 }
 
 static bool record(void *context, const wn_train_record *r) {
-    const wn_tensorboard *board = context;
+    wn_tensorboard *board = context;
     const wn_train_row *row = &r->row;
-    message event, summary = {.count = 0};
     if (r->event == WN_TRAIN_SAVE)
         return true;
+    wn_message_clear(&board->summary);
     if (r->event == WN_TRAIN_STEP) {
-        add_scalar(&summary, "step/loss", row->loss);
-        add_scalar(&summary, "step/accuracy", row->train_accuracy);
-        add_scalar(&summary, "step/lr", (double)row->lr);
-        add_scalar(&summary, "step/seconds", row->seconds_step);
+        add_scalar(board, "step/loss", row->loss);
+        add_scalar(board, "step/accuracy", row->train_accuracy);
+        add_scalar(board, "step/lr", (double)row->lr);
+        add_scalar(board, "step/seconds", row->seconds_step);
     }
     if (r->event == WN_TRAIN_EPOCH) {
-        add_scalar(&summary, "epoch/loss", row->loss);
-        add_scalar(&summary, "epoch/accuracy", row->train_accuracy);
+        add_scalar(board, "epoch/loss", row->loss);
+        add_scalar(board, "epoch/accuracy", row->train_accuracy);
     }
     if (r->event != WN_TRAIN_STEP)
-        add_scalar(&summary, "test/accuracy", row->test_accuracy);
-    begin_event(&event, board->started + row->seconds_total, row->step);
-    add_part(&event, EVENT_SUMMARY, summary.bytes, summary.count);
-    return write_event(board, &event);
+        add_scalar(board, "test/accuracy", row->test_accuracy);
+    begin_event(&board->event, board->started + row->seconds_total, row->step);
+    wn_message_add(&board->event, EVENT_SUMMARY, &board->summary);
+    return write_event(board);
 }
 
 static wn_status begin(void *context, const wn_train_start *start) {
@@ -134,10 +101,9 @@ static wn_status begin(void *context, const wn_train_start *start) {
     clock_gettime(CLOCK_REALTIME, &now);
     board->started =
         (double)now.tv_sec + 1e-9 * (double)now.tv_nsec - (wn_seconds() - start->options->started);
-    message event;
-    begin_event(&event, (double)now.tv_sec, start->step);
-    add_part(&event, EVENT_VERSION, version, strlen(version));
-    if (!board->file || !write_event(board, &event))
+    begin_event(&board->event, (double)now.tv_sec, start->step);
+    wn_message_text(&board->event, EVENT_VERSION, version);
+    if (!board->file || !write_event(board))
         return wn_error(WN_ERROR_IO, "%s: cannot write events: %s", path, strerror(errno));
     return wn_ok();
 }
@@ -174,4 +140,7 @@ void wn_tensorboard_close(wn_tensorboard *board) {
     if (board->created && !board->begun)
         rmdir(board->folder);
     board->file = NULL;
+    wn_message_free(&board->event);
+    wn_message_free(&board->summary);
+    wn_message_free(&board->scalar);
 }

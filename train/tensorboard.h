@@ -2,6 +2,7 @@
 #ifndef WN_TENSORBOARD_H
 #define WN_TENSORBOARD_H
 
+#include "protobuf.h"
 #include "trainer.h"
 
 typedef struct wn_tensorboard {
@@ -10,6 +11,8 @@ typedef struct wn_tensorboard {
     bool created, begun;
     FILE *file;     /* of the present run */
     double started; /* when it was, in seconds since 1970 */
+    /* What is written, kept from event to event so that a step allocates nothing. */
+    wn_message event, summary, scalar;
 } wn_tensorboard;
 
 /* Makes the folder where there is none. folder is not copied. Errors: IO. */

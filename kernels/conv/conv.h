@@ -139,6 +139,10 @@ static inline int64_t wn_conv_apart(int64_t bytes) {
     return (bytes + PAGE - 1) / PAGE * PAGE;
 }
 
+static inline int wn_smaller(int a, int b) {
+    return a < b ? a : b;
+}
+
 /* Number of blocks of 16 that hold `channels`. */
 static inline int wn_blocks(int channels) {
     return (channels + WN_BLOCK - 1) / WN_BLOCK;

@@ -202,10 +202,6 @@ typedef struct direction {
     int64_t in, out;
 } direction;
 
-static int smaller(int a, int b) {
-    return a < b ? a : b;
-}
-
 /* Tiles one rectangle of pixels with equal taps, for all images of the item. */
 static void run_rectangle(pass *s, const item *it, int row_class, int column_class, wn_span row,
                           wn_span column) {
@@ -335,7 +331,7 @@ static item item_at(const pass *s, long index) {
         .row_begin = wn_part_begin(steps, bands, band),
         .row_end = wn_part_begin(steps, bands, band + 1),
     };
-    it.blocks = smaller(s->out_blocks - it.block, most);
+    it.blocks = wn_smaller(s->out_blocks - it.block, most);
     it.first_input = p->plain_src ? 0 : wn_conv_window_first(&seen, it.block);
     return it;
 }
@@ -367,7 +363,7 @@ static void gather(const wn_conv_plan *plan, const wn_conv_args *args, int tid, 
             fetch_weights_of(&s, args, &next);
         for (int input = 0; input < total_inputs; input += reduce) {
             it.input_begin = input;
-            it.inputs = smaller(total_inputs - input, reduce);
+            it.inputs = wn_smaller(total_inputs - input, reduce);
             it.first = input == 0;
             it.last = input + it.inputs == total_inputs;
             run_inputs(&s, &it);

@@ -16,10 +16,6 @@ typedef struct reach {
     int enter, leave; /* columns of dst's map whose tap lies inside */
 } reach;
 
-static int min(int a, int b) {
-    return a < b ? a : b;
-}
-
 static int64_t round_up(int64_t value, int64_t unit) {
     return (value + unit - 1) / unit * unit;
 }
@@ -71,7 +67,7 @@ wn_panel wn_panels_at(const wn_panels *s, int64_t index) {
     const int group = (int)(index / derived[PANELS_PARTS]), part = (int)(index % derived[PANELS_PARTS]);
     wn_panel panel = {.image = wn_part_begin(s->plan->problem.mb, groups, group), .pixel = part * length};
     panel.images = wn_part_begin(s->plan->problem.mb, groups, group + 1) - panel.image;
-    panel.pixels = min(length, s->pixels - panel.pixel);
+    panel.pixels = wn_smaller(length, s->pixels - panel.pixel);
     return panel;
 }
 
@@ -87,8 +83,9 @@ static reach reach_of(const wn_panels *s, const float *in, int entry) {
                .row = tap / p->kw * s->row_dilate - s->row_pad,
                .column = tap % p->kw * s->column_dilate - s->column_pad};
     r.enter = r.column >= 0 ? 0 : wn_ceil_div(-r.column, s->column_step);
-    r.leave =
-        r.column >= s->in_width ? 0 : min(s->width, wn_ceil_div(s->in_width - r.column, s->column_step));
+    r.leave = r.column >= s->in_width
+                  ? 0
+                  : wn_smaller(s->width, wn_ceil_div(s->in_width - r.column, s->column_step));
     return r;
 }
 
@@ -117,7 +114,7 @@ static void copy_pixels(const float *in, int unit, int step, int count, float *o
 static void copy_row(const wn_panels *s, const reach *r, int64_t image, int64_t in_row, int begin, int end,
                      float *out) {
     const bool inside = in_row >= 0 && in_row < s->in_height;
-    int enter = r->enter > begin ? r->enter : begin, leave = min(r->leave, end);
+    int enter = r->enter > begin ? r->enter : begin, leave = wn_smaller(r->leave, end);
     if (!inside || leave <= enter)
         enter = leave = end;
     const size_t pixel = (size_t)s->unit * sizeof *out;
@@ -141,7 +138,7 @@ static void copy_entry(const wn_panels *s, const wn_panel *panel, const reach *r
         }
         int row = panel->pixel / s->width, column = panel->pixel % s->width;
         for (int left = panel->pixels; left > 0; row++, column = 0) {
-            const int end = min(s->width, column + left);
+            const int end = wn_smaller(s->width, column + left);
             copy_row(s, r, image, (int64_t)row * s->row_step + r->row, column, end, out);
             out += (end - column) * s->unit;
             left -= end - column;
@@ -152,7 +149,7 @@ static void copy_entry(const wn_panels *s, const wn_panel *panel, const reach *r
 void wn_panels_pack(const wn_panels *s, const wn_panel *panel, const float *in, int begin, int end,
                     float *columns) {
     const int each = s->unit == 1 ? WN_BLOCK : 1; /* of what reach_of counts, in an entry */
-    const int last = s->unit == 1 ? min(end * each, s->depth) : end;
+    const int last = s->unit == 1 ? wn_smaller(end * each, s->depth) : end;
     for (int k = begin * each; k < last; k++) {
         const reach r = reach_of(s, in, k);
         copy_entry(s, panel, &r, columns + (k - begin * each) * s->distance);
@@ -190,7 +187,7 @@ static int64_t place_of(const wn_panel_rows *rows, int pixel) {
 void wn_panels_multiply(const wn_panels *s, wn_tile_kind kind, wn_tile tile, int blocks,
                         const wn_panel *panel, const wn_panel_rows *rows, wn_ahead *ahead) {
     const wn_isa isa = s->plan->isa;
-    const int run = min(panel->pixels, rows->width);
+    const int run = wn_smaller(panel->pixels, rows->width);
     const double along_pixels =
         wn_direct_rows_cost(s->tiles, isa, run, blocks) * panel->images * wn_ceil_div(panel->pixels, run);
     const double along_images =
@@ -209,7 +206,7 @@ void wn_panels_multiply(const wn_panels *s, wn_tile_kind kind, wn_tile tile, int
     tile.c_row = rows->c_pixel;
     for (int image = 0; image < panel->images; image++)
         for (int pixel = 0, count; pixel < panel->pixels; pixel += count) {
-            count = min(rows->width - (rows->first + pixel) % rows->width, panel->pixels - pixel);
+            count = wn_smaller(rows->width - (rows->first + pixel) % rows->width, panel->pixels - pixel);
             tile.a = rows->a + image * rows->a_image + pixel * rows->a_pixel;
             tile.c = rows->c + image * rows->c_image + place_of(rows, pixel);
             wn_direct_run_rows(s->tiles, kind, &tile, count, blocks, ahead);

@@ -11,10 +11,6 @@
 
 enum { SQUARE = WN_BLOCK * WN_BLOCK };
 
-static int smaller(int a, int b) {
-    return a < b ? a : b;
-}
-
 /* The operands of a pass and one thread's buffers. */
 typedef struct pass {
     wn_panels s;
@@ -61,7 +57,7 @@ static pass make_pass(const wn_conv_plan *plan, const wn_conv_args *args, int ti
     if (turns && wn_panels_strided(&plan->problem))
         t.results = (float *)(private + plan->derived[PANELS_RESULTS]);
     t.stream = !plan->problem.accumulate && wn_conv_src_floats(&plan->problem) > WN_CONV_STREAMED_FLOATS;
-    t.reduce = smaller(knob[PANELS_REDUCE], t.s.entries);
+    t.reduce = wn_smaller(knob[PANELS_REDUCE], t.s.entries);
     t.groups = wn_ceil_div(t.s.out_blocks, knob[PANELS_OUTPUTS]);
     return t;
 }
@@ -71,11 +67,11 @@ static step step_at(const pass *t, long index, int begin, int block) {
     const int group = (int)(index % t->groups);
     step now = {.index = index,
                 .begin = begin,
-                .end = smaller(begin + t->reduce, t->s.entries),
+                .end = wn_smaller(begin + t->reduce, t->s.entries),
                 .first = wn_part_begin(t->s.out_blocks, t->groups, group),
                 .last = wn_part_begin(t->s.out_blocks, t->groups, group + 1)};
     now.block = block < 0 ? now.first : block;
-    now.blocks = smaller(t->most, now.last - now.block);
+    now.blocks = wn_smaller(t->most, now.last - now.block);
     return now;
 }
 

@@ -2,10 +2,6 @@
 #include "rectangles.h"
 #include "arena.h"
 
-static int smaller(int a, int b) {
-    return a < b ? a : b;
-}
-
 static bool take(int64_t *bytes, int64_t count, int64_t size) {
     int64_t more;
     return !__builtin_mul_overflow(count, size, &more) && !__builtin_add_overflow(*bytes, more, bytes);
@@ -80,7 +76,7 @@ static wn_rectangle cut(const wn_rectangles *s, const float *in, float *out, wn_
 void wn_rectangles_walk(wn_rectangles *s, const float *in, float *out, int begin, int end,
                         wn_rectangle_visit *visit, void *context) {
     for (int row_class = 0; row_class < s->vertical.classes; row_class++) {
-        const int row_end = smaller(end, wn_axis_length(&s->vertical, row_class));
+        const int row_end = wn_smaller(end, wn_axis_length(&s->vertical, row_class));
         wn_axis_class(&s->vertical, row_class, &s->rows);
         for (int column_class = 0; column_class < s->horizontal.classes; column_class++) {
             const int columns = wn_axis_length(&s->horizontal, column_class);

@@ -42,10 +42,6 @@ static bool by_outputs(const wn_conv_plan *plan) {
     return plan->config.knob[WINOGRAD_DIVIDE] == WINOGRAD_BY_OUTPUTS;
 }
 
-static int smaller(int a, int b) {
-    return a < b ? a : b;
-}
-
 static bool constant(const wn_conv_plan *plan) {
     return plan->problem.constant_weights;
 }
@@ -54,8 +50,8 @@ static bool constant(const wn_conv_plan *plan) {
  * private when the work is divided by tiles, and the other way round; constant weights lie elsewhere. */
 static bool lay_out(wn_conv_plan *plan, int in_blocks, int out_blocks, int64_t *bytes) {
     const bool outputs = by_outputs(plan);
-    const int item_blocks = smaller(plan->config.knob[WINOGRAD_OUTPUTS], out_blocks);
-    const int item_inputs = smaller(plan->config.knob[WINOGRAD_REDUCE], in_blocks);
+    const int item_blocks = wn_smaller(plan->config.knob[WINOGRAD_OUTPUTS], out_blocks);
+    const int item_inputs = wn_smaller(plan->config.knob[WINOGRAD_REDUCE], in_blocks);
     const int64_t all = plan->derived[WINOGRAD_TOTAL_TILES], group = wn_winograd_tiles_of_group(plan);
     const int64_t taps = (int64_t)wn_align64((size_t)in_blocks * sizeof(wn_tap)) / (int64_t)sizeof(float);
     int64_t floats = 0, prepared = 0, shared, private;
@@ -171,7 +167,7 @@ static void multiply(const pass *s, int count, const float *u, block_range out, 
             tile.b = u + e * s->u.element + block * s->u.block;
             tile.c = s->m.data + e * s->m.element + block * s->m.block;
             wn_direct_run_rows(s->tiles, WN_TILE_PIXELS, &tile, count,
-                               smaller(out.end - out.begin - block, knob), NULL);
+                               wn_smaller(out.end - out.begin - block, knob), NULL);
         }
 }
 
@@ -194,8 +190,8 @@ static void transform_result(const pass *s, int64_t begin, int64_t end, block_ra
             if (!stream && ahead < end)
                 wn_winograd_fetch(&s->maps, map, s->maps.out_height, s->maps.out_width, s->out_stride, ahead,
                                   true);
-            result.rows = smaller(s->maps.out_height - place.row, s->maps.tile);
-            result.columns = smaller(s->maps.out_width - place.column, s->maps.tile);
+            result.rows = wn_smaller(s->maps.out_height - place.row, s->maps.tile);
+            result.columns = wn_smaller(s->maps.out_width - place.column, s->maps.tile);
             result.data =
                 map + place.image * s->out_stride + place.row * result.row + (int64_t)place.column * WN_BLOCK;
             s->transforms->result(elements + (tile - begin) * WN_BLOCK, s->m.element, &result);
@@ -212,7 +208,7 @@ static block_range outputs_of(const pass *s, int group) {
 
 /* The input blocks that are summed from `first` on. */
 static block_range inputs_from(const pass *s, int first) {
-    return (block_range){first, smaller(s->in_blocks, first + s->plan->config.knob[WINOGRAD_REDUCE])};
+    return (block_range){first, wn_smaller(s->in_blocks, first + s->plan->config.knob[WINOGRAD_REDUCE])};
 }
 
 /* Of u that holds all weights. */

@@ -39,17 +39,13 @@ static bool by_outputs(const wn_conv_plan *plan) {
     return plan->config.knob[WINOGRAD_DIVIDE] == WINOGRAD_BY_OUTPUTS;
 }
 
-static int smaller(int a, int b) {
-    return a < b ? a : b;
-}
-
 /* By outputs, U of one item is a thread's own and comes last. */
 static bool lay_out(wn_conv_plan *plan, int in_blocks, int out_blocks, int64_t *bytes) {
     const int32_t *knob = plan->config.knob;
     const bool outputs = by_outputs(plan);
     const int64_t rows = outputs ? plan->derived[WINOGRAD_TOTAL_TILES] : wn_winograd_tiles_of_group(plan);
-    const int item_outputs = outputs ? smaller(knob[WINOGRAD_OUTPUTS], out_blocks) : out_blocks;
-    const int item_inputs = outputs ? smaller(knob[WINOGRAD_REDUCE], in_blocks) : in_blocks;
+    const int item_outputs = outputs ? wn_smaller(knob[WINOGRAD_OUTPUTS], out_blocks) : out_blocks;
+    const int item_inputs = outputs ? wn_smaller(knob[WINOGRAD_REDUCE], in_blocks) : in_blocks;
     int64_t floats = 0, shared, private;
     bool fits = wn_winograd_reserve(plan, WINOGRAD_SOURCE, in_blocks, rows, &floats) &&
                 wn_winograd_reserve(plan, WINOGRAD_RESULT, out_blocks, rows, &floats);
@@ -169,7 +165,7 @@ static void multiply_group(const pass *s, int count, bool first, int tid, int nt
     for (long item = begin; item < end; item++) {
         const int64_t e = item / groups;
         const int block = (int)(item % groups) * knob;
-        const block_range out = {block, smaller(s->out_blocks, block + knob)};
+        const block_range out = {block, wn_smaller(s->out_blocks, block + knob)};
         multiply(s, e, 0, count, out, in, s->u.data + e * s->u.element + block * s->u.block, !first);
     }
     wn_part_end(s->clock, WN_PART_MULTIPLY);
@@ -184,7 +180,7 @@ static void multiply_item(const pass *s, block_range out, block_range in) {
         for (int group = 0; group < groups; group++) {
             wn_split(s->plan->derived[WINOGRAD_TOTAL_TILES], group, groups, &begin, &end);
             for (int block = out.begin; block < out.end; block += knob) {
-                const block_range blocks = {block, smaller(out.end, block + knob)};
+                const block_range blocks = {block, wn_smaller(out.end, block + knob)};
                 multiply(s, e, begin, (int)(end - begin), blocks, in,
                          s->u.data + e * s->u.element + (block - out.begin) * s->u.block, group > 0);
             }

@@ -6,27 +6,29 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
 
-/* A message in memory. Zero-initialise. */
+/* A message in memory, empty when zeroed. */
 typedef struct wn_message {
-    FILE *out; /* where its fields are written; NULL without memory */
-    char *bytes;
-    size_t size; /* known once it has ended */
+    uint8_t *bytes;
+    size_t size, room;
+    bool broken; /* memory was short: what was added since is missing */
 } wn_message;
 
-void wn_message_begin(wn_message *message);
-/* No more fields. False when memory was short; the bytes are there until wn_message_free. */
-bool wn_message_end(wn_message *message);
+/* Empties it, and keeps its memory for the next one. */
+void wn_message_clear(wn_message *message);
 void wn_message_free(wn_message *message);
 
-/* Fields. A message without memory stays without. */
+/* Fields. */
 void wn_message_number(wn_message *message, int field, int64_t value);
 void wn_message_real(wn_message *message, int field, float value);
+void wn_message_double(wn_message *message, int field, double value);
 void wn_message_text(wn_message *message, int field, const char *text);
-/* The start of a field of `size` bytes, which have to follow. */
+/* The start of a field of `size` bytes, which have to follow, and such bytes. */
 void wn_message_bytes(wn_message *message, int field, uint64_t size);
-/* Puts a whole message in as a field, ends and frees it. */
+void wn_message_append(wn_message *message, const void *bytes, size_t size);
+/* A message as a field of another, which is broken when its part is. */
+void wn_message_add(wn_message *message, int field, const wn_message *part);
+/* The same, and frees the part. */
 void wn_message_put(wn_message *message, int field, wn_message *part);
 
 #endif
