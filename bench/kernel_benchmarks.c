@@ -115,13 +115,12 @@ void wn_kernel_benchmarks_declare(void) {
 
 /* What a run of the kernel cost in events. Threads that a library brings are not counted, so it has none of
  * these but on one thread. */
-static void set_events(wn_google_state *state, const kernel_benchmark *entry, const wn_counter_values *begin,
-                       const wn_counter_values *end, double runs) {
+static void set_events(wn_google_state *state, const kernel_benchmark *entry, const wn_counter_values *passed,
+                       double runs) {
     if (entry->plan.external && entry->plan.threads > 1)
         return;
-    wn_counter_values passed = wn_counters_between(begin, end);
     for (int i = 0; i < WN_COUNTER_COUNT; i++)
-        wn_google_counter(state, wn_counter_name((wn_counter)i), passed.value[i] / runs);
+        wn_google_counter(state, wn_counter_name((wn_counter)i), passed->value[i] / runs);
 }
 
 static void set_counters(wn_google_state *state, const kernel_benchmark *entry, double seconds, double peak) {
@@ -154,20 +153,20 @@ static void run(wn_google_state *state, void *context) {
     wn_measure *measure = entry->set->measure;
     double seconds = 0, peak = wn_peak_flops(entry->set->pool, entry->plan.isa, peak_slice);
     int runs = 0, repeats;
-    wn_counter_values begin, end;
+    wn_counter_values passed;
     wn_measure_run(measure, entry->runner); /* warms up */
     repeats = wn_measure_repeats(measure, entry->runner);
-    wn_team_counters_read(entry->set->counters, &begin);
+    wn_team_counters_begin(entry->set->counters);
     for (; wn_google_next(state); runs++) {
         double once = wn_measure_run(measure, entry->runner);
         wn_google_iteration(state, once);
         seconds += once;
     }
-    wn_team_counters_read(entry->set->counters, &end);
+    wn_team_counters_end(entry->set->counters, &passed);
     peak = fmax(peak, wn_peak_flops(entry->set->pool, entry->plan.isa, peak_slice));
     set_label(state, entry);
     set_counters(state, entry, seconds / runs, peak);
-    set_events(state, entry, &begin, &end, (double)runs * repeats);
+    set_events(state, entry, &passed, (double)runs * repeats);
 }
 
 static wn_status append(wn_kernel_benchmarks *set, const wn_candidate *candidate, wn_cold cold) {

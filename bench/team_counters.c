@@ -5,7 +5,8 @@
 
 typedef struct member {
     wn_counters *counters;
-    wn_counter_values values;
+    wn_counter_readings begin;
+    wn_counter_values passed;
     wn_status status;
 } member;
 
@@ -21,10 +22,18 @@ static void open_task(void *context, int tid, int nthreads) {
     own->status = wn_counters_open(&own->counters);
 }
 
-static void read_task(void *context, int tid, int nthreads) {
+static void begin_task(void *context, int tid, int nthreads) {
     (void)nthreads;
     member *own = &((wn_team_counters *)context)->members[tid];
-    wn_counters_read(own->counters, &own->values);
+    wn_counters_read(own->counters, &own->begin);
+}
+
+static void end_task(void *context, int tid, int nthreads) {
+    (void)nthreads;
+    member *own = &((wn_team_counters *)context)->members[tid];
+    wn_counter_readings end;
+    wn_counters_read(own->counters, &end);
+    own->passed = wn_counters_between(&own->begin, &end);
 }
 
 static void close_task(void *context, int tid, int nthreads) {
@@ -58,13 +67,17 @@ void wn_team_counters_close(wn_team_counters *team) {
     free(team);
 }
 
-void wn_team_counters_read(wn_team_counters *team, wn_counter_values *sum) {
-    wn_pool_run(team->pool, read_task, team);
-    *sum = team->members[0].values;
+void wn_team_counters_begin(wn_team_counters *team) {
+    wn_pool_run(team->pool, begin_task, team);
+}
+
+void wn_team_counters_end(wn_team_counters *team, wn_counter_values *sum) {
+    wn_pool_run(team->pool, end_task, team);
+    *sum = team->members[0].passed;
     for (int i = 1; i < team->threads; i++) {
-        const wn_counter_values *values = &team->members[i].values;
+        const wn_counter_values *passed = &team->members[i].passed;
         for (int k = 0; k < WN_COUNTER_COUNT; k++)
-            sum->value[k] += values->value[k];
-        sum->running = fmin(sum->running, values->running);
+            sum->value[k] += passed->value[k];
+        sum->running = fmin(sum->running, passed->running);
     }
 }

@@ -11,7 +11,9 @@ typedef struct wn_team_counters wn_team_counters;
 wn_status wn_team_counters_open(wn_pool *pool, wn_team_counters **team);
 void wn_team_counters_close(wn_team_counters *team); /* NULL is fine */
 
-/* Sums since the opening; NAN for what one of the threads cannot count. running is the smallest of theirs. */
-void wn_team_counters_read(wn_team_counters *team, wn_counter_values *sum);
+/* What all threads did from the begin to the end: sums, NAN for what one of the threads cannot count; running
+ * is the smallest of theirs. */
+void wn_team_counters_begin(wn_team_counters *team);
+void wn_team_counters_end(wn_team_counters *team, wn_counter_values *sum);
 
 #endif

@@ -1,7 +1,6 @@
 /* The user-space side of perf's page: a sequence lock around an offset and the number of a hardware counter.
  */
 #include "counter_page.h"
-#include <math.h>
 #include <stdatomic.h>
 #include <x86intrin.h>
 
@@ -52,10 +51,4 @@ bool wn_counter_page_read(const volatile struct perf_event_mmap_page *page,
         atomic_signal_fence(memory_order_seq_cst);
     } while (page->lock != sequence);
     return true;
-}
-
-double wn_counter_scaled(const wn_counter_reading *reading) {
-    if (reading->running == 0)
-        return (double)NAN;
-    return (double)reading->count * ((double)reading->enabled / (double)reading->running);
 }

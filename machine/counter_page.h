@@ -3,6 +3,7 @@
 #ifndef WN_COUNTER_PAGE_H
 #define WN_COUNTER_PAGE_H
 
+#include "counters.h"
 #include <linux/perf_event.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -14,21 +15,11 @@ typedef struct wn_counter_instructions {
 } wn_counter_instructions;
 extern const wn_counter_instructions wn_counter_instructions_native;
 
-/* One reading: the raw count, and for how long the event was wanted and for how long it had a counter. */
-typedef struct wn_counter_reading {
-    uint64_t count;
-    uint64_t enabled, running; /* nanoseconds */
-} wn_counter_reading;
-
-/* Reads the event without a system call. False where that is not possible now: the kernel does not allow
- * rdpmc (cap_user_rdpmc), or the event has no counter at this moment (index 0: multiplexed out, or not a
- * hardware event); then read() is the way. Only the thread the event belongs to may call it. Source:
+/* Reads the event, raw, without a system call. False where that is not possible now: the kernel does not
+ * allow rdpmc (cap_user_rdpmc), or the event has no counter at this moment (index 0: multiplexed out, or not
+ * a hardware event); then read() is the way. Only the thread the event belongs to may call it. Source:
  * linux/perf_event.h, "Bits needed to read the hw events in user-space". */
 bool wn_counter_page_read(const volatile struct perf_event_mmap_page *page,
                           const wn_counter_instructions *instructions, wn_counter_reading *reading);
-
-/* The count as it would be had the event had a counter all the time: count x enabled / running. NAN when it
- * never had one. */
-double wn_counter_scaled(const wn_counter_reading *reading);
 
 #endif

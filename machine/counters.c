@@ -54,7 +54,7 @@ struct wn_counters {
     size_t page_bytes;
     bool kernel_too;             /* software events include what happens in the kernel */
     struct rusage usage_at_open; /* where software events cannot be had from perf */
-    double cpu_at_open;
+    uint64_t cpu_at_open;        /* nanoseconds */
     char note[200];
 };
 
@@ -152,10 +152,10 @@ static void start_group(const wn_counters *c, int group) {
     ioctl(fd, PERF_EVENT_IOC_ENABLE, PERF_IOC_FLAG_GROUP);
 }
 
-static double thread_nanoseconds(void) {
+static uint64_t thread_nanoseconds(void) {
     struct timespec cpu;
     clock_gettime(CLOCK_THREAD_CPUTIME_ID, &cpu);
-    return (double)cpu.tv_sec * 1e9 + (double)cpu.tv_nsec;
+    return (uint64_t)cpu.tv_sec * 1000000000 + (uint64_t)cpu.tv_nsec;
 }
 
 wn_status wn_counters_open(wn_counters **counters) {
@@ -188,16 +188,13 @@ void wn_counters_close(wn_counters *c) {
     free(c);
 }
 
-static void set_value(wn_counter_values *values, int counter, const wn_counter_reading *reading) {
-    values->value[counter] = wn_counter_scaled(reading);
-    if (counter < WN_COUNTER_FIRST_HARDWARE)
-        return;
-    double share = reading->enabled ? (double)reading->running / (double)reading->enabled : 0;
-    values->running = fmin(values->running, share); /* of NAN and a number: the number */
+static void set_reading(wn_counter_readings *readings, int counter, wn_counter_reading reading) {
+    readings->event[counter] = reading;
+    readings->counted[counter] = true;
 }
 
 /* By read(): one system call for the whole group. */
-static void read_group(const wn_counters *c, int group, wn_counter_values *values) {
+static void read_group(const wn_counters *c, int group, wn_counter_readings *readings) {
     struct {
         uint64_t count, enabled, running, value[WN_COUNTER_COUNT];
     } record;
@@ -207,12 +204,12 @@ static void read_group(const wn_counters *c, int group, wn_counter_values *value
     uint64_t place = 0; /* events come in the order they joined the group */
     for (int i = 0; i < WN_COUNTER_COUNT && place < record.count; i++)
         if (events[i].group == group && c->event[i].fd >= 0)
-            set_value(values, i,
-                      &(wn_counter_reading){record.value[place++], record.enabled, record.running});
+            set_reading(readings, i,
+                        (wn_counter_reading){record.value[place++], record.enabled, record.running});
 }
 
 /* Without a system call, if every event of the group can be read so. */
-static bool read_pages(const wn_counters *c, int group, wn_counter_values *values) {
+static bool read_pages(const wn_counters *c, int group, wn_counter_readings *readings) {
     wn_counter_reading reading;
     for (int i = 0; i < WN_COUNTER_COUNT; i++) {
         if (events[i].group != group || c->event[i].fd < 0)
@@ -220,50 +217,65 @@ static bool read_pages(const wn_counters *c, int group, wn_counter_values *value
         if (!c->event[i].page ||
             !wn_counter_page_read(c->event[i].page, &wn_counter_instructions_native, &reading))
             return false;
-        set_value(values, i, &reading);
+        set_reading(readings, i, reading);
     }
     return true;
 }
 
 /* Where perf may not look into the kernel it does not see switches, which happen there, and sees page faults
  * of user code alone: the thread's resource usage knows both. */
-static void read_usage(const wn_counters *c, wn_counter_values *values) {
+static void read_usage(const wn_counters *c, wn_counter_readings *readings) {
     struct rusage now;
     const struct rusage *then = &c->usage_at_open;
     getrusage(RUSAGE_THREAD, &now);
-    values->value[WN_COUNTER_PAGE_FAULTS] =
-        (double)(now.ru_minflt - then->ru_minflt + now.ru_majflt - then->ru_majflt);
-    values->value[WN_COUNTER_CONTEXT_SWITCHES] =
-        (double)(now.ru_nvcsw - then->ru_nvcsw + now.ru_nivcsw - then->ru_nivcsw);
-    values->value[WN_COUNTER_MIGRATIONS] = (double)NAN;
+    long faults = now.ru_minflt - then->ru_minflt + now.ru_majflt - then->ru_majflt;
+    long switches = now.ru_nvcsw - then->ru_nvcsw + now.ru_nivcsw - then->ru_nivcsw;
+    set_reading(readings, WN_COUNTER_PAGE_FAULTS, (wn_counter_reading){.count = (uint64_t)faults});
+    set_reading(readings, WN_COUNTER_CONTEXT_SWITCHES, (wn_counter_reading){.count = (uint64_t)switches});
+    readings->counted[WN_COUNTER_MIGRATIONS] = false;
     if (c->leader[0] < 0)
-        values->value[WN_COUNTER_TASK_CLOCK] = thread_nanoseconds() - c->cpu_at_open;
+        set_reading(readings, WN_COUNTER_TASK_CLOCK,
+                    (wn_counter_reading){.count = thread_nanoseconds() - c->cpu_at_open});
 }
 
-void wn_counters_read(const wn_counters *c, wn_counter_values *values) {
-    for (int i = 0; i < WN_COUNTER_COUNT; i++)
-        values->value[i] = (double)NAN;
-    values->running = (double)NAN;
+void wn_counters_read(const wn_counters *c, wn_counter_readings *readings) {
+    *readings = (wn_counter_readings){.counted = {false}};
     for (int group = 0; group < GROUPS; group++)
-        if (c->leader[group] >= 0 && (group == 0 || !read_pages(c, group, values)))
-            read_group(c, group, values);
+        if (c->leader[group] >= 0 && (group == 0 || !read_pages(c, group, readings)))
+            read_group(c, group, readings);
     if (!c->kernel_too)
-        read_usage(c, values);
+        read_usage(c, readings);
 }
 
-wn_counter_values wn_counters_between(const wn_counter_values *begin, const wn_counter_values *end) {
-    wn_counter_values difference = {.running = end->running};
-    for (int i = 0; i < WN_COUNTER_COUNT; i++)
-        difference.value[i] = end->value[i] - begin->value[i];
-    return difference;
+/* The share of time between two readings for which an event had a counter. Times that stand still were not
+ * updated by the kernel, which does that whenever it takes a counter away. */
+static double share_between(const wn_counter_reading *begin, const wn_counter_reading *end) {
+    double enabled = (double)(end->enabled - begin->enabled);
+    return enabled > 0 ? (double)(end->running - begin->running) / enabled : 1;
+}
+
+wn_counter_values wn_counters_between(const wn_counter_readings *begin, const wn_counter_readings *end) {
+    wn_counter_values passed = {.running = (double)NAN};
+    for (int i = 0; i < WN_COUNTER_COUNT; i++) {
+        const wn_counter_reading *from = &begin->event[i], *to = &end->event[i];
+        passed.value[i] = (double)NAN;
+        if (!begin->counted[i] || !end->counted[i])
+            continue;
+        double share = share_between(from, to);
+        if (share > 0)
+            passed.value[i] = (double)(to->count - from->count) / share;
+        if (i >= WN_COUNTER_FIRST_HARDWARE)
+            passed.running = fmin(passed.running, share); /* of NAN and a number: the number */
+    }
+    return passed;
 }
 
 bool wn_counters_in_user_space(const wn_counters *c) {
-    wn_counter_values values;
+    wn_counter_readings readings;
     bool any = false;
     for (int group = 1; group < GROUPS; group++)
         if (c->leader[group] >= 0) {
-            if (!read_pages(c, group, &values))
+            if (!read_pages(c, group, &readings))
                 return false;
             any = true;
         }

@@ -4,6 +4,7 @@
 #define WN_COUNTERS_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <winnow/status.h>
 
 /* Software events first; every machine has them. Hardware events follow in groups that are counted together.
@@ -30,8 +31,22 @@ enum { WN_COUNTER_FIRST_HARDWARE = WN_COUNTER_CYCLES };
 /* perf's name: "task-clock", "L1-dcache-load-misses". */
 const char *wn_counter_name(wn_counter counter);
 
+/* What an event says since the opening: the raw count, and for how long it was wanted and for how long it had
+ * a counter. */
+typedef struct wn_counter_reading {
+    uint64_t count;
+    uint64_t enabled, running; /* nanoseconds; both stand still where nobody takes the counter away */
+} wn_counter_reading;
+
+/* All of them at one moment. */
+typedef struct wn_counter_readings {
+    wn_counter_reading event[WN_COUNTER_COUNT];
+    bool counted[WN_COUNTER_COUNT]; /* false: not here */
+} wn_counter_readings;
+
+/* What happened between two moments. */
 typedef struct wn_counter_values {
-    double value[WN_COUNTER_COUNT]; /* scaled by enabled / running time; NAN: not counted here */
+    double value[WN_COUNTER_COUNT]; /* scaled by enabled / running time; NAN: not counted */
     double running; /* the smallest share of time a hardware group was counted; NAN without any */
 } wn_counter_values;
 
@@ -44,12 +59,13 @@ typedef struct wn_counters wn_counters;
 wn_status wn_counters_open(wn_counters **counters);
 void wn_counters_close(wn_counters *counters); /* NULL is fine */
 
-/* Values since the opening. No system call for a hardware event that has a counter of its own where the
+/* Readings since the opening. No system call for a hardware event that has a counter of its own where the
  * kernel allows rdpmc; one per group otherwise, and for the software events. */
-void wn_counters_read(const wn_counters *counters, wn_counter_values *values);
+void wn_counters_read(const wn_counters *counters, wn_counter_readings *readings);
 
-/* end - begin of every value that both have; running of the end. */
-wn_counter_values wn_counters_between(const wn_counter_values *begin, const wn_counter_values *end);
+/* What both readings count, as it would be had every event had a counter all the time between them: counts x
+ * enabled / running, each the difference of the two. An event that had none then has no value. */
+wn_counter_values wn_counters_between(const wn_counter_readings *begin, const wn_counter_readings *end);
 
 /* The hardware events are read from user space (as far as known now). */
 bool wn_counters_in_user_space(const wn_counters *counters);

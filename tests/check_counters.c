@@ -131,12 +131,37 @@ static void check_page_times(void) {
           reading.running);
 }
 
+static wn_counter_values between(wn_counter_reading begin, wn_counter_reading end) {
+    wn_counter_readings from = {.event[WN_COUNTER_CYCLES] = begin, .counted[WN_COUNTER_CYCLES] = true};
+    wn_counter_readings to = {.event[WN_COUNTER_CYCLES] = end, .counted[WN_COUNTER_CYCLES] = true};
+    return wn_counters_between(&from, &to);
+}
+
+/* What the kernel hands from event to event is scaled by its share between two readings, whatever it had
+ * before. */
 static void check_scaling(void) {
-    double half = wn_counter_scaled(&(wn_counter_reading){.count = 100, .enabled = 10, .running = 5});
-    double all = wn_counter_scaled(&(wn_counter_reading){.count = 100, .enabled = 10, .running = 10});
-    double never = wn_counter_scaled(&(wn_counter_reading){.count = 0, .enabled = 10, .running = 0});
-    CHECK(half == 200 && all == 100, "%g and %g, expected 200 and 100", half, all);
-    CHECK(isnan(never), "%g for an event that never had a counter, expected none", never);
+    static const struct {
+        wn_counter_reading begin, end;
+        double value, running;
+    } cases[] = {
+        {{50, 100, 50}, {50, 110, 50}, (double)NAN, 0}, /* had no counter in between */
+        {{50, 100, 50}, {60, 110, 60}, 10, 1},          /* had one all the time */
+        {{50, 100, 50}, {60, 110, 55}, 20, 0.5},
+        {{0, 0, 0}, {100, 10, 5}, 200, 0.5},
+        {{0, 100, 0}, {7, 110, 5}, 14, 0.5},  /* had none before */
+        {{50, 100, 50}, {57, 100, 50}, 7, 1}, /* read without the times being updated */
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        wn_counter_values did = between(cases[i].begin, cases[i].end);
+        double value = did.value[WN_COUNTER_CYCLES];
+        CHECK(isnan(cases[i].value) ? isnan(value) : value == cases[i].value, "case %zu: %g, expected %g", i,
+              value, cases[i].value);
+        CHECK(did.running == cases[i].running, "case %zu: share %g, expected %g", i, did.running,
+              cases[i].running);
+        CHECK(isnan(did.value[WN_COUNTER_INSTRUCTIONS]), "case %zu: an event that is not counted", i);
+    }
+    wn_counter_readings none = {.counted = {false}};
+    CHECK(isnan(wn_counters_between(&none, &none).running), "a share of no hardware event");
 }
 
 enum { PAGES = 300, SLEEPS = 3 };
@@ -157,7 +182,7 @@ static void make_events(void) {
 
 static void check_events(const char *where, bool hardware_allowed) {
     wn_counters *counters;
-    wn_counter_values begin, end;
+    wn_counter_readings begin, end;
     wn_status status = wn_counters_open(&counters);
     if (!CHECK(!wn_failed(status), "%s", status.message))
         return;
