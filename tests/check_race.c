@@ -271,6 +271,20 @@ static void check_order(uint64_t seed) {
               ROUNDS);
 }
 
+/* Where 0.5^count is no double, the rank is that of the normal approximation: z of 2 % is -2.0537. */
+static void check_bounds_of_many(int count) {
+    double *values = malloc((size_t)count * sizeof *values);
+    if (!CHECK(values, "no memory for %d values", count))
+        return;
+    for (int i = 0; i < count; i++)
+        values[i] = i + 1;
+    double expected = count / 2.0 + 0.5 - 2.0537 * sqrt(count) / 2;
+    double low = wn_median_lower(values, count), high = wn_median_upper(values, count);
+    CHECK(fabs(low - expected) <= 1, "lower bound %g of %d, expected about %g", low, count, expected);
+    CHECK(low + high == count + 1, "bounds %g and %g of %d", low, high, count);
+    free(values);
+}
+
 static void check_statistics(void) {
     double odd[] = {3, 1, 2}, even[] = {4, 1, 3, 2}, ten[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10};
     CHECK(wn_median(odd, 3) == 2, "median of three");
@@ -279,6 +293,8 @@ static void check_statistics(void) {
     /* P(fewer than 2 of 10 below the median) = 11/1024, fewer than 3: 56/1024 */
     CHECK(wn_median_lower(ten, 10) == 2, "lower bound %g, expected 2", wn_median_lower(ten, 10));
     CHECK(wn_median_upper(ten, 10) == 9, "upper bound %g, expected 9", wn_median_upper(ten, 10));
+    check_bounds_of_many(1100);
+    check_bounds_of_many(5000);
     double a[] = {2, 0, 6, 8}, b[] = {1, 1, 0, 2}, scratch[4];
     wn_ratio ratio = wn_paired_ratios(a, b, 4, scratch);
     CHECK(ratio.median == 3 && ratio.pairs == 2, "pairs with a missing time must not count");

@@ -15,13 +15,13 @@ double wn_median(double *values, int count) {
     return count % 2 ? values[count / 2] : (values[count / 2 - 1] + values[count / 2]) / 2;
 }
 
-/* The largest k such that fewer than k of `count` values lie below their median with probability <= 2 %. */
+/* The largest k such that fewer than k of `count` values lie below their median with probability <= 2 %. The
+ * probability of exactly k is kept as its logarithm, since 0.5^count is no double beyond 1074 values. */
 static int rank_of_bound(int count) {
-    double probability = pow(0.5, count), below = 0; /* of exactly k values below, and of fewer than k + 1 */
+    double logarithm = -count * M_LN2, fewer = 0;
     int k = 0;
-    while (k < count / 2 && below + probability <= 0.02) {
-        below += probability;
-        probability *= (double)(count - k) / (k + 1);
+    while (k < count / 2 && (fewer += exp(logarithm)) <= 0.02) {
+        logarithm += log((double)(count - k) / (k + 1));
         k++;
     }
     return k > 0 ? k : 1;
