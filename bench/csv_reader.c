@@ -17,43 +17,48 @@ static bool inside_quotes(const char *text) {
     return inside;
 }
 
-/* Appends the file's next line to *text, which has `used` characters; false at the end of the file. */
-static bool append_line(FILE *file, char **text, size_t *room, size_t used) {
-    char *line = NULL;
-    size_t line_room = 0;
-    ssize_t length = getline(&line, &line_room, file);
-    if (length < 0 || strlen(line) != (size_t)length) {
-        free(line);
-        return false;
-    }
-    if (used + (size_t)length + 1 > *room) {
-        size_t wanted = 2 * (used + (size_t)length + 1);
+/* Appends `length` characters of a line to *text, which has `used`. */
+static wn_status append(const wn_csv_reader *reader, char **text, size_t *room, size_t used, const char *line,
+                        size_t length) {
+    if (strlen(line) != length)
+        return complain(reader, "found a NUL byte, expected text");
+    if (used + length + 1 > *room) {
+        size_t wanted = 2 * (used + length + 1);
         char *grown = realloc(*text, wanted);
-        if (!grown) {
-            free(line);
-            return false;
-        }
+        if (!grown)
+            return wn_error(WN_ERROR_MEMORY, "%.200s:%ld: no memory for %zu characters", reader->path,
+                            reader->line, wanted);
         *text = grown;
         *room = wanted;
     }
-    memcpy(*text + used, line, (size_t)length + 1);
+    memcpy(*text + used, line, length + 1);
+    return wn_ok();
+}
+
+/* Appends the file's next line to *text; *more is false at the end of the file. */
+static wn_status append_line(wn_csv_reader *reader, char **text, size_t *room, size_t used, bool *more) {
+    char *line = NULL;
+    size_t line_room = 0;
+    ssize_t length = getline(&line, &line_room, reader->file);
+    *more = length >= 0;
+    reader->line += *more;
+    wn_status status = wn_ok();
+    if (*more)
+        status = append(reader, text, room, used, line, (size_t)length);
+    else if (!feof(reader->file))
+        status = wn_error(WN_ERROR_IO, "%.200s: %s", reader->path, strerror(errno));
     free(line);
-    return true;
+    return status;
 }
 
 /* Reads one record, line ends within quotes included; *more is false when there is none. */
 static wn_status read_record(wn_csv_reader *reader, char **text, size_t *room, bool *more) {
-    long lines = 1;
-    *more = append_line(reader->file, text, room, 0);
-    if (!*more)
-        return ferror(reader->file) ? wn_error(WN_ERROR_IO, "%.200s: %s", reader->path, strerror(errno))
-                                    : wn_ok();
-    while (inside_quotes(*text)) {
-        if (!append_line(reader->file, text, room, strlen(*text)))
+    WN_TRY(append_line(reader, text, room, 0, more));
+    while (*more && inside_quotes(*text)) {
+        WN_TRY(append_line(reader, text, room, strlen(*text), more));
+        if (!*more)
             return complain(reader, "found the end of the file within quotes");
-        lines++;
     }
-    reader->line += lines;
     return wn_ok();
 }
 

@@ -12,7 +12,7 @@ enum { WN_CSV_COLUMNS = 64 };
 typedef struct wn_csv_reader {
     FILE *file;
     const char *path;
-    long line; /* of the row's first character, from 1 */
+    long line; /* the last one that was read, from 1 */
     int columns;
     char *header, *row; /* text that the names and fields point into */
     size_t header_room, row_room;
@@ -20,12 +20,12 @@ typedef struct wn_csv_reader {
     const char *field[WN_CSV_COLUMNS];
 } wn_csv_reader;
 
-/* Opens the file and reads its header; path must live until the close. Errors: IO; FORMAT for an empty file,
- * a quote that is not closed and too many columns. */
+/* Opens the file and reads its header; path must live until the close. Errors: IO; MEMORY; FORMAT for an
+ * empty file, a NUL byte, a quote that is not closed and too many columns. */
 wn_status wn_csv_reader_open(const char *path, wn_csv_reader *reader);
 
-/* The next row; *more is false at the end. Errors: IO; FORMAT with the line, for a quote that is not closed
- * and for a row with another number of fields than the header. */
+/* The next row; *more is false at the end. Errors: IO; MEMORY; FORMAT with the line, for a NUL byte, a quote
+ * that is not closed and for a row with another number of fields than the header. */
 wn_status wn_csv_reader_next(wn_csv_reader *reader, bool *more);
 
 /* The field of that column in the current row, or NULL where there is no such column. */

@@ -50,16 +50,20 @@ static void check_against_chance(uint64_t seed) {
     CHECK(shifted >= CASES * 95 / 100, "only %d of %d different samples were told apart", shifted, CASES);
 }
 
-static const char *write_text(const char *name, const char *text) {
+static const char *write_bytes(const char *name, const char *bytes, size_t count) {
     static char path[2][128];
     static int turn;
     turn = !turn;
     snprintf(path[turn], sizeof path[turn], "%s/%s", folder, name);
     FILE *file = fopen(path[turn], "w");
-    CHECK(file && fputs(text, file) >= 0, "%s", path[turn]);
+    CHECK(file && fwrite(bytes, 1, count, file) == count, "%s", path[turn]);
     if (file)
         fclose(file);
     return path[turn];
+}
+
+static const char *write_text(const char *name, const char *text) {
+    return write_bytes(name, text, strlen(text));
 }
 
 static void check_csv_reader(void) {
@@ -83,6 +87,12 @@ static void check_csv_reader(void) {
     CHECK(strcmp(wn_csv_reader_field(&reader, "x"), "2") == 0, "%s", wn_csv_reader_field(&reader, "x"));
     status = wn_csv_reader_next(&reader, &more);
     CHECK(status.code == WN_ERROR_FORMAT && strstr(status.message, ":5: found 2 fields, expected 3"), "%s",
+          status.message);
+    wn_csv_reader_close(&reader);
+    status = wn_csv_reader_open(write_bytes("n.csv", "a,b\n1,2\n3,\0\n5,6\n", 16), &reader);
+    CHECK(!wn_failed(status) && !wn_failed(wn_csv_reader_next(&reader, &more)) && more, "%s", status.message);
+    status = wn_csv_reader_next(&reader, &more);
+    CHECK(status.code == WN_ERROR_FORMAT && strstr(status.message, "n.csv:3: found a NUL byte"), "%s",
           status.message);
     wn_csv_reader_close(&reader);
     status = wn_csv_reader_open(write_text("b.csv", "a,\"b"), &reader);
