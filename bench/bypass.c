@@ -2,6 +2,7 @@
  */
 #include "bypass.h"
 #include "clock.h"
+#include "race.h"
 #include "statistics.h"
 #include <math.h>
 #include <stdlib.h>
@@ -74,13 +75,16 @@ wn_status wn_bypass_measure(const wn_bypass *bypass, const wn_bypass_item *item,
         pause_for_threads(item);
         results[w].events = calibrate(bypass, item, way, states[w]);
     }
-    for (size_t r = 0; r < rounds; r++)
+    int order[WN_BYPASS_WAYS];
+    for (size_t r = 0; r < rounds; r++) {
+        wn_race_shuffle(0, (int)r, order, count); /* so that no way always follows the same one */
         for (int i = 0; i < count; i++) {
-            int w = open[(i + (int)r) % count]; /* every way follows every other one equally often */
+            int w = open[order[i]];
             pause_for_threads(item);
             samples[(size_t)w * rounds + r] =
                 item->ways[w].run(bypass, states[w], results[w].events) / (double)results[w].events;
         }
+    }
     for (int i = 0; i < count; i++) {
         int w = open[i];
         summarise(bypass, samples + (size_t)w * rounds, samples + (size_t)open[0] * rounds,

@@ -7,6 +7,7 @@
 #include "nets.h"
 #include <math.h>
 #include <sched.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 
@@ -60,12 +61,51 @@ static void check_turns(void) {
               fabs(results[2].ratio_high - 4) < 1e-9,
           "ratio %g from %g to %g, expected 3 from 2 to 4", results[2].ratio, results[2].ratio_low,
           results[2].ratio_high);
-    int first[2] = {0, 0};
-    for (int i = 2; i < order_count; i += 2) {
+    for (int i = 2; i < order_count; i += 2)
         CHECK(order[i] != order[i + 1], "way %d ran twice in a round", order[i]);
-        first[order[i]]++;
+}
+
+enum { TURN_WAYS = 4, TURN_ROUNDS = 240 };
+
+/* Which way followed which, and the turn before this one: the state of a way is its number. */
+static int follows[TURN_WAYS][TURN_WAYS], began[TURN_WAYS], turns, turn_before;
+
+static int turn_numbers[TURN_WAYS] = {0, 1, 2, 3}, turns_opened;
+
+static wn_status open_turn(const wn_bypass *bypass, void **state) {
+    (void)bypass;
+    *state = &turn_numbers[turns_opened++];
+    return wn_ok();
+}
+
+static double run_turn(const wn_bypass *bypass, void *state, long events) {
+    (void)bypass;
+    int way = *(int *)state;
+    if (turns >= TURN_WAYS && turns % TURN_WAYS == 0) /* the first of each way warms it up */
+        began[way]++;
+    else if (turns > TURN_WAYS)
+        follows[turn_before][way]++;
+    turn_before = way;
+    turns++;
+    return 1e-6 * (double)events;
+}
+
+/* Within rounds every way follows every other one about equally often, and each begins about as many. */
+static void check_order(void) {
+    wn_bypass_item item = {.name = "x", .event = "y", .events = 1};
+    for (int w = 0; w < TURN_WAYS; w++)
+        item.ways[w] = (wn_bypass_way){.name = "way", .open = open_turn, .run = run_turn};
+    wn_bypass_result results[WN_BYPASS_WAYS];
+    wn_status status = wn_bypass_measure(&(wn_bypass){.rounds = TURN_ROUNDS}, &item, results);
+    CHECK(!wn_failed(status) && turns == TURN_WAYS * (TURN_ROUNDS + 1), "%d turns: %s", turns,
+          status.message);
+    const int even = TURN_ROUNDS / TURN_WAYS; /* of begun rounds, and of rounds in which b stands behind a */
+    for (int a = 0; a < TURN_WAYS; a++) {
+        CHECK(abs(began[a] - even) < even / 2, "way %d began %d of %d rounds", a, began[a], TURN_ROUNDS);
+        for (int b = 0; b < TURN_WAYS; b++)
+            CHECK(a == b || abs(follows[a][b] - even) < even / 2, "way %d followed way %d in %d of %d rounds",
+                  b, a, follows[a][b], TURN_ROUNDS);
     }
-    CHECK(first[0] == first[1], "the ways began %d and %d rounds", first[0], first[1]);
 }
 
 /* umonitor is F3 0F AE /6, umwait F2 0F AE /6, both on registers (Intel's manual, volume 2). */
@@ -187,6 +227,7 @@ static void check_refused_team(void) {
 
 int main(void) {
     check_turns();
+    check_order();
     check_refused_team();
     check_umwait();
     check_naive_step();
