@@ -255,6 +255,47 @@ static void check_field(void) {
     }
 }
 
+/* A default that left the race early meets the winner again: its ratio has the interval of that, and where it
+ * wins, the others' ratios to it keep their places within theirs. */
+static void check_rematch(void) {
+    static const struct {
+        double seconds[3]; /* true times: the race's winner comes second */
+        int winner;
+        double expected[3][3]; /* ratio, low, high */
+    } cases[] = {
+        {{1.05e-3, 1e-3, 1.2e-3}, 1, {{1.05, 1.05, 1.05}, {1, 1, 1}, {1.2, 1.1, 1.25}}},
+        {{0.8e-3, 1e-3, 1.2e-3}, 0, {{1, 1, 1}, {1.25, 1.25, 1.25}, {1.5, 1.375, 1.5625}}},
+    };
+    for (int k = 0; k < 2; k++) {
+        simulation s = {.seconds = cases[k].seconds, .candidates = 3};
+        wn_race race = {.candidates = 3, .sample = simulated_sample, .context = &s};
+        wn_race_result results[] = {{.rounds = 3, .ratio = 1.1, .low = 1, .high = 1.3},
+                                    {.rounds = 20, .ratio = 1, .low = 1, .high = 1},
+                                    {.rounds = 20, .ratio = 1.2, .low = 1.1, .high = 1.25}};
+        int winner = 1;
+        wn_race_rematch(&race, results, 0, &winner);
+        CHECK(winner == cases[k].winner && results[0].rounds == 7, "case %d: %d won after %d rounds", k,
+              winner, results[0].rounds);
+        for (int i = 0; i < 3; i++) {
+            const double *expected = cases[k].expected[i];
+            CHECK(fabs(results[i].ratio - expected[0]) + fabs(results[i].low - expected[1]) +
+                          fabs(results[i].high - expected[2]) <
+                      1e-9,
+                  "case %d, candidate %d: %g (%g to %g), expected %g (%g to %g)", k, i, results[i].ratio,
+                  results[i].low, results[i].high, expected[0], expected[1], expected[2]);
+        }
+    }
+    /* between others, bounds go with the opposite ones of the default's ratio */
+    wn_race_result results[] = {{.rounds = 20, .ratio = 0.8, .low = 0.75, .high = 0.9},
+                                {.rounds = 20, .ratio = 1, .low = 1, .high = 1},
+                                {.rounds = 20, .ratio = 1.2, .low = 1.1, .high = 1.25}};
+    int winner = 1;
+    wn_race_rematch(&(wn_race){.candidates = 3}, results, 0, &winner);
+    CHECK(fabs(results[2].ratio - 1.5) < 1e-9 && fabs(results[2].low - 1.1 / 0.9) < 1e-9 &&
+              fabs(results[2].high - 1.25 / 0.75) < 1e-9,
+          "%g (%g to %g)", results[2].ratio, results[2].low, results[2].high);
+}
+
 static void check_order(uint64_t seed) {
     enum { ROUNDS = 600 };
     int first[CANDIDATES] = {0}, order[CANDIDATES];
@@ -422,6 +463,7 @@ static void check_noise(void) {
 int main(void) {
     uint64_t seed = check_seed();
     check_statistics();
+    check_rematch();
     check_order(seed);
     check_finds_the_fastest(seed);
     check_survives_any_weather(seed);

@@ -99,6 +99,8 @@ static void check_order(const wn_candidate *candidates, int count, const char *w
         if (c->rounds > 0)
             CHECK(c->error >= 0 && c->error <= WN_TUNE_MAX_ERROR, "%s: candidate %d: error %g", what, i,
                   c->error);
+        CHECK(!(c->ratio < c->low) && !(c->ratio > c->high), "%s: candidate %d: ratio %g outside %g to %g",
+              what, i, c->ratio, c->low, c->high);
         if (i > 1 && c->rounds > 0)
             CHECK(candidates[i - 1].rounds > 0 && candidates[i - 1].ratio <= c->ratio,
                   "%s: candidates %d and %d are not in order", what, i - 1, i);

@@ -60,6 +60,12 @@ typedef struct wn_race_result {
  * candidate showed a time above zero. */
 wn_status wn_race_run(const wn_race *race, wn_race_result *results, wn_race_report *report);
 
+/* What replaces the default must beat it, and by how much is what people ask for: where `standard` left a
+ * race early, perhaps through a burst of somebody else's work, it meets the winner in a few rounds of their
+ * own, and takes its place, with all ratios to it, if it proves faster by more than a tie. Only a default
+ * that is far behind, or slower for sure, does not run again. -1: no default raced. */
+void wn_race_rematch(const wn_race *race, wn_race_result *results, int standard, int *winner);
+
 /* A random order of 0 .. count-1 for a round. */
 void wn_race_shuffle(uint64_t seed, int round, int *order, int count);
 

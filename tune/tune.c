@@ -4,7 +4,6 @@
 #include "disturbance.h"
 #include "impl_list.h"
 #include "race.h"
-#include "statistics.h"
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -12,7 +11,6 @@
 #include <string.h>
 
 enum {
-    FINAL_ROUNDS = 7,
     LEAST_RUNNERS = 6,  /* whatever the budget says */
     QUICK_RUNNERS = 24, /* at most, with EFFORT_QUICK */
     RUNS_RECKONED = 4,  /* of each candidate: one to warm up, and three rounds */
@@ -240,35 +238,6 @@ static int by_ratio(const void *a, const void *b) {
     return by_value(p, x, q, y);
 }
 
-/* What replaces the default must beat it, and by how much is what people ask for: a default that left the
- * race early, perhaps through a burst of somebody else's work, meets the winner in a few rounds of their own.
- */
-static void meet_the_default(race_field *field, wn_race_result *results, int *winner) {
-    double standard[FINAL_ROUNDS], best[FINAL_ROUNDS], scratch[FINAL_ROUNDS];
-    int runner = field->standard;
-    if (runner < 0 || runner == *winner || results[runner].ratio > 2)
-        return;
-    if (results[runner].rounds < FINAL_ROUNDS && !(results[runner].low > WN_RACE_TIE)) {
-        for (int i = 0; i < FINAL_ROUNDS; i++) {
-            standard[i] = sample(field, runner);
-            best[i] = sample(field, *winner);
-        }
-        results[runner].ratio = wn_paired_ratios(standard, best, FINAL_ROUNDS, scratch).median;
-        double median = wn_median(standard, FINAL_ROUNDS); /* sorts */
-        if (standard[0] > 0) {
-            results[runner].rounds = FINAL_ROUNDS;
-            results[runner].median = median;
-            results[runner].min = standard[0];
-        }
-    }
-    double ratio = results[runner].ratio;
-    if (!(ratio < 1 / WN_RACE_TIE))
-        return;
-    for (int i = 0; i < field->runners; i++)
-        results[i].ratio /= ratio;
-    *winner = runner;
-}
-
 static void record_result(wn_candidate *candidate, const wn_race_result *result, double best_warm_up) {
     candidate->min_seconds = result->min;
     candidate->median_seconds = result->median;
@@ -306,7 +275,7 @@ static wn_status race(race_field *field, int count, wn_tune_report *report) {
                        .context = field};
     WN_TRY(wn_race_run(&options, results, &found));
     *report = (wn_tune_report){field->runners - found.left_out, found.rounds, found.thrown, found.noise};
-    meet_the_default(field, results, &found.winner);
+    wn_race_rematch(&options, results, field->standard, &found.winner);
     double best_warm_up = INFINITY;
     for (int i = 0; i < field->runners; i++)
         if (results[i].warm_up > 0)
