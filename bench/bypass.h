@@ -16,7 +16,7 @@
  *   way             how
  *   kernel          1: enters the kernel for each event; 0: does not
  *   events, rounds  events in one timed run, and how many runs there were, in turns with the other ways
- *   min_ns, median_ns, low_ns, high_ns   of one event: least, median of the rounds, 98 % confidence interval
+ *   min_ns, median_ns, low_ns, high_ns   of one event: least, median of the rounds, 96 % confidence interval
  *   ratio, ratio_low, ratio_high         time of the item's first way / time of this one, paired by round
  *   net, size, batch                     the training step that prices are multiplied out for
  *   per_step        events in one such step, counted as per_step_rule says

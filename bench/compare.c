@@ -16,27 +16,28 @@ void wn_comparison_free(wn_comparison *comparison) {
     *comparison = (wn_comparison){.rows = NULL};
 }
 
+/* By a test's p, unless the least p that so many times can give says nothing. */
+static void judge(wn_compared *row, double p, double least) {
+    bool sure = least <= significance;
+    row->p = sure ? p : (double)NAN;
+    row->verdict = !sure ? WN_UNSURE : p > significance ? WN_SAME : row->ratio > 1 ? WN_SLOWER : WN_FASTER;
+}
+
 static wn_compared compare_one(const wn_timing *a, const wn_timing *b) {
     wn_compared row = {.name = a->name, .count_a = a->count, .count_b = b->count};
     row.low = row.high = (double)NAN;
-    row.p = wn_mann_whitney(a->seconds, a->count, b->seconds, b->count);
+    double p = wn_mann_whitney(a->seconds, a->count, b->seconds, b->count);
     row.median_a = wn_median(a->seconds, a->count); /* sorts */
     row.median_b = wn_median(b->seconds, b->count);
     row.ratio = row.median_b / row.median_a;
-    if (!(wn_mann_whitney_least(a->count, b->count) <= significance)) {
-        row.p = (double)NAN;
-        row.verdict = WN_UNSURE;
-    } else {
-        row.verdict = row.p > significance ? WN_SAME : row.ratio > 1 ? WN_SLOWER : WN_FASTER;
-    }
+    judge(&row, p, wn_mann_whitney_least(a->count, b->count));
     return row;
 }
 
 /* The same of runs in turns. */
 static wn_status compare_pairs(const wn_timing *a, const wn_timing *b, wn_compared *row) {
-    enum { LEAST = 6 }; /* pairs that an interval at 98 % needs */
     int count = a->count;
-    *row = (wn_compared){.name = a->name, .count_a = count, .count_b = b->count, .p = (double)NAN};
+    *row = (wn_compared){.name = a->name, .count_a = count, .count_b = b->count};
     if (count != b->count)
         return wn_error(WN_ERROR_FORMAT, "%.100s: found %d repetitions and %d, expected pairs", a->name,
                         count, b->count);
@@ -47,7 +48,7 @@ static wn_status compare_pairs(const wn_timing *a, const wn_timing *b, wn_compar
     row->ratio = ratio.median;
     row->low = ratio.low;
     row->high = ratio.high;
-    row->verdict = count < LEAST ? WN_UNSURE : row->low > 1 ? WN_SLOWER : row->high < 1 ? WN_FASTER : WN_SAME;
+    judge(row, wn_sign_test(ratio.above, ratio.below), wn_sign_test(ratio.pairs, 0));
     row->median_a = wn_median(a->seconds, count);
     row->median_b = wn_median(b->seconds, count);
     free(ratios);

@@ -19,8 +19,8 @@ typedef struct wn_compared {
     int count_a, count_b;      /* repetitions */
     double median_a, median_b; /* seconds */
     double ratio;              /* b / a: above 1 the second is slower */
-    double low, high;          /* 98 % confidence interval of a paired ratio; NAN where it is none */
-    double p;                  /* Mann-Whitney, two-sided; NAN for pairs, and with too few to reach 1 % */
+    double low, high;          /* 96 % confidence interval of a paired ratio; NAN where it is none */
+    double p;                  /* Mann-Whitney, of pairs the sign test, two-sided; NAN with too few for 1 % */
     wn_change verdict;         /* at 1 % */
 } wn_compared;
 
@@ -29,15 +29,15 @@ typedef struct wn_comparison {
     int count;
     int only_a, only_b; /* names that the other run lacks */
     double mean;        /* geometric mean of the ratios */
-    double low, high;   /* 98 % confidence interval of the ratios' median */
+    double low, high;   /* 96 % confidence interval of the ratios' median */
     double worst;       /* the largest ratio among rows that are slower; 0 without one */
 } wn_comparison;
 
 /* Pairs the names of both runs; the timings must outlive the comparison. Repetitions of one name are compared
  * as two samples, or, where they were taken in turns (`paired`), the first of one run with the first of the
- * other and so on: the ratio is then the median of the pairs' ratios, and what differs has an interval beside
- * 1. Sorts the seconds. Errors: FORMAT when the runs have no name in common, and for pairs that
- * are none; MEMORY. */
+ * other and so on: the ratio is then the median of the pairs' ratios, and the sign test of these, which needs
+ * eight pairs, says what differs. Sorts the seconds. Errors: FORMAT when the runs have no name in common, and
+ * for pairs that are none; MEMORY. */
 wn_status wn_compare(const wn_timings *a, const wn_timings *b, bool paired, wn_comparison *comparison);
 void wn_comparison_free(wn_comparison *comparison);
 

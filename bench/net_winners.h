@@ -11,7 +11,7 @@
  *   passes          convolutions and linear layers of the step, each direction for itself
  *   substituted     of these, what the implementation does not support: direct stands in
  *   total_seconds, forward_seconds, backward_seconds, update_seconds   medians; forward up to the loss
- *   ratio, ratio_low, ratio_high   of total to the tuned one's: median of paired rounds and its 98 % bounds
+ *   ratio, ratio_low, ratio_high   of total to the tuned one's: median of paired rounds and its 96 % interval
  *   rounds          0 for an implementation that supports no pass
  *   refusal         why it was not run */
 #define WN_NET_WINNERS_HEADER                                                                                \

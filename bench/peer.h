@@ -18,7 +18,7 @@
  *   min_seconds, peer_min_seconds, seconds, peer_seconds   least, and medians over the pairs
  *   gflops, peer_gflops           flops / median / 1e9
  *   ratio                         median of the pairs' ratios, time of the peer / ours: above 1 we are faster
- *   ratio_low, ratio_high         98 % confidence interval of that median
+ *   ratio_low, ratio_high         96 % confidence interval of that median
  *   pairs                         0 where there was nothing to compare
  *   refusal                       why not */
 #define WN_BENCH_PEER_HEADER                                                                                 \

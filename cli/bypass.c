@@ -13,7 +13,7 @@ static const char details[] =
     "training\n"
     "step of NET (default: resnet18 at 32, batch 32). \"faster\" is the median of paired ratios to the first "
     "way\n"
-    "with its 98 % interval; \"ms/step\" is the price times how often NET's step would pay it. "
+    "with its 96 % interval; \"ms/step\" is the price times how often NET's step would pay it. "
     "docs/linux.md\n"
     "explains each row. Columns of its CSV file:\n  " WN_BYPASS_HEADER;
 

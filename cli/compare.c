@@ -19,7 +19,8 @@ static const char details[] =
     "knows nothing of the machine's mood when the other was written: for a verdict on one kernel use\n"
     "winnow bench, which times in turns.\n"
     "With --paired A and B are lists of files that were written in turns: the ratio is the median of the\n"
-    "rounds' ratios with its 98 % interval, and B is slower or faster where that lies beside 1.\n"
+    "rounds' ratios with its 96 % interval, and a sign test says at 1 % whether B is slower or faster, with\n"
+    "eight rounds or more.\n"
     "Exit status 3: with --fail-above, B is slower by more than that.\n"
     "Columns of the CSV file:\n  " HEADER;
 
@@ -35,7 +36,7 @@ static void print(const wn_comparison *c, FILE *out) {
         fprintf(out, "%12.4f %12.4f %7.3f %8s  %-7s %s%s\n", row->median_a * 1e3, row->median_b * 1e3,
                 row->ratio, p, wn_change_name(row->verdict), row->name, interval);
     }
-    fprintf(out, "\n%d compared: geometric mean of B / A %.3f, median within %.3f and %.3f (98 %%)\n",
+    fprintf(out, "\n%d compared: geometric mean of B / A %.3f, median within %.3f and %.3f (96 %%)\n",
             c->count, c->mean, c->low, c->high);
     if (c->only_a || c->only_b)
         fprintf(out, "not compared: %d only in A, %d only in B\n", c->only_a, c->only_b);

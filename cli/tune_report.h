@@ -15,7 +15,7 @@
  *   - effort: of the pick
  *   - estimate_seconds: the model's
  *   - min_seconds, median_seconds: isolated; of a step the sum of its problems' isolated medians
- *   - ratio, low, high: to the winner, median of paired ratios and its 98 % bounds
+ *   - ratio, low, high: to the winner, median of paired ratios and its 96 % interval
  *   - rounds: that counted
  *   - error: largest difference from sums in f64, over the root mean square of the results
  *   - workspace_bytes
@@ -43,7 +43,7 @@ typedef struct wn_tune_side_row {
     const char *name;
     int known, steps; /* steps that it has a pick for, and all */
     int rounds;
-    double seconds, ratio, low, high; /* ratio: to ours, with its bounds at 98 % */
+    double seconds, ratio, low, high; /* ratio: to ours, with its 96 % interval */
 } wn_tune_side_row;
 void wn_tune_print_side(FILE *out, const char *net, bool training, const wn_tune_side_row *row);
 void wn_tune_write_side(wn_csv *csv, const wn_session *session, const char *net, bool training,

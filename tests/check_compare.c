@@ -165,7 +165,7 @@ static void check_pairs(void) {
     wn_timings a, b;
     wn_comparison comparison;
     char text[200], list[2][1024] = {"", ""};
-    for (int i = 0; i < 7; i++)
+    for (int i = 0; i < 9; i++)
         for (int side = 0; side < 2; side++) {
             double drift = 1 + i, noise = 0.01 * (i % 3);
             snprintf(text, sizeof text, "net,label,median_seconds\nx,one,%.6f\nx,two,%.6f\n",
@@ -177,7 +177,7 @@ static void check_pairs(void) {
                      write_text(name, text));
         }
     wn_status status = wn_timings_read_list(list[0], &a);
-    CHECK(!wn_failed(status) && a.count == 2 && a.timing[0].count == 7, "%s", status.message);
+    CHECK(!wn_failed(status) && a.count == 2 && a.timing[0].count == 9, "%s", status.message);
     status = wn_timings_read_list(list[1], &b);
     CHECK(!wn_failed(status), "%s", status.message);
     status = wn_compare(&a, &b, true, &comparison);
@@ -185,6 +185,7 @@ static void check_pairs(void) {
     const wn_compared *one = &comparison.rows[0], *two = &comparison.rows[1];
     CHECK(one->verdict == WN_SLOWER && fabs(one->ratio - 1.11) < 1e-9 && one->low > 1.09 && one->high < 1.13,
           "%g (%g to %g)", one->ratio, one->low, one->high);
+    CHECK(fabs(one->p - 2.0 / 512) < 1e-12, "p %g of nine pairs of nine", one->p);
     CHECK(two->verdict == WN_SAME && two->low <= 1 && two->high >= 1, "%g to %g", two->low, two->high);
     CHECK(fabs(comparison.worst - one->ratio) < 1e-9, "worst %g", comparison.worst);
     wn_comparison_free(&comparison);
@@ -193,9 +194,9 @@ static void check_pairs(void) {
     wn_comparison_free(&comparison);
     wn_timings_free(&b);
     *strrchr(list[1], ',') = '\0';
-    CHECK(!wn_failed(wn_timings_read_list(list[1], &b)), "six files");
+    CHECK(!wn_failed(wn_timings_read_list(list[1], &b)), "eight files");
     status = wn_compare(&a, &b, true, &comparison);
-    CHECK(status.code == WN_ERROR_FORMAT && strstr(status.message, "found 7 repetitions and 6"), "%s",
+    CHECK(status.code == WN_ERROR_FORMAT && strstr(status.message, "found 9 repetitions and 8"), "%s",
           status.message);
     wn_timings_free(&a);
     wn_timings_free(&b);
@@ -204,6 +205,32 @@ static void check_pairs(void) {
     CHECK(status.code == WN_ERROR_IO && strstr(status.message, "none.csv"), "%s", status.message);
     status = wn_timings_read_list(write_text("head.csv", "net,label,median_seconds\n"), &a);
     CHECK(status.code == WN_ERROR_FORMAT && strstr(status.message, "found no time"), "%s", status.message);
+}
+
+/* Pairs of equal speed, but for noise, are told apart as often as the level says: eight of nine that agree
+ * are no difference, although the interval of their median lies beside 1. */
+static void check_pairs_against_chance(void) {
+    enum { PAIRS = 9, CASES = 1 << PAIRS };
+    double told = 0;
+    for (int signs = 0; signs < CASES; signs++) {
+        double before[PAIRS], after[PAIRS];
+        char name[] = "x";
+        for (int i = 0; i < PAIRS; i++) {
+            before[i] = 1;
+            after[i] = signs >> i & 1 ? 1.1 : 0.9;
+        }
+        wn_timing times[2] = {{.name = name, .seconds = before, .count = PAIRS},
+                              {.name = name, .seconds = after, .count = PAIRS}};
+        wn_timings a = {.timing = &times[0], .count = 1}, b = {.timing = &times[1], .count = 1};
+        wn_comparison comparison;
+        wn_status status = wn_compare(&a, &b, true, &comparison);
+        if (!CHECK(!wn_failed(status), "%s", status.message))
+            return;
+        told += comparison.rows[0].verdict != WN_SAME;
+        wn_comparison_free(&comparison);
+    }
+    CHECK(told / CASES <= 0.01, "%g of all outcomes of nine fair pairs were told apart at 1 %%",
+          told / CASES);
 }
 
 static void check_json(void) {
@@ -244,6 +271,7 @@ int main(void) {
     check_csv_reader();
     check_files();
     check_pairs();
+    check_pairs_against_chance();
     check_json();
     check_hyperfine();
     char command[200];

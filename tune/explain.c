@@ -26,7 +26,7 @@ void wn_tune_explain(FILE *out, const wn_problem *problem, const wn_candidate *c
     if (isfinite(report->noise))
         fprintf(out, "; noise of an A/A round %.1f %%", 100 * report->noise);
     fprintf(out, "\n  %-56s %10s %7s %12s %4s %8s  %6s %9s %9s %s\n", "candidate", "median ms", "ratio",
-            "98 % of it", "runs", "GFLOP/s", "% peak", "ws MB", "error", "front");
+            "96 % of it", "runs", "GFLOP/s", "% peak", "ws MB", "error", "front");
     for (int i = 0; i < count; i++)
         if (candidates[i].rounds > 0)
             print_timed(out, &candidates[i], flops, peak);

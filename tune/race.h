@@ -48,7 +48,7 @@ typedef struct wn_race_result {
     double warm_up;     /* seconds of the sample that does not count */
     double min, median; /* seconds */
     double ratio;       /* to the winner: median of paired ratios; NAN without a common round */
-    double low, high;   /* its bounds at 98 %, see statistics.h */
+    double low, high;   /* its 96 % interval, see statistics.h */
     bool finished;      /* still in the race when it ended */
 } wn_race_result;
 

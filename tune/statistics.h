@@ -5,9 +5,10 @@
 /* Sorts the values and returns their median; NAN when there are none. */
 double wn_median(double *values, int count);
 
-/* Bounds of the median of what `count` sorted values were drawn from, each held with a confidence of about
- * 98 % whatever the distribution (order statistics of the binomial; Conover, "Practical Nonparametric
- * Statistics", section 3.2). With fewer than 6 values these are the smallest and the largest. */
+/* Bounds of the median of what `count` sorted values were drawn from, whatever the distribution: each alone
+ * holds with a confidence of at least 98 %, both together, as an interval, with 96 % (order statistics of the
+ * binomial; Conover, "Practical Nonparametric Statistics", section 3.2). With fewer than 6 values these are
+ * the smallest and the largest, which hold less. */
 double wn_median_lower(const double *sorted, int count);
 double wn_median_upper(const double *sorted, int count);
 

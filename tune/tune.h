@@ -34,7 +34,7 @@ typedef struct wn_candidate {
     double estimate;                    /* the model's seconds; NAN when refused */
     double min_seconds, median_seconds; /* over its rounds */
     double ratio;            /* to the winner: median of the ratios of paired rounds; 1 = as fast */
-    double low, high;        /* its bounds at 98 % */
+    double low, high;        /* its 96 % interval */
     double error;            /* wn_accuracy_error; NAN when it was not run */
     double in_place_seconds; /* inside the running network, all steps that have the problem; 0: not timed
                                 there */

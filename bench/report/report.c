@@ -83,7 +83,7 @@ void wn_report_comparison(const wn_report *report, wn_page *page) {
     wn_page_paragraph(
         page,
         "A is %s, B is %s: %d times in both; geometric mean of B / A %.3f, their median between %.3f and "
-        "%.3f (98 %%). Above 1, B is slower.",
+        "%.3f (96 %%). Above 1, B is slower.",
         report->before, report->after, c->count, c->mean, c->low, c->high);
     wn_page_table_begin(page, (const char *const[]){"what", "A ms", "B ms", "B / A", "p", "B is", NULL});
     for (int i = 0; i < c->count; i++) {
