@@ -3,11 +3,12 @@
 #include "collection.h"
 #include <limits.h>
 #include <string.h>
-#include <unistd.h>
 
 static const char details[] =
     "  show            the picks, one a line, and why those of other machines or versions are not used here\n"
-    "  export FILE     writes the database to a new file, without damaged lines and duplicates\n"
+    "  export FILE     writes the database to a new file, without damaged lines and duplicates; lines that "
+    "only\n"
+    "                  other builds of winnow can read are kept, as in the next two\n"
     "  import FILE     adds the picks of FILE that the database lacks or has with less effort\n"
     "  merge FILE...   puts the picks of all files into the database in place of what it had (it may be "
     "among\n"
@@ -33,7 +34,7 @@ static void describe(const wn_record *record, char *text, size_t size) {
 
 static void print_counts(const char *path, const wn_collection *c) {
     printf("%s: %d records, %d damaged lines, %d unknown, %d superseded\n", path, c->count, c->damaged,
-           c->unknown, c->duplicates);
+           c->unknown_count, c->duplicates);
 }
 
 /* A summary per machine is what a fleet's database needs first. */
@@ -72,19 +73,22 @@ static wn_status verify(const place *at) {
     return status;
 }
 
-/* Reads some files over each other and writes the result to one. */
+/* Reads some files over each other and writes the result to one, unless that is something else than a
+ * database. */
 static wn_status gather(char *const *from, int count, const char *to) {
-    wn_collection c = {.items = NULL};
+    wn_collection c = {.items = NULL}, replaced = {.items = NULL};
     int lock;
     wn_status status = wn_collection_lock(to, &lock);
+    if (!wn_failed(status))
+        status = wn_collection_read(&replaced, to);
     for (int i = 0; i < count && !wn_failed(status); i++)
         status = wn_collection_read(&c, from[i]);
     if (!wn_failed(status))
         status = wn_collection_write(&c, to);
-    if (lock >= 0)
-        close(lock);
+    wn_collection_unlock(to, lock);
     if (!wn_failed(status))
         print_counts(to, &c);
+    wn_collection_free(&replaced);
     wn_collection_free(&c);
     return status;
 }
@@ -99,7 +103,7 @@ static bool exists(const char *path) {
 /* Own records come last, so that they stay where both have as much effort behind them. */
 static wn_status import(const place *at, char *file) {
     char *both[] = {file, (char *)at->path};
-    return gather(both, exists(at->path) ? 2 : 1, at->path);
+    return gather(both, 2, at->path);
 }
 
 static wn_status export(const place *at, const char *file) {
@@ -111,6 +115,8 @@ static wn_status export(const place *at, const char *file) {
 
 static wn_status merge(const place *at, char **files, int count) {
     char *own = (char *)at->path;
+    if (count == 0 && !exists(own))
+        return wn_error(WN_ERROR_IO, "%s: found no such file, expected a database to tidy up", own);
     return count ? gather(files, count, at->path) : gather(&own, 1, at->path);
 }
 

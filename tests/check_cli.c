@@ -480,6 +480,15 @@ static void check_db_command(void) {
     write_text("letter", "Dear reader\n");
     RUN(&o, "db", "import", "letter", "--db", "i.db");
     CHECK(o.code == 1 && strstr(o.err, "not a tuning database"), "code %d: %s", o.code, o.err);
+    RUN(&o, "db", "merge", "e.db", "--db", "letter");
+    read_whole("letter", after);
+    CHECK(o.code == 1 && strcmp(after, "Dear reader\n") == 0, "a letter was replaced: code %d: %s", o.code,
+          after);
+    RUN(&o, "db", "merge", "letter", "--db", "never.db");
+    CHECK(o.code == 1 && access("never.db", F_OK) != 0, "a merge that failed left a file: %s", o.err);
+    RUN(&o, "db", "merge", "--db", "never.db");
+    CHECK(o.code == 1 && strstr(o.err, "never.db") && access("never.db", F_OK) != 0, "code %d: %s", o.code,
+          o.err);
 }
 
 /* Every item of the price list has its rows, run or refused with a reason. */

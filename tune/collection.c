@@ -1,6 +1,7 @@
 /* Reading, merging and rewriting database files. Appending single records is in database.c. */
 #include "collection.h"
 #include "database.h"
+#include "grow.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -23,32 +24,63 @@ const wn_collected *wn_collection_find(const wn_collection *collection, const wn
     return NULL;
 }
 
+/* With a newline; NULL without memory. */
+static char *copy_line(const char *line, size_t length) {
+    char *copy = malloc(length + 2);
+    if (!copy)
+        return NULL;
+    memcpy(copy, line, length);
+    strcpy(copy + length, "\n");
+    return copy;
+}
+
+static wn_status out_of_memory(const wn_collection *c) {
+    return wn_error(WN_ERROR_MEMORY, "no memory for %d tuning records", c->count + c->unknown_count + 1);
+}
+
 static wn_status add(wn_collection *c, const char *line, size_t length, const wn_record *record) {
     wn_collected *known = (wn_collected *)wn_collection_find(c, record);
     if (known && known->record.effort > record->effort) {
         c->duplicates++;
         return wn_ok();
     }
-    char *copy = malloc(length + 2);
-    if (!known && c->count == c->room && copy) {
-        int room = c->room ? 2 * c->room : 64;
-        wn_collected *items = realloc(c->items, (size_t)room * sizeof *items);
-        c->items = items ? items : c->items;
-        c->room = items ? room : c->room;
-    }
-    if (!copy || (!known && c->count == c->room)) {
-        free(copy);
-        return wn_error(WN_ERROR_MEMORY, "no memory for %d tuning records", c->count + 1);
-    }
-    memcpy(copy, line, length);
-    strcpy(copy + length, "\n");
+    char *copy = copy_line(line, length);
+    if (!copy)
+        return out_of_memory(c);
     if (known) {
         c->duplicates++;
         free(known->line);
         *known = (wn_collected){copy, *record};
-    } else {
-        c->items[c->count++] = (wn_collected){copy, *record};
+        return wn_ok();
     }
+    wn_collected *items = wn_grow(c->items, c->count, &c->room, sizeof *items);
+    if (!items) {
+        free(copy);
+        return out_of_memory(c);
+    }
+    c->items = items;
+    c->items[c->count++] = (wn_collected){copy, *record};
+    return wn_ok();
+}
+
+/* Takes the place of the same text before it, since to those who can read it the last of a problem counts. */
+static wn_status add_unknown(wn_collection *c, const char *line, size_t length) {
+    char *copy = copy_line(line, length);
+    char **lines = copy ? wn_grow(c->unknown, c->unknown_count, &c->unknown_room, sizeof *lines) : NULL;
+    if (!lines) {
+        free(copy);
+        return out_of_memory(c);
+    }
+    c->unknown = lines;
+    int kept = 0;
+    for (int i = 0; i < c->unknown_count; i++)
+        if (strcmp(lines[i], copy) == 0)
+            free(lines[i]);
+        else
+            lines[kept++] = lines[i];
+    c->duplicates += c->unknown_count - kept;
+    lines[kept] = copy;
+    c->unknown_count = kept + 1;
     return wn_ok();
 }
 
@@ -57,18 +89,20 @@ static wn_status read_lines(wn_collection *c, FILE *file, const char *path) {
     size_t room = 0;
     ssize_t length;
     wn_status status = wn_ok();
-    bool ours = false;
+    bool ours = true; /* an empty file is a database without records */
     for (int number = 1; !wn_failed(status) && (length = getline(&line, &room, file)) >= 0; number++) {
         wn_record record;
         if (length > 0 && line[length - 1] == '\n')
             length--;
         wn_record_verdict verdict = wn_record_parse(line, (size_t)length, &record);
-        ours |= verdict == WN_RECORD_SOUND || verdict == WN_RECORD_UNKNOWN ||
-                (number == 1 && wn_tune_db_is_header(line, (size_t)length));
+        if (number == 1)
+            ours = wn_tune_db_is_header(line, (size_t)length);
+        ours |= verdict == WN_RECORD_SOUND || verdict == WN_RECORD_UNKNOWN;
         c->damaged += verdict == WN_RECORD_DAMAGED;
-        c->unknown += verdict == WN_RECORD_UNKNOWN;
         if (verdict == WN_RECORD_SOUND)
             status = add(c, line, (size_t)length, &record);
+        else if (verdict == WN_RECORD_UNKNOWN)
+            status = add_unknown(c, line, (size_t)length);
     }
     if (!wn_failed(status) && ferror(file))
         status = wn_error(WN_ERROR_IO, "%s: %s", path, strerror(errno));
@@ -93,14 +127,26 @@ wn_status wn_collection_read(wn_collection *collection, const char *path) {
 }
 
 wn_status wn_collection_lock(const char *path, int *fd) {
-    *fd = wn_tune_db_open_locked(path, false);
-    return *fd >= 0 || errno == ENOENT ? wn_ok() : wn_error(WN_ERROR_IO, "%s: %s", path, strerror(errno));
+    *fd = wn_tune_db_open_locked(path);
+    return *fd >= 0 ? wn_ok() : wn_error(WN_ERROR_IO, "%s: %s", path, strerror(errno));
+}
+
+void wn_collection_unlock(const char *path, int fd) {
+    struct stat facts;
+    if (fd < 0)
+        return;
+    if (fstat(fd, &facts) == 0 && facts.st_size == 0 && facts.st_nlink > 0)
+        unlink(path); /* nothing took its place */
+    close(fd);
 }
 
 void wn_collection_free(wn_collection *collection) {
     for (int i = 0; i < collection->count; i++)
         free(collection->items[i].line);
+    for (int i = 0; i < collection->unknown_count; i++)
+        free(collection->unknown[i]);
     free(collection->items);
+    free(collection->unknown);
     *collection = (wn_collection){.items = NULL};
 }
 
@@ -108,6 +154,8 @@ static bool write_lines(const wn_collection *collection, FILE *file) {
     fputs(wn_record_header, file);
     for (int i = 0; i < collection->count; i++)
         fputs(collection->items[i].line, file);
+    for (int i = 0; i < collection->unknown_count; i++)
+        fputs(collection->unknown[i], file);
     return fflush(file) == 0 && !ferror(file) && fsync(fileno(file)) == 0;
 }
 

@@ -185,8 +185,8 @@ static wn_status read_line(wn_tune_db *db, const char *line, size_t length, bool
 
 bool wn_tune_db_is_header(const char *line, size_t length) {
     static const char title[] = "# winnow tuning database";
-    size_t common = length < sizeof title - 1 ? length : sizeof title - 1;
-    return memcmp(line, title, common) == 0;
+    const size_t least = sizeof "# winnow" - 1, whole = sizeof title - 1;
+    return length >= least && memcmp(line, title, length < whole ? length : whole) == 0;
 }
 
 static wn_status read_lines(wn_tune_db *db, const char *path, FILE *file, bool shipped) {
@@ -400,11 +400,11 @@ bool wn_tune_db_sync_folder(const char *path) {
 
 /* When the file was replaced or removed while we waited for the lock, the lock is worth nothing and we try
  * again. */
-int wn_tune_db_open_locked(const char *path, bool create) {
-    const int flags = O_RDWR | O_APPEND | O_CLOEXEC | O_NONBLOCK | (create ? O_CREAT : 0);
+int wn_tune_db_open_locked(const char *path) {
+    const int flags = O_RDWR | O_APPEND | O_CLOEXEC | O_NONBLOCK | O_CREAT;
     for (;;) {
         int fd = open(path, flags, 0666);
-        if (fd < 0 && errno == ENOENT && create && make_folders(path))
+        if (fd < 0 && errno == ENOENT && make_folders(path))
             fd = open(path, flags, 0666);
         if (fd < 0)
             return -1;
@@ -477,7 +477,7 @@ wn_status wn_tune_db_add(wn_tune_db *db, const wn_candidate *pick) {
         return wn_error(WN_ERROR_FORMAT, "%s: not a tuning database, nothing is appended to it", db->path);
     WN_TRY(wn_record_format(&record, line, sizeof line));
     WN_TRY(keep(db, &record));
-    int fd = wn_tune_db_open_locked(db->path, true);
+    int fd = wn_tune_db_open_locked(db->path);
     if (fd < 0)
         return wn_error(WN_ERROR_IO, "%s: %s", db->path, strerror(errno));
     bool appended = append(fd, db->path, line);

@@ -8,10 +8,12 @@
 /* The latest record of a problem for this machine, or NULL; valid until the next wn_tune_db_add. */
 const wn_record *wn_tune_db_find(const wn_tune_db *db, const wn_problem *problem, wn_isa isa, int threads);
 
-/* True when a first line of `length` bytes could begin a database, whole or cut off. */
+/* True when a first line of `length` bytes could begin a database, whole or cut off behind "# winnow": less
+ * may begin anything. */
 bool wn_tune_db_is_header(const char *line, size_t length);
-/* Opens a database for appending and locks it, with its folders where it may be created; -1 with errno. */
-int wn_tune_db_open_locked(const char *path, bool create);
+/* Opens a database for appending and locks it; creates it, with its folders, where it is missing. -1 with
+ * errno. */
+int wn_tune_db_open_locked(const char *path);
 /* Makes a new file's name as durable as its contents; false with errno. */
 bool wn_tune_db_sync_folder(const char *path);
 
