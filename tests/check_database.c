@@ -2,10 +2,12 @@
 #include "check.h"
 #include "collection.h"
 #include "database.h"
+#include "nearest.h"
 #include "remove_folder.h"
 #include "tune.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <math.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/file.h>
@@ -170,6 +172,11 @@ static void check_pick_falls_back(void) {
     problem = problem_number(7); /* recorded, but for two threads */
     status = wn_tune_pick(db, &problem, WN_ISA_PORTABLE, 3, 0, 0, &plan);
     CHECK(!wn_failed(status) && plan.threads == 3, "%s", status.message);
+    /* the model reckons with the peaks of the pick's own threads, not of the pick before */
+    const wn_pick_state *state = wn_tune_db_pick_state(db);
+    wn_peaks typical = wn_peaks_typical(3);
+    CHECK(state->peaks.flops == typical.flops && typical.flops != wn_peaks_typical(2).flops,
+          "peaks of %g FLOP/s for three threads, expected %g", state->peaks.flops, typical.flops);
     problem.ic = 0;
     CHECK(wn_tune_pick(db, &problem, WN_ISA_PORTABLE, 2, 0, 0, &plan).code == WN_ERROR_INVALID,
           "a plan for an impossible problem");
@@ -356,6 +363,25 @@ static void check_every_key_field(void) {
         CHECK(strstr(wn_tune_db_reason(db), cases[i].named), "\"%s\" does not name %s", wn_tune_db_reason(db),
               cases[i].named);
         wn_tune_db_close(db);
+    }
+}
+
+/* Sizes of caches count by their bytes, whatever unit they are written in. */
+static void check_distance_of_caches(void) {
+    char field[96];
+    static const struct {
+        const char *l2;
+        double times; /* 1 MiB, or the other way round */
+    } cases[] = {{"1280K", 1.25}, {"896K", 1 / 0.875}, {"1024K", 1}, {"1G", 2}, {"2M", 2}, {"512K", 2}};
+    const char *mine = "TestVendor-1-2-3 portable L1d32K L21M L332M cpus2 affinity2 threads2";
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char other[128];
+        snprintf(other, sizeof other, "TestVendor-1-2-3 portable L1d32K L2%s L332M cpus2 affinity2 threads2",
+                 cases[i].l2);
+        double distance = wn_machine_distance(mine, other, field);
+        double expected = 5 * fmin(1, log2(cases[i].times) + 0.01);
+        CHECK(fabs(distance - expected) < 1e-9 && strncmp(field, "L2: found", 9) == 0,
+              "%s beside 1M: %g, expected %g; %s", cases[i].l2, distance, expected, field);
     }
 }
 
@@ -634,6 +660,7 @@ int main(void) {
     check_kept_lines();
     check_first_lock();
     check_every_key_field();
+    check_distance_of_caches();
     check_nearest_machine();
     check_other_batch();
     check_record_that_no_longer_fits();

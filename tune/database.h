@@ -28,7 +28,9 @@ const wn_record *wn_tune_db_find_batch(const wn_tune_db *db, const wn_problem *p
 /* What picks need beside records: see wn_tune_db_use_pool. */
 typedef struct wn_pick_state {
     wn_pool *pool;
-    wn_peaks peaks; /* flops 0: not measured yet */
+    wn_peaks peaks; /* of that ISA and number of threads; flops 0: not measured yet */
+    wn_isa peaks_isa;
+    int peaks_threads;
     int misses;
 } wn_pick_state;
 wn_pick_state *wn_tune_db_pick_state(wn_tune_db *db);

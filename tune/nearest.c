@@ -74,9 +74,19 @@ static fields split_fingerprint(const char *text) {
     return split;
 }
 
+/* "1280K" in bytes; 0 for what is no number. */
+static double number(const char *text) {
+    char *unit;
+    double value = strtod(text, &unit);
+    return *unit == 'K'   ? value * 0x1p10
+           : *unit == 'M' ? value * 0x1p20
+           : *unit == 'G' ? value * 0x1p30
+                          : value;
+}
+
 /* Numbers count by how many times they differ, everything else by whether it does. */
 static double difference(const char *mine, const char *other) {
-    double a = strtod(mine, NULL), b = strtod(other, NULL);
+    double a = number(mine), b = number(other);
     return a > 0 && b > 0 ? fmin(1, fabs(log2(a / b)) + 0.01) : 1;
 }
 

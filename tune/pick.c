@@ -21,8 +21,10 @@ static wn_status standard(const wn_problem *problem, wn_isa isa, int threads, wn
 }
 
 static const wn_peaks *peaks_of(wn_pick_state *state, wn_isa isa, int threads) {
-    if (state->peaks.flops > 0)
+    if (state->peaks.flops > 0 && state->peaks_isa == isa && state->peaks_threads == threads)
         return &state->peaks;
+    state->peaks_isa = isa;
+    state->peaks_threads = threads;
     state->peaks = state->pool ? wn_peaks_measure(state->pool, isa) : wn_peaks_typical(threads);
     return &state->peaks;
 }
