@@ -1,9 +1,11 @@
 /* When to draw, and what a record adds to the curves. How they look is curves.c's. */
 #include "run_plot.h"
 #include "clock.h"
+#include "csv_reader.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 enum { WIDTH = 1000, HEIGHT = 640 };
 static const double SECONDS = 3; /* between the beginnings of two drawings */
@@ -68,14 +70,7 @@ static void tick(void *context) {
         start_drawing(p);
 }
 
-static wn_status begin(void *context, const wn_train_start *start) {
-    (void)start;
-    wn_run_plot *p = context;
-    p->count++;
-    p->begun = wn_seconds();
-    return wn_ok();
-}
-
+/* Adds what an event says to the last run's curves. */
 static bool record(void *context, const wn_train_record *r) {
     wn_run_plot *p = context;
     const wn_train_row *row = &r->row;
@@ -93,6 +88,54 @@ static bool record(void *context, const wn_train_record *r) {
     p->fresh = true;
     errno = added ? 0 : ENOMEM;
     return added;
+}
+
+/* The event that a row of the run's CSV file tells of, as far as curves have it. */
+static wn_status read_event(const wn_csv_reader *rows, wn_train_record *r) {
+    static const char *const kinds[] = {
+        [WN_TRAIN_STEP] = "step", [WN_TRAIN_EVAL] = "eval", [WN_TRAIN_EPOCH] = "epoch"};
+    const char *kind = wn_csv_reader_field(rows, "kind");
+    double step, lr;
+    for (r->event = WN_TRAIN_STEP; r->event < WN_TRAIN_SAVE && strcmp(kind, kinds[r->event]) != 0;)
+        r->event++;
+    WN_TRY(wn_csv_reader_number(rows, "step", &step));
+    WN_TRY(wn_csv_reader_number(rows, "lr", &lr));
+    WN_TRY(wn_csv_reader_number(rows, "loss", &r->row.loss));
+    WN_TRY(wn_csv_reader_number(rows, "train_accuracy", &r->row.train_accuracy));
+    r->row.step = (int64_t)step;
+    r->row.lr = (float)lr;
+    return wn_csv_reader_number(rows, "test_accuracy", &r->row.test_accuracy);
+}
+
+/* What a run that is resumed left in its CSV file, where the rows have been cut to what counts. */
+static wn_status read_before(wn_run_plot *p, const wn_train_options *options) {
+    wn_csv_reader rows;
+    bool more = true;
+    WN_TRY(wn_csv_reader_open(options->csv, &rows));
+    wn_status status = wn_csv_reader_next(&rows, &more);
+    while (!wn_failed(status) && more) {
+        wn_train_record r = {.best = false};
+        if (strtoull(wn_csv_reader_field(&rows, "seed"), NULL, 10) == options->seed) {
+            status = read_event(&rows, &r);
+            if (!wn_failed(status) && !record(p, &r))
+                status = wn_error(WN_ERROR_MEMORY, "%s: no memory for the curves", p->path);
+        }
+        if (!wn_failed(status))
+            status = wn_csv_reader_next(&rows, &more);
+    }
+    wn_csv_reader_close(&rows);
+    return status;
+}
+
+static wn_status begin(void *context, const wn_train_start *start) {
+    wn_run_plot *p = context;
+    const char *csv = start->options->csv;
+    struct stat found;
+    p->count++;
+    p->begun = wn_seconds();
+    return start->step > 0 && csv && stat(csv, &found) == 0 && S_ISREG(found.st_mode)
+               ? read_before(p, start->options)
+               : wn_ok();
 }
 
 static wn_status end(void *context, const wn_train_result *result, const wn_status *how) {

@@ -24,8 +24,9 @@ wn_status wn_plot_check(const char *path, const char **terminal);
 /* path is not copied. Errors: those of wn_plot_check. */
 wn_status wn_run_plot_open(const char *path, wn_run_plot *plot);
 
-/* Draws the runs it watches: by gnuplot beside the run every few seconds, and when one ends. A drawing in
- * between that fails is left out; the last one's is an error. The plot must outlive it. */
+/* Draws the runs it watches, of one that is resumed also what its CSV file has of it: by gnuplot beside the
+ * run every few seconds, and when one ends. A drawing in between that fails is left out; the last one's is an
+ * error. The plot must outlive it. */
 wn_train_watcher wn_run_plot_watcher(wn_run_plot *plot);
 
 /* One that was not opened is fine. */

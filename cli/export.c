@@ -42,6 +42,8 @@ static wn_status export_weights(const wn_safetensors *file, const char *out, sel
     bool has_average = wn_checkpoint_has_average(file);
     for (int i = 0; i < wn_safetensors_count(file); i++) {
         const wn_safetensor *tensor = wn_safetensors_at(file, i);
+        if (wn_checkpoint_is_counter(tensor->name))
+            continue;
         if (strcmp(tensor->dtype, "F32") != 0)
             return wn_error(WN_ERROR_FORMAT, "%s: tensor '%.100s' is of type %s, expected F32",
                             wn_safetensors_path(file), tensor->name, tensor->dtype);

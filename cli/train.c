@@ -56,7 +56,7 @@ static wn_status read_flags(const wn_command *command, int argc, char **argv, fl
          .argument = "N",
          .low = 1,
          .high = WN_COUNT_MAX,
-         .help = "also evaluate after every N steps"},
+         .help = "also evaluate after every N steps (with --accumulate: after the update that they end in)"},
         {.name = "--time-to",
          .kind = WN_OPTION_REAL,
          .value = &f->time_to,
@@ -98,7 +98,7 @@ static wn_status read_flags(const wn_command *command, int argc, char **argv, fl
          .argument = "FILE",
          .help =
              "draw loss, accuracy, learning rate as .svg or .png, every few seconds (by gnuplot); of --seeds "
-             "the first 8"},
+             "the first 8, of --resume also what --csv has"},
         {.name = "--loader",
          .kind = WN_OPTION_CHOICE,
          .value = &f->loader,
@@ -109,13 +109,21 @@ static wn_status read_flags(const wn_command *command, int argc, char **argv, fl
         {.name = "--bn-recompute",
          .kind = WN_OPTION_SWITCH,
          .value = &f->recompute_norms,
-         .help = "after the last epoch, batch norm's statistics over all training images"},
+         .help = "after the last epoch (not where --time-to ends the run before), batch norm's statistics "
+                 "over all training images"},
+        {.name = "--tune",
+         .kind = WN_OPTION_SWITCH,
+         .value = &f->common.tune,
+         .help = "first races the layers that the database lacks, as winnow tune does; --time-to counts "
+                 "that, too"},
     };
     _Static_assert(WN_COUNT_OF(own) <= WN_OWN_OPTIONS, "rows of the table");
     WN_TRY(wn_training_read(command, &f->common, own, WN_COUNT_OF(own), argc, argv, help));
     if ((f->resume || f->save_every) && !f->checkpoints && !*help)
         return wn_error(WN_ERROR_USAGE, "train: found %s without --checkpoints, expected both",
                         f->resume ? "--resume" : "--save-every");
+    if (f->common.tune && f->common.network.picks && !*help)
+        return wn_error(WN_ERROR_USAGE, "train: found --tune with --picks, expected one of them");
     if (f->resume && f->seeds > 1 && !*help)
         return wn_error(WN_ERROR_USAGE,
                         "train: found --resume with --seeds, expected one of them: a run of one seed "
@@ -126,15 +134,20 @@ static wn_status read_flags(const wn_command *command, int argc, char **argv, fl
 /* The signal that came, 0: none. */
 static volatile sig_atomic_t caught;
 
-static void catch (int signal) {
-    caught = signal;
-}
-
-/* The first SIGINT or SIGTERM asks for an end, the second one has its usual effect. */
-static const volatile sig_atomic_t *watch_signals(void) {
-    struct sigaction action = {.sa_handler = catch, .sa_flags = (int)SA_RESETHAND | SA_RESTART};
+static void handle_both(void (*handler)(int)) {
+    const struct sigaction action = {.sa_handler = handler, .sa_flags = SA_RESTART};
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
+}
+
+static void catch (int signal) {
+    caught = signal;
+    handle_both(SIG_DFL);
+}
+
+/* The first SIGINT or SIGTERM asks for an end, the second one, of either kind, has its usual effect. */
+static const volatile sig_atomic_t *watch_signals(void) {
+    handle_both(catch);
     return &caught;
 }
 
@@ -261,6 +274,8 @@ static wn_status train(const wn_command *command, int argc, char **argv) {
     o->watcher_count = all.count;
     if (!wn_failed(status))
         status = run(&f, o);
+    if (training.racing.raced)
+        printf("%d layers were raced in %.1f s of that\n", training.racing.raced, training.racing.seconds);
     if (o->csv && (!wn_failed(status) || status.code == WN_ERROR_INTERRUPTED)) {
         const wn_machine_facts facts = wn_session_facts(&training.session);
         const wn_status written = wn_machine_file_beside(csv, &facts);

@@ -2,6 +2,9 @@
 #include "training.h"
 #include <string.h>
 
+/* Seconds of a race, as winnow tune has them. */
+static const double race_budget = 0.9;
+
 wn_status wn_training_read(const wn_command *command, wn_training_flags *f, const wn_option *own,
                            int own_count, int argc, char **argv, bool *help) {
     const wn_option before[] = {
@@ -24,6 +27,22 @@ wn_status wn_training_read(const wn_command *command, wn_training_flags *f, cons
                                           command->name, words, command->name, command->usage);
 }
 
+/* Picks are raced as they are asked for. */
+static void race_picks(wn_training *t) {
+    t->peaks = wn_peaks_measure(t->session.pool, t->session.isa);
+    t->racing = (wn_racing){.db = t->db,
+                            .options = {.pool = t->session.pool,
+                                        .isa = t->session.isa,
+                                        .effort = WN_EFFORT_QUICK,
+                                        .cold = WN_COLD_ALL,
+                                        .budget = race_budget,
+                                        .peaks = &t->peaks},
+                            .batch = t->options.recipe.batch,
+                            .log = stdout};
+    t->options.pick = wn_racing_pick;
+    t->options.pick_context = &t->racing;
+}
+
 wn_status wn_training_open(const wn_training_flags *f, const char *name, wn_training *t) {
     const wn_net *net;
     wn_recipe recipe;
@@ -31,7 +50,7 @@ wn_status wn_training_open(const wn_training_flags *f, const char *name, wn_trai
     WN_TRY(wn_net_require(name, f->network.variant, &net));
     WN_TRY(wn_recipe_flags_apply(&f->recipe, net, f->network.batch, &recipe));
     WN_TRY(wn_session_open_for(f->csv, f->isa, f->threads, &t->session));
-    wn_status status = wn_session_database(&t->session, f->db, false, &t->db);
+    wn_status status = wn_session_database(&t->session, f->db, f->tune, &t->db);
     if (!wn_failed(status) && f->network.picks)
         status = wn_picks_open(f->network.picks, t->session.isa, &t->picks);
     if (wn_failed(status)) {
@@ -59,6 +78,8 @@ wn_status wn_training_open(const wn_training_flags *f, const char *name, wn_trai
                                                      : NULL,
                                     .pick_context = t->picks ? (void *)t->picks : (void *)t->db,
                                     .pick_anew = t->picks != NULL};
+    if (f->tune)
+        race_picks(t);
     return wn_ok();
 }
 

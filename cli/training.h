@@ -2,6 +2,7 @@
 #ifndef WN_TRAINING_H
 #define WN_TRAINING_H
 
+#include "racing.h"
 #include "recipe_flags.h"
 #include "trainer.h"
 
@@ -11,6 +12,7 @@ typedef struct wn_training_flags {
     wn_network_flags network;
     wn_recipe_flags recipe;
     int64_t channels, seed, threads, limit;
+    bool tune; /* what the database lacks is raced first */
 } wn_training_flags;
 
 #define WN_TRAINING_FLAGS_NONE                                                                               \
@@ -28,9 +30,12 @@ typedef struct wn_training {
     wn_session session;
     wn_tune_db *db;
     wn_picks *picks;
+    wn_peaks peaks;
+    wn_racing racing; /* with flags.tune: what was raced */
 } wn_training;
 
-/* Errors: USAGE (network, recipe), those of sessions, databases and picks. Nothing is open then. */
+/* The training is used where it is. Errors: USAGE (network, recipe), those of sessions, databases and picks.
+ * Nothing is open then. */
 wn_status wn_training_open(const wn_training_flags *flags, const char *net, wn_training *training);
 void wn_training_close(wn_training *training);
 

@@ -121,7 +121,7 @@ static void check_bad(void) {
     write_file("data_batch_3.bin", 2, 1, 0, 0, 0);
     expect_error("empty", WN_ERROR_FORMAT, "data_batch_3.bin: empty");
     write_file("data_batch_3.bin", 2, 1, 2, 10, 0);
-    expect_error("a label too large", WN_ERROR_FORMAT, "label 10 of image 5");
+    expect_error("a label too large", WN_ERROR_FORMAT, "label 10 of image 1");
     write_good();
     char path[256];
     path_of("data_batch_2.bin.gz", path);

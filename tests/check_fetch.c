@@ -120,6 +120,7 @@ static void check_files(const wn_fetch_set *set) {
     expect(fetch_from(NOT_FOUND, set), WN_ERROR_IO, "404", -1, -1);
     expect(fetch_from(WRONG_BYTES, set), WN_ERROR_FORMAT, "what came was removed", -1, -1);
     expect(fetch_from(BREAKS_OFF, set), WN_ERROR_IO, "the next try goes on from there", -1, CONTENT / 2);
+    expect(fetch_from(NOT_FOUND, set), WN_ERROR_IO, "404", -1, CONTENT / 2); /* is no reason to lose it */
     expect(fetch_from(BREAKS_OFF, set), WN_ERROR_IO, "goes on", -1, CONTENT * 3 / 4);
     expect(fetch_from(WHOLE, set), WN_OK, "", CONTENT, -1);
     expect(fetch_from(NOT_FOUND, set), WN_OK, "", CONTENT, -1); /* nobody is asked */

@@ -273,7 +273,7 @@ static void check_fit(void) {
         pixels[i] = (uint8_t)(i * 89 + i / 7);
     for (int k = 0; k < 7 * 7 * 7; k++) {
         int height = sides[k % 7], width = sides[k / 7 % 7], to = sides[k / 49], other = to > 2 ? to - 1 : to;
-        wn_status status = wn_image_fit(pixels, height, width, 1, to, other, got);
+        wn_status status = wn_image_fit("pixels", pixels, height, width, 1, to, other, got);
         CHECK(!wn_failed(status), "%s", status.message);
         double worst = 0;
         for (int i = 0; i < to * other; i++)
@@ -295,7 +295,7 @@ static int number_of(const wn_dataset *data, const wn_split_data *split, int64_t
     size_t size = (size_t)data->channels * PIXELS;
     for (int n = 0; n < numbers; n++) {
         draw(n, SIDE, SIDE, data->channels, pixels);
-        wn_image_fit(pixels, SIDE, SIDE, data->channels, SIDE, SIDE, planes);
+        wn_image_fit("pixels", pixels, SIDE, SIDE, data->channels, SIDE, SIDE, planes);
         if (!memcmp(planes, split->images + (size_t)image * size, size))
             return n;
     }
@@ -439,7 +439,7 @@ static void check_folders_refused(void) {
     mkdir(path, 0700);
     expect_refused((wn_dataset_options){0}, WN_ERROR_IO, "/two: no image in it");
     put_png("two/1.png", 2, SIDE, SIDE, 1);
-    expect_refused((wn_dataset_options){0}, WN_ERROR_IO, "one image in each class");
+    expect_refused((wn_dataset_options){0}, WN_ERROR_IO, ": one image in each class");
     clear();
     put_thirty("train/");
     expect_refused((wn_dataset_options){0}, WN_ERROR_IO, "no folder test, testing, val");

@@ -337,6 +337,13 @@ static void check_evaluations(wn_pool *pool) {
     run(&options, &reached);
     CHECK(reached.steps == 4 && reached.epochs == 1 && reached.seconds_to_reach > 0,
           "reached after %lld steps, expected the 4 of an epoch", (long long)reached.steps);
+    options.eval_every = 2;
+    options.recipe.accumulate = 3; /* what is saved then has no half of an update */
+    run(&options, &reached);
+    CHECK(reached.steps == 3 && reached.epochs == 0, "reached after %lld steps, expected the 3 of an update",
+          (long long)reached.steps);
+    options.eval_every = 0;
+    options.recipe.accumulate = 1;
     options.time_to = 1;
     run(&options, &reached);
     CHECK(reached.steps == SMALL_STEPS && reached.seconds_to_reach == 0, "accuracy 1 reached: %g s",

@@ -4,7 +4,6 @@ here. Takes the program's path; prints `check_training_program: N passed, ...`."
 import collections
 import csv
 import math
-import os
 import pathlib
 import re
 import struct
@@ -13,11 +12,6 @@ import tempfile
 from checking import check, counts, finish
 from pictures import write_png
 from program import refuse, run, succeed
-
-
-# Without a place for a tuning database kernels are chosen the same way every time.
-for name in ("HOME", "XDG_CACHE_HOME", "WINNOW_DB"):
-    os.environ.pop(name, None)
 
 
 def png_size(path):
@@ -62,6 +56,20 @@ def check_training(folder):
     check("1 damaged images left out" in out and "jittered by 0.1" in out and "mixed up with alpha 0.2" in out and "test acc 1.000" in out, out)
     out = succeed(folder, "eval", "kept/last.safetensors", "--data", "images", "--threads", "1")
     check("16 test images" in out and "accuracy 1.0000" in out and "above" in out, out)
+
+
+def check_tuning(folder):
+    """Layers that the database lacks are raced first, and no more when it has them; the clock runs meanwhile."""
+    command = ["train", "lenet", "--limit", "64", "--test-limit", "20", "--batch-size", "32", "--epochs", "1", "--threads", "1", "--tune",
+               "--db", "raced.db", "--time-to", "0.001"]
+    out = succeed(folder, *command)
+    raced = re.search(r"^(\d+) layers were raced in (\S+) s of that$", out, re.MULTILINE)
+    reached = re.search(r"after (\S+) s from the start", out)
+    if check(raced and reached and "tuning the layers that raced.db does not know" in out, out):
+        check(int(raced[1]) > 5 and float(reached[1]) > float(raced[2]) > 0, out)
+    out = succeed(folder, *command)
+    check("raced" not in out.replace("raced.db", ""), f"again: {out}")
+    refuse(folder, "--tune with --picks", *command, "--picks", "raced.db")
 
 
 def check_divergence(folder):
@@ -159,6 +167,7 @@ def main():
             finish()
         check_data(folder)
         check_training(folder)
+        check_tuning(folder)
         check_prediction(folder)
         check_checkpoints_refused(folder)
         check_divergence(folder)

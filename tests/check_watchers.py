@@ -85,7 +85,7 @@ def check_log_goes_on(folder):
     text = log.read_text(encoding="utf-8")
     added = [json.loads(line) for line in text[len(before):].splitlines()]
     check(text.startswith(before) and [line["event"] for line in added] == ["start", "end"] and added[0]["step"] == 6, f"{added}")
-    check(set(added[1]) == END, f"{added[1]}")
+    check(set(added[1]) == END | EVALUATED and added[1]["test_accuracy"] == json.loads(before.splitlines()[-1])["test_accuracy"], f"{added[1]}")
     refuse(folder, "no-folder", *TRAIN, "--data", "no-folder", "--log", "log.jsonl", "--tensorboard", "none")
     check(log.read_text(encoding="utf-8") == text, "a run that never began emptied the log")
     refuse(folder, "no-folder", *TRAIN, "--data", "no-folder", "--log", "new.jsonl")
@@ -129,6 +129,48 @@ def check_events(folder):
     except ValueError:
         check(True, "")
     refuse(folder, "rows.csv", *TRAIN, "--tensorboard", "rows.csv")
+
+
+def timeless(rows):
+    return [{key: row[key] for key in row if "seconds" not in key and "wait" not in key} for row in rows]
+
+
+def check_going_on(folder):
+    """A run that ended after its first epoch, good enough, and goes on; its rows may lie behind those of another seed."""
+    kept = [*TRAIN, "--seed", "6", "--checkpoints", "half", "--csv", "half.csv", "--tensorboard", "half-board"]
+    out = succeed(folder, *kept, "--time-to", "0.01")
+    if lacks_feature(run(folder, "export", "half/last.safetensors", "--safetensors", "all.safetensors")):
+        counts["skipped"] += 1
+        return
+    check("reached" in out and {path.name for path in (folder / "half").iterdir()} == {"last.safetensors", "best.safetensors"}, out)
+    half = (folder / "half.csv").read_text()
+    out = succeed(folder, *kept, "--time-to", "0.01", "--resume")
+    check("reached" in out and "from start to here" not in out and (folder / "half.csv").read_text() == half, f"reached already: {out}")
+    succeed(folder, *TRAIN, "--seed", "5", "--csv", "five.csv")
+    succeed(folder, *TRAIN, "--seed", "6", "--csv", "six.csv")
+    five, six, rows = ((folder / name).read_text() for name in ("five.csv", "six.csv", "half.csv"))
+    header = six[:six.index("\n") + 1]
+    for name in ("half-2", "half-3"):
+        shutil.copytree(folder / "half", folder / name)
+    (folder / "both.csv").write_text(five + rows[len(header):])
+    succeed(folder, *TRAIN, "--seed", "6", "--checkpoints", "half", "--csv", "both.csv", "--tensorboard", "half-board", "--resume")
+    check(timeless(rows_of(folder / "both.csv")) == timeless(rows_of(folder / "five.csv") + rows_of(folder / "six.csv")),
+          "rows behind those of another seed")
+    files = sorted((folder / "half-board").iterdir(), key=lambda path: path.stat().st_mtime_ns)
+    events = event_file.read(files[-1])
+    check(len(files) == 3 and events[0][1:] == (4, {}) and [step for _, step, _ in events[1:]] == [4, 5, 6, 6], f"{events}")
+    mixed = six + five[len(header):]
+    (folder / "mixed.csv").write_text(mixed)
+    refuse(folder, "mixed.csv: cannot be continued: the rows of seed 5 lie behind those of seed 6 after step 3", *TRAIN, "--seed", "6",
+           "--checkpoints", "half-2", "--csv", "mixed.csv", "--resume")
+    check((folder / "mixed.csv").read_text() == mixed, "rows were lost")
+    if not shutil.which("gnuplot"):
+        counts["skipped"] += 1
+        return
+    (folder / "drawn.csv").write_text(rows)
+    succeed(folder, *TRAIN, "--seed", "6", "--checkpoints", "half-3", "--csv", "drawn.csv", "--plot", "resumed.svg", "--resume")
+    succeed(folder, *TRAIN, "--seed", "6", "--plot", "whole.svg")
+    check((folder / "resumed.svg").read_text() == (folder / "whole.svg").read_text(), "the curves lack what was before")
 
 
 def check_seeds(folder):
@@ -217,6 +259,7 @@ def main():
         check_log_goes_on(folder)
         check_end_of_failure(folder)
         check_events(folder)
+        check_going_on(folder)
         check_seeds(folder)
         check_plot(folder)
     finish()

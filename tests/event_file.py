@@ -78,17 +78,18 @@ def value_of(data):
 
 
 def read(path):
-    """[(wall time, step, {tag: value})] of a file; the first event, the version, is checked and left out."""
+    """[(wall time, step, {tag: value})] of a file; the first event, the version, is checked and left out. A restart has no values."""
     events = []
     for number, payload in enumerate(records(path.read_bytes())):
         found = {}
         for field, kind, value in fields(payload):
-            if (field, kind) not in ((1, 1), (2, 0), (3, 2), (5, 2)) or field in found:
+            if (field, kind) not in ((1, 1), (2, 0), (3, 2), (5, 2), (7, 2)) or field in found:
                 raise ValueError(f"event {number}: field {field} of wire type {kind}")
             found[field] = value
         time = struct.unpack("<d", found[1])[0]
-        if not math.isfinite(time) or (number == 0) != (found.get(3) == b"brain.Event:2") or (number == 0) == (5 in found):
+        if not math.isfinite(time) or (number == 0) != (found.get(3) == b"brain.Event:2") or (number == 0) == (5 in found or 7 in found) or (
+                7 in found and (number != 1 or 5 in found or list(fields(found[7])) != [(1, 0, 1)])):
             raise ValueError(f"event {number}: {found}")
         if number:
-            events.append((time, found[2], dict(value_of(value) for field, kind, value in fields(found[5]))))
+            events.append((time, found[2], dict(value_of(value) for field, kind, value in fields(found.get(5, b"")))))
     return events

@@ -1,5 +1,6 @@
 /* Models to tensors by name, and back. */
 #include "checkpoint.h"
+#include "text.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -16,6 +17,8 @@ void wn_facts_add(wn_run_facts *facts, const char *key, const char *format, ...)
     if (vasprintf(&value, format, arguments) < 0)
         value = NULL;
     va_end(arguments);
+    if (value)
+        wn_text_clean(value);
     if (facts->count < WN_FACTS_MAX)
         facts->pairs[facts->count++] = (wn_metadata){key, value};
     else
@@ -129,9 +132,10 @@ static wn_status find_tensor(const wn_safetensors *file, const char *prefix, con
     return wn_ok();
 }
 
-static bool ends_with(const char *text, const char *end) {
-    size_t length = strlen(text), tail = strlen(end);
-    return length >= tail && !strcmp(text + length - tail, end);
+bool wn_checkpoint_is_counter(const char *name) {
+    static const char ending[] = ".num_batches_tracked";
+    const size_t length = strlen(name), tail = sizeof ending - 1;
+    return length >= tail && !strcmp(name + length - tail, ending);
 }
 
 static bool is_average(const char *name) {
@@ -142,8 +146,7 @@ static bool is_average(const char *name) {
 static wn_status check_rest(const wn_safetensors *file, const wn_model *model) {
     for (int i = 0; i < wn_safetensors_count(file); i++) {
         const char *name = wn_safetensors_at(file, i)->name;
-        bool known =
-            !strncmp(name, "optimizer.", 10) || is_average(name) || ends_with(name, ".num_batches_tracked");
+        bool known = !strncmp(name, "optimizer.", 10) || is_average(name) || wn_checkpoint_is_counter(name);
         for (int p = 0; !known && p < wn_model_parameter_count(model); p++)
             known = !strcmp(name, wn_model_parameter(model, p).name);
         if (!known)

@@ -13,11 +13,15 @@ typedef struct wn_run_facts {
     int count;
 } wn_run_facts;
 
-/* Appends a pair; key is not copied. Without memory its value is NULL, and saving fails. */
+/* Appends a pair; key is not copied, and what of the value is no UTF-8 becomes question marks. Without memory
+ * its value is NULL, and saving fails. */
 void wn_facts_add(wn_run_facts *facts, const char *key, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 /* Drops all pairs but the first `keep`. */
 void wn_facts_free(wn_run_facts *facts, int keep);
+
+/* PyTorch's count of a batch norm's steps, a whole number that ours does without. */
+bool wn_checkpoint_is_counter(const char *name);
 
 /* Writes the model, with `moments` what the optimiser remembers too, as optimizer.moment1.NAME (means or
  * velocities) and optimizer.moment2.NAME (squares), and the average of the weights as average.NAME. Atomic.

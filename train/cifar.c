@@ -36,15 +36,16 @@ static wn_status grow(wn_split_data *split, int64_t by, const char *path) {
     return images && labels ? wn_ok() : wn_error(WN_ERROR_MEMORY, "%s: no memory for its images", path);
 }
 
-/* Takes the records of one block over into the split, which has room for them. */
-static wn_status take(const form *f, const char *path, const uint8_t *block, int64_t records,
+/* Takes the records of one block over into the split, which has room for them; the file's begin with number
+ * `first` there. */
+static wn_status take(const form *f, const char *path, const uint8_t *block, int64_t records, int64_t first,
                       wn_split_data *split) {
     for (int64_t i = 0; i < records; i++, split->count++) {
         const uint8_t *record = block + i * (f->labels + IMAGE);
         uint8_t label = record[f->labels - 1];
         if (label >= f->classes)
             return wn_error(WN_ERROR_FORMAT, "%s: label %d of image %lld, expected 0 to %d", path, label,
-                            (long long)split->count, f->classes - 1);
+                            (long long)(split->count - first), f->classes - 1);
         split->labels[split->count] = label;
         memcpy(split->images + split->count * IMAGE, record + f->labels, IMAGE);
     }
@@ -61,7 +62,7 @@ static wn_status read_records(const form *f, wn_data_file *file, uint8_t *block,
                             file->path, (long long)(got % record),
                             (long long)(split->count - before + got / record), (long long)record);
         WN_TRY(grow(split, got / record, file->path));
-        WN_TRY(take(f, file->path, block, got / record, split));
+        WN_TRY(take(f, file->path, block, got / record, before, split));
     } while (got == BLOCK * record);
     if (split->count == before)
         return wn_error(WN_ERROR_FORMAT, "%s: empty, expected records of %lld bytes", file->path,

@@ -149,20 +149,13 @@ void wn_dataset_measure(const wn_dataset *dataset, int channels, double mean[WN_
     }
 }
 
-static uLong add_to_checksum(uLong sum, const uint8_t *bytes, int64_t count) {
-    const int64_t most = 1 << 30; /* crc32 counts in unsigned int */
-    for (int64_t at = 0; at < count; at += most)
-        sum = crc32(sum, bytes + at, (uInt)(count - at < most ? count - at : most));
-    return sum;
-}
-
 uint32_t wn_dataset_checksum(const wn_dataset *dataset) {
     int64_t image = (int64_t)dataset->channels * dataset->height * dataset->width;
     const wn_split_data *splits[] = {&dataset->train, &dataset->test};
-    uLong sum = crc32(0, NULL, 0);
+    uLong sum = 0;
     for (int i = 0; i < 2; i++) {
-        sum = add_to_checksum(sum, splits[i]->images, splits[i]->count * image);
-        sum = add_to_checksum(sum, splits[i]->labels, splits[i]->count);
+        sum = crc32_z(sum, splits[i]->images, (size_t)(splits[i]->count * image));
+        sum = crc32_z(sum, splits[i]->labels, (size_t)splits[i]->count);
     }
     return (uint32_t)sum;
 }

@@ -91,7 +91,9 @@ static wn_status download(const char *url, const char *part) {
     int code;
     bool begun = access(part, F_OK) == 0;
     WN_TRY(call_curl(url, part, &code, said));
-    if (begun && (code == CURL_HTTP_ERROR || code == CURL_RANGE_ERROR || code == CURL_BAD_RESUME)) {
+    const bool no_such_range =
+        code == CURL_HTTP_ERROR && strstr(said, "416"); /* else the server is in trouble */
+    if (begun && (no_such_range || code == CURL_RANGE_ERROR || code == CURL_BAD_RESUME)) {
         unlink(part);
         WN_TRY(call_curl(url, part, &code, said));
     }

@@ -147,8 +147,8 @@ static void shrink_plane(const uint8_t *pixels, int width, int channels, const t
     }
 }
 
-wn_status wn_image_fit(const uint8_t *pixels, int height, int width, int channels, int to_height,
-                       int to_width, uint8_t *planes) {
+wn_status wn_image_fit(const char *path, const uint8_t *pixels, int height, int width, int channels,
+                       int to_height, int to_width, uint8_t *planes) {
     size_t plane = (size_t)to_height * (size_t)to_width;
     if (height == to_height && width == to_width) {
         for (size_t i = 0; i < plane; i++)
@@ -167,7 +167,7 @@ wn_status wn_image_fit(const uint8_t *pixels, int height, int width, int channel
     wn_status status =
         rows && columns && lines
             ? wn_ok()
-            : wn_error(WN_ERROR_MEMORY, "no memory for scaling a picture of %dx%d", height, width);
+            : wn_error(WN_ERROR_MEMORY, "%s: no memory for scaling its %dx%d pixels", path, height, width);
     free(rows);
     free(columns);
     free(lines);
@@ -181,7 +181,7 @@ wn_status wn_image_read(const char *path, int to_height, int to_width, int chann
     wn_status status = pixels ? wn_image_decode(&file, channels, pixels)
                               : wn_error(WN_ERROR_MEMORY, "%s: no memory for its pixels", path);
     if (!wn_failed(status))
-        status = wn_image_fit(pixels, file.height, file.width, channels, to_height, to_width, planes);
+        status = wn_image_fit(path, pixels, file.height, file.width, channels, to_height, to_width, planes);
     free(pixels);
     wn_image_close(&file);
     return status;

@@ -41,9 +41,9 @@ void wn_image_close(wn_image_file *file);
 
 /* Pixels [height][width][channels] to planes [channels][to_height][to_width]. Another size takes the middle
  * of the image, cut to the target's proportions, through a triangle filter as wide as a target pixel (linear
- * interpolation where the image grows): what PIL calls BILINEAR. Errors: MEMORY. */
-wn_status wn_image_fit(const uint8_t *pixels, int height, int width, int channels, int to_height,
-                       int to_width, uint8_t *planes);
+ * interpolation where the image grows): what PIL calls BILINEAR. Errors: MEMORY, naming the path. */
+wn_status wn_image_fit(const char *path, const uint8_t *pixels, int height, int width, int channels,
+                       int to_height, int to_width, uint8_t *planes);
 
 /* A file's picture as planes of this size: opened, decoded, fitted. Errors: as above. */
 wn_status wn_image_read(const char *path, int to_height, int to_width, int channels, uint8_t *planes);

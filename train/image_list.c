@@ -150,12 +150,12 @@ static wn_status list_split(const char *folder, const wn_image_lists *lists, boo
 }
 
 /* A fifth of every class goes from `train` to `test`, one at least where there are two. */
-static wn_status draw_split(uint64_t seed, wn_image_lists *lists) {
+static wn_status draw_split(const char *folder, uint64_t seed, wn_image_lists *lists) {
     wn_image_list *train = &lists->train, *test = &lists->test;
     int64_t kept = 0;
     test->entries = malloc((size_t)train->count * sizeof *test->entries);
     if (!test->entries)
-        return no_memory("the split");
+        return no_memory(folder);
     for (int64_t begin = 0, end; begin < train->count; begin = end) {
         int label = train->entries[begin].label;
         for (end = begin; end < train->count && train->entries[end].label == label;)
@@ -169,10 +169,11 @@ static wn_status draw_split(uint64_t seed, wn_image_lists *lists) {
                 train->entries[kept++] = train->entries[i];
     }
     train->count = kept;
-    return test->count
-               ? wn_ok()
-               : wn_error(WN_ERROR_IO, "one image in each class, expected at least two in one of them, "
-                                       "for training and for tests");
+    return test->count ? wn_ok()
+                       : wn_error(WN_ERROR_IO,
+                                  "%s: one image in each class, expected at least two in one of them, "
+                                  "for training and for tests",
+                                  folder);
 }
 
 static wn_status check_classes(const char *folder, const wn_image_lists *lists) {
@@ -229,7 +230,7 @@ static wn_status read_lists(const char *folder, const char *train, const char *t
         return wn_error(WN_ERROR_UNSUPPORTED, "%s: %lld images, expected at most %u", folder,
                         (long long)lists->train.count, UINT32_MAX);
     if (!train)
-        return draw_split(split_seed, lists);
+        return draw_split(folder, split_seed, lists);
     if (!test)
         return wn_error(WN_ERROR_IO,
                         "%s: has %s but no folder test, testing, val, valid or validation beside it", folder,

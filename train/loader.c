@@ -191,8 +191,8 @@ static wn_status check(const wn_dataset *dataset, const wn_loader_options *o) {
         return wn_error(WN_ERROR_UNSUPPORTED, "%s has %d channels, expected at most %d", dataset->name,
                         dataset->channels, WN_CHANNELS_MAX);
     if (o->channels != 1 && o->channels != most)
-        return wn_error(WN_ERROR_INVALID, "found %d channels for images of %d, expected 1 or %d", o->channels,
-                        dataset->channels, most);
+        return wn_error(WN_ERROR_INVALID, "%s: found %d channels for its images of %d, expected 1 or %d",
+                        dataset->name, o->channels, dataset->channels, most);
     return wn_augmentation_check(&o->augmentation, o->size);
 }
 
@@ -206,9 +206,10 @@ static wn_status settle_normalisation(wn_loader *loader) {
         loader->mean[c] = given ? normalisation->mean[c] : (float)mean[c];
         loader->std[c] = given ? normalisation->std[c] : (float)std[c];
         if (!isfinite(loader->mean[c]) || !isfinite(loader->std[c]) || loader->std[c] <= 0)
-            return wn_error(WN_ERROR_INVALID,
-                            "channel %d has mean %g and standard deviation %g, expected a deviation above 0",
-                            c, (double)loader->mean[c], (double)loader->std[c]);
+            return wn_error(
+                WN_ERROR_INVALID,
+                "%s: channel %d has mean %g and standard deviation %g, expected a deviation above 0",
+                loader->dataset->name, c, (double)loader->mean[c], (double)loader->std[c]);
     }
     return wn_ok();
 }

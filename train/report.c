@@ -17,28 +17,57 @@ wn_status wn_train_csv_open(const char *path, wn_train_csv *csv) {
     return csv->out.file ? wn_ok() : wn_error(WN_ERROR_IO, "%s: %s", csv->out.path, strerror(errno));
 }
 
-/* Where the rows up to a step end, `evaluated`: with those of evaluations after it; 0 when there are none. */
-static wn_status find_end(const char *path, int64_t step, bool evaluated, off_t *end) {
+/* What of a row tells where it belongs. */
+typedef struct row_place {
+    char kind[8];
+    long long step;
+    unsigned long long seed;
+} row_place;
+
+static bool read_place(const char *line, row_place *place) {
+    const char *seed = strrchr(line, ',');
+    return strchr(line, '\n') && seed && sscanf(line, "%7[a-z],%*d,%lld", place->kind, &place->step) == 2 &&
+           sscanf(seed, ",%llu", &place->seed) == 1;
+}
+
+/* Where a run goes on that is resumed: behind the rows of other seeds before it and its own up to the step it
+ * was saved after, with those of evaluations then if it was saved after them, too. */
+static wn_status find_place(FILE *rows, const char *path, const wn_train_start *start, off_t *end) {
+    char line[512];
+    row_place at;
+    bool mine = true;
+    while (fgets(line, sizeof line, rows) && read_place(line, &at)) {
+        bool other = at.seed != start->options->seed;
+        if (other && !mine)
+            return wn_error(WN_ERROR_FORMAT,
+                            "%s: cannot be continued: the rows of seed %llu lie behind those of seed %llu "
+                            "after step %lld; name another CSV file",
+                            path, at.seed, (unsigned long long)start->options->seed, (long long)start->step);
+        mine = mine && (other || at.step < start->step ||
+                        (at.step == start->step && (start->evaluated || !strcmp(at.kind, "step"))));
+        if (mine)
+            *end = ftello(rows);
+    }
+    return ferror(rows) ? wn_error(WN_ERROR_IO, "%s: cannot read the CSV file", path) : wn_ok();
+}
+
+/* The same of a file; 0 for an empty one. */
+static wn_status find_end(const char *path, const wn_train_start *start, off_t *end) {
     *end = 0;
     FILE *rows = fopen(path, "r");
     if (!rows)
         return wn_error(WN_ERROR_IO, "%s: cannot read the CSV file: %s", path, strerror(errno));
-    char line[512], kind[8];
-    long long at;
-    bool header = fgets(line, sizeof line, rows) != NULL,
-         known = !header || !strcmp(line, WN_TRAIN_CSV_HEADER "\n");
-    for (*end = header && known ? ftello(rows) : 0; known && fgets(line, sizeof line, rows);
-         *end = ftello(rows))
-        if (!strchr(line, '\n') || sscanf(line, "%7[a-z],%*d,%lld", kind, &at) != 2 || at > step ||
-            (at == step && !evaluated && strcmp(kind, "step") != 0))
-            break;
-    bool unread = ferror(rows);
+    char line[512];
+    wn_status status = wn_ok();
+    if (fgets(line, sizeof line, rows) && strcmp(line, WN_TRAIN_CSV_HEADER "\n") != 0) {
+        status = wn_error(WN_ERROR_FORMAT,
+                          "%s: cannot be continued: it does not start with the columns of a run", path);
+    } else {
+        *end = ftello(rows);
+        status = find_place(rows, path, start, end);
+    }
     fclose(rows);
-    if (unread)
-        return wn_error(WN_ERROR_IO, "%s: cannot read the CSV file", path);
-    return known ? wn_ok()
-                 : wn_error(WN_ERROR_FORMAT,
-                            "%s: cannot be continued: it does not start with the columns of a run", path);
+    return status;
 }
 
 /* The file up to where the rows of this run go: behind the header, those of runs before it, or, when it is
@@ -49,7 +78,7 @@ static wn_status begin(void *context, const wn_train_start *start) {
     bool first = !csv->out.begun;
     csv->seed = start->options->seed;
     if (first && start->step > 0 && !csv->standard && wn_kept_file_is_regular(&csv->out))
-        WN_TRY(find_end(csv->out.path, start->step, start->evaluated, &kept));
+        WN_TRY(find_end(csv->out.path, start, &kept));
     if (!csv->standard)
         WN_TRY(wn_kept_file_begin(&csv->out, kept));
     csv->out.begun = true;
@@ -128,11 +157,12 @@ void wn_train_report_result(FILE *log, const wn_train_result *result, double tim
         return;
     fprintf(log, "loss %.3f, train acc %.3f, test acc %.3f, %.1f examples/sec\n", result->loss,
             result->train_accuracy, result->test_accuracy, result->examples_per_second);
-    fprintf(
-        log,
-        "%.1f s from start to here: loading %.1f, preparing batches %.1f, training %.1f, evaluating %.1f\n",
-        result->seconds_to_here, result->loading_seconds, result->preparing_seconds, result->training_seconds,
-        result->evaluating_seconds);
+    if (result->training_seconds > 0) /* else the run was over before */
+        fprintf(log,
+                "%.1f s from start to here: loading %.1f, preparing batches %.1f, training %.1f, evaluating "
+                "%.1f\n",
+                result->seconds_to_here, result->loading_seconds, result->preparing_seconds,
+                result->training_seconds, result->evaluating_seconds);
     if (time_to > 0 && result->seconds_to_reach > 0)
         fprintf(log, "test accuracy %g reached: %.4f after %.2f s from the start\n", time_to,
                 result->test_accuracy, result->seconds_to_reach);

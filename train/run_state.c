@@ -143,14 +143,18 @@ wn_status wn_trainer_save(wn_trainer *t, const wn_epoch_sums *sums, bool best) {
     if (!t->options.checkpoints)
         return wn_ok();
     WN_TRY(wn_recorder_flush(t->recorder)); /* a run that is resumed here needs the rows up to here */
+    const double best_before = t->best_accuracy;
     int binding = t->facts.count, bad = wn_model_find_nonfinite(t->model);
     if (bad >= 0)
         return wn_error(WN_ERROR_INVALID, "%s: parameter '%.80s' holds values that are not finite",
                         path_of(t, "last.safetensors", path), wn_model_parameter(t->model, bad).name);
+    t->best_accuracy = best ? t->result.test_accuracy : best_before;
     add_state(t, sums);
     wn_status status = wn_ok();
     if (best) /* first: a run that is resumed from a last one without it would not write it again */
         status = wn_checkpoint_save(path_of(t, "best.safetensors", path), t->model, true, &t->facts);
+    if (wn_failed(status))
+        t->best_accuracy = best_before; /* that of the file which is still there */
     if (!wn_failed(status))
         status = wn_checkpoint_save(path_of(t, "last.safetensors", path), t->model, true, &t->facts);
     wn_facts_free(&t->facts, binding);
@@ -184,7 +188,7 @@ static wn_status check_facts(const wn_trainer *t, const wn_safetensors *file) {
 /* Reads what add_state wrote; the numbers have to make sense together. */
 static wn_status read_state(wn_trainer *t, const wn_safetensors *file, wn_epoch_sums *sums) {
     wn_train_result *r = &t->result;
-    long long updates = 0;
+    int64_t updates = 0;
     double seconds = 0;
     const struct {
         const char *key;
@@ -225,6 +229,11 @@ static wn_status read_state(wn_trainer *t, const wn_safetensors *file, wn_epoch_
     wn_model_set_updates(t->model, updates);
     t->options.started -= seconds;
     t->saved_step = r->steps;
+    if (sums->steps > 0 || r->epochs == 0)
+        return wn_ok();
+    r->seconds_to_here = seconds; /* to the evaluation before it was saved */
+    if (t->options.time_to > 0 && r->test_accuracy >= t->options.time_to)
+        r->seconds_to_reach = seconds; /* that was why it ended */
     return wn_ok();
 }
 

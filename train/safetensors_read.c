@@ -235,11 +235,10 @@ static wn_status read_tensors(wn_safetensors *file, int64_t room) {
 
 static uLong checksum(const char *bytes, int64_t size, int64_t digits) {
     static const char zeros[] = "00000000";
-    uLong sum = crc32(crc32(0, NULL, 0), (const Bytef *)bytes, (uInt)digits);
-    sum = crc32(sum, (const Bytef *)zeros, CHECKSUM_DIGITS);
-    for (int64_t at = digits + CHECKSUM_DIGITS, most = 1 << 30; at < size; at += most)
-        sum = crc32(sum, (const Bytef *)bytes + at, (uInt)(size - at < most ? size - at : most));
-    return sum;
+    const int64_t behind = digits + CHECKSUM_DIGITS;
+    uLong sum = crc32_z(0, (const Bytef *)bytes, (size_t)digits);
+    sum = crc32_z(sum, (const Bytef *)zeros, CHECKSUM_DIGITS);
+    return crc32_z(sum, (const Bytef *)bytes + behind, (size_t)(size - behind));
 }
 
 static wn_status check_checksum(const wn_safetensors *file, int64_t header_length) {

@@ -1,4 +1,5 @@
 /* Writing safetensors files, so that a crash at any moment leaves the old file or the new one. */
+#include "json.h"
 #include "safetensors.h"
 
 #include <errno.h>
@@ -19,27 +20,12 @@ int64_t wn_safetensors_checksum_at(const char *header, int64_t length) {
     return at >= 0 && at + CHECKSUM_DIGITS < length ? at : -1;
 }
 
-/* A string that JSON can hold. */
-static void put_text(FILE *out, const char *text) {
-    fputc('"', out);
-    for (; *text; text++) {
-        unsigned char c = (unsigned char)*text;
-        if (c == '"' || c == '\\')
-            fprintf(out, "\\%c", c);
-        else if (c < 0x20)
-            fprintf(out, "\\u%04x", c);
-        else
-            fputc(c, out);
-    }
-    fputc('"', out);
-}
-
 static void put_header(FILE *out, const wn_safetensors_source *source) {
     fputs("{\"__metadata__\":{", out);
     for (int i = 0; i < source->metadata_count; i++) {
-        put_text(out, source->metadata[i].key);
+        wn_json_text(out, source->metadata[i].key);
         fputc(':', out);
-        put_text(out, source->metadata[i].value);
+        wn_json_text(out, source->metadata[i].value);
         fputc(',', out);
     }
     fprintf(out, "\"%s\":\"%0*d\"}", checksum_key, CHECKSUM_DIGITS, 0);
@@ -47,7 +33,7 @@ static void put_header(FILE *out, const wn_safetensors_source *source) {
     for (int i = 0; i < source->tensor_count; i++) {
         const wn_safetensor *tensor = &source->tensors[i];
         fputc(',', out);
-        put_text(out, tensor->name);
+        wn_json_text(out, tensor->name);
         fputs(":{\"dtype\":\"F32\",\"shape\":[", out);
         for (int d = 0; d < tensor->dims; d++)
             fprintf(out, "%s%lld", d ? "," : "", (long long)tensor->shape[d]);
@@ -92,23 +78,16 @@ static bool write_all(int fd, const void *bytes, size_t size) {
     return true;
 }
 
-static uLong add_to_checksum(uLong sum, const void *bytes, size_t size) {
-    const size_t most = 1 << 30; /* crc32 counts in unsigned int */
-    for (size_t at = 0; at < size; at += most)
-        sum = crc32(sum, (const Bytef *)bytes + at, (uInt)(size - at < most ? size - at : most));
-    return sum;
-}
-
 /* Header, tensors, then the check sum's digits in the header. False with errno when the system refuses. */
 static bool write_contents(int fd, const wn_safetensors_source *source, const char *header, size_t size,
                            float *values) {
-    uLong sum = add_to_checksum(crc32(0, NULL, 0), header, size);
+    uLong sum = crc32_z(0, (const Bytef *)header, size);
     if (!write_all(fd, header, size))
         return false;
     for (int i = 0; i < source->tensor_count; i++) {
         size_t bytes = (size_t)source->tensors[i].count * sizeof(float);
         source->fill(source->context, i, values);
-        sum = add_to_checksum(sum, values, bytes);
+        sum = crc32_z(sum, (const Bytef *)values, bytes);
         if (!write_all(fd, values, bytes))
             return false;
     }

@@ -12,16 +12,19 @@ static void take_number(const wn_safetensors *file, const char *key, int *value)
         *value = atoi(text);
 }
 
-/* Means or deviations as a checkpoint writes them: one number a channel with commas between. */
-static bool read_reals(const char *text, float *values) {
+/* Means or deviations as a checkpoint writes them, one number a channel with commas between: how many; 0
+ * where they are something else. */
+static int read_reals(const char *text, float *values) {
     for (int c = 0; text && c < WN_CHANNELS_MAX; c++) {
         char *end;
         values[c] = strtof(text, &end);
         if (end == text)
-            return false;
-        text = *end == ',' ? end + 1 : NULL;
+            return 0;
+        if (*end != ',')
+            return *end ? 0 : c + 1;
+        text = end + 1;
     }
-    return text == NULL;
+    return 0;
 }
 
 wn_normalisation wn_saved_normalisation(const wn_saved *saved) {
@@ -30,15 +33,28 @@ wn_normalisation wn_saved_normalisation(const wn_saved *saved) {
     wn_normalisation found = {.kind = WN_NORMALISE_GIVEN};
     if (saved->options.normalisation)
         return *saved->options.normalisation;
-    if (mean && std && read_reals(mean, found.mean) && read_reals(std, found.std))
+    if (read_reals(mean, found.mean) && read_reals(std, found.std))
         return found;
     return wn_recipe_of(saved->net).normalisation;
+}
+
+/* Means of other channels than the network takes say that it is not the one that was trained. */
+static wn_status check_channels(const wn_saved *saved) {
+    const wn_saved_options *o = &saved->options;
+    float means[WN_CHANNELS_MAX];
+    int count = read_reals(wn_safetensors_metadata(saved->file, "mean"), means);
+    return o->normalisation || !count || count == o->channels
+               ? wn_ok()
+               : wn_error(WN_ERROR_INVALID,
+                          "%s: found means of %d channels, expected %d as the network takes", o->weights,
+                          count, o->channels);
 }
 
 wn_status wn_saved_loader(wn_saved *saved, const wn_dataset *data, wn_pool *pool, wn_loader **loader) {
     wn_saved_options *of = &saved->options;
     if (of->channels == 0)
         of->channels = wn_net_channels(saved->net, data->channels);
+    WN_TRY(check_channels(saved));
     return wn_loader_create(data,
                             &(wn_loader_options){.size = of->size,
                                                  .channels = of->channels,
@@ -62,6 +78,10 @@ static wn_status settle(wn_saved *saved) {
         o->variant = wn_safetensors_metadata(saved->file, "variant");
     if (!o->net)
         return wn_error(WN_ERROR_INVALID, "%s: does not say which network it is of; name it", o->weights);
+    if (o->net == recorded && !wn_net_find(o->net, o->variant))
+        return wn_error(WN_ERROR_FORMAT,
+                        "%s: is of network '%.64s', variant '%.40s', which is not known here (winnow list)",
+                        o->weights, o->net, o->variant ? o->variant : "");
     WN_TRY(wn_net_require(o->net, o->variant, &saved->net));
     int shortcut = (int)o->shortcut;
     take_number(saved->file, "shortcut", &shortcut);

@@ -30,7 +30,7 @@ typedef struct wn_saved {
  * network), INVALID (no network named anywhere), FORMAT, IO, MEMORY. */
 wn_status wn_saved_open(const wn_saved_options *options, wn_saved *saved);
 /* The loader that images of the data go through to this network's input; sets options.channels where they are
- * still 0. Errors: as wn_loader_create. */
+ * still 0. Errors: as wn_loader_create; INVALID for weights of another number of channels. */
 wn_status wn_saved_loader(wn_saved *saved, const wn_dataset *data, wn_pool *pool, wn_loader **loader);
 /* Builds the network for images of options.channels, which has to be set, and loads the weights, their
  * average where the file has one. Errors: the graph's, FORMAT (a tensor that does not fit), MEMORY. */

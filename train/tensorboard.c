@@ -11,8 +11,9 @@
 #include <unistd.h>
 
 /* Numbers of fields. */
-enum { EVENT_TIME = 1, EVENT_STEP = 2, EVENT_VERSION = 3, EVENT_SUMMARY = 5 };
+enum { EVENT_TIME = 1, EVENT_STEP = 2, EVENT_VERSION = 3, EVENT_SUMMARY = 5, EVENT_SESSION = 7 };
 enum { SUMMARY_VALUE = 1, VALUE_TAG = 1, VALUE_SIMPLE = 2 };
+enum { SESSION_STATUS = 1, SESSION_START = 1 };
 
 /* Castagnoli's polynomial, reflected. */
 static uint32_t crc32c(const uint8_t *bytes, size_t count) {
@@ -55,6 +56,15 @@ static bool write_event(const wn_tensorboard *board) {
            fwrite(&length_crc, sizeof length_crc, 1, board->file) == 1 &&
            fwrite(event->bytes, event->size, 1, board->file) == 1 &&
            fwrite(&data_crc, sizeof data_crc, 1, board->file) == 1 && fflush(board->file) == 0;
+}
+
+/* Tells that what older files have of this step and later ones counts no more. */
+static bool write_restart(wn_tensorboard *board, double time, int64_t step) {
+    wn_message_clear(&board->summary);
+    wn_message_number(&board->summary, SESSION_STATUS, SESSION_START);
+    begin_event(&board->event, time, step);
+    wn_message_add(&board->event, EVENT_SESSION, &board->summary);
+    return write_event(board);
 }
 
 static bool record(void *context, const wn_train_record *r) {
@@ -103,7 +113,8 @@ static wn_status begin(void *context, const wn_train_start *start) {
         (double)now.tv_sec + 1e-9 * (double)now.tv_nsec - (wn_seconds() - start->options->started);
     begin_event(&board->event, (double)now.tv_sec, start->step);
     wn_message_text(&board->event, EVENT_VERSION, version);
-    if (!board->file || !write_event(board))
+    if (!board->file || !write_event(board) ||
+        (start->step > 0 && !write_restart(board, (double)now.tv_sec, start->step + 1)))
         return wn_error(WN_ERROR_IO, "%s: cannot write events: %s", path, strerror(errno));
     return wn_ok();
 }

@@ -20,8 +20,9 @@ wn_status wn_tensorboard_open(const char *folder, bool per_seed, wn_tensorboard 
 
 /* Writes a file of events for every run it watches, events.out.tfevents.SECONDS.winnow.PROCESS: records in
  * TensorFlow's framing (length and data, each with its masked CRC-32C) of Event messages with the scalars
- * step/loss, step/accuracy, step/lr and step/seconds, epoch/loss and epoch/accuracy, test/accuracy. Flushed
- * after every event. The board must outlive it. */
+ * step/loss, step/accuracy, step/lr and step/seconds, epoch/loss and epoch/accuracy, test/accuracy; where a
+ * run is resumed a SessionLog first, so that TensorBoard forgets what comes again. Flushed after every event.
+ * The board must outlive it. */
 wn_train_watcher wn_tensorboard_watcher(wn_tensorboard *board);
 
 /* Also removes a folder that was made for nothing. One that was not opened is fine. */

@@ -24,16 +24,18 @@ static void advance(struct timespec *time, int milliseconds) {
 
 static void *run(void *argument) {
     wn_ticker *t = argument;
+    bool last;
     pthread_mutex_lock(&t->lock);
-    while (!t->ended) {
+    do { /* once more at the end, even where that comes first */
         struct timespec next;
         clock_gettime(CLOCK_MONOTONIC, &next);
         advance(&next, t->milliseconds);
         while (!t->ended && !t->hurried && pthread_cond_timedwait(&t->news, &t->lock, &next) == 0)
             ;
         t->hurried = false;
-        t->tick(t->context, t->ended);
-    }
+        last = t->ended;
+        t->tick(t->context, last);
+    } while (!last);
     pthread_mutex_unlock(&t->lock);
     return NULL;
 }

@@ -114,15 +114,14 @@ static wn_status train_step(wn_trainer *t, int epoch, wn_epoch_sums *sums) {
     return wn_ok();
 }
 
-/* A save that others will follow: when it fails the run goes on. Whether it did not. */
-static bool save_or_say(wn_trainer *t, const wn_epoch_sums *sums, bool best) {
+/* A save that others will follow: when it fails the run goes on. */
+static void save_or_say(wn_trainer *t, const wn_epoch_sums *sums, bool best) {
     wn_status status = wn_trainer_save(t, sums, best);
     if (wn_failed(status) && t->options.log) {
         wn_train_progress_clear(&t->progress);
         fprintf(t->options.log, "not saved, training goes on: %s\n", status.message);
         fflush(t->options.log);
     }
-    return !wn_failed(status);
 }
 
 /* Evaluates; the figures of the epoch so far. */
@@ -156,24 +155,25 @@ static wn_train_row row_of(const wn_trainer *t, int epoch, const wn_epoch_sums *
     };
 }
 
+/* Whether a step was the last of an update, and a multiple of `every` lies among the steps of that. */
+static bool is_due(const wn_trainer *t, int64_t every) {
+    int64_t steps = t->result.steps, before = steps - 1;
+    if (!every || !wn_trainer_gathering(t, before).last)
+        return false;
+    while (!wn_trainer_gathering(t, before).first)
+        before--;
+    return steps / every > before / every;
+}
+
 /* An evaluation within an epoch, where one is due. */
 static wn_status evaluate_between(wn_trainer *t, int epoch, const wn_epoch_sums *sums) {
-    if (!t->options.eval_every || t->result.steps % t->options.eval_every ||
-        sums->examples == t->dataset.train.count)
+    if (!is_due(t, t->options.eval_every) || sums->examples == t->dataset.train.count)
         return wn_ok();
     take_figures(t, sums);
     wn_train_row row = row_of(t, epoch, sums);
     WN_TRY(wn_recorder_add(t->recorder, &(wn_train_record){.event = WN_TRAIN_EVAL, .row = row}));
     wn_train_report_eval(&t->progress, &row);
     return wn_ok();
-}
-
-/* Whether a multiple of `every` lies among the steps of the last update. */
-static bool is_due(const wn_trainer *t, int64_t every) {
-    int64_t steps = t->result.steps, before = steps - 1;
-    while (!wn_trainer_gathering(t, before).first)
-        before--;
-    return every && steps / every > before / every;
 }
 
 /* Between two updates: saving, and stopping when that is asked for. */
@@ -204,7 +204,7 @@ static wn_status train_epoch(wn_trainer *t, int epoch, wn_epoch_sums sums) {
         WN_TRY(evaluate_between(t, epoch, &sums));
     }
     if (result->seconds_to_reach > 0)
-        return wn_trainer_save(t, &sums, false);
+        return wn_trainer_save(t, &sums, result->test_accuracy > t->best_accuracy);
     t->result.epochs = epoch;
     if (t->options.recompute_norms && epoch == t->options.recipe.epochs)
         WN_TRY(wn_trainer_recompute_norms(t));
@@ -213,13 +213,10 @@ static wn_status train_epoch(wn_trainer *t, int epoch, wn_epoch_sums sums) {
     WN_TRY(wn_recorder_add(t->recorder, &(wn_train_record){.event = WN_TRAIN_EPOCH, .row = row}));
     wn_train_report_epoch(&t->progress, &row,
                           sums.timed_steps ? (double)sums.timed_examples / sums.training_seconds : 0);
-    double best_before = t->best_accuracy;
-    bool best = result->test_accuracy > best_before;
-    t->best_accuracy = best ? result->test_accuracy : best_before;
-    if (epoch == t->options.recipe.epochs)
+    bool best = result->test_accuracy > t->best_accuracy;
+    if (epoch == t->options.recipe.epochs || result->seconds_to_reach > 0)
         return wn_trainer_save(t, &(wn_epoch_sums){0}, best);
-    if (!save_or_say(t, &(wn_epoch_sums){0}, best))
-        t->best_accuracy = best_before; /* the best one that is kept */
+    save_or_say(t, &(wn_epoch_sums){0}, best);
     return wn_ok();
 }
 

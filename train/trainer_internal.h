@@ -84,8 +84,9 @@ void wn_trainer_set_rates(const wn_trainer *t, wn_tape *tape, wn_rates rates);
 
 /* Fills in t->facts: what a checkpoint must have been made with to be continued. */
 void wn_trainer_state_facts(wn_trainer *t);
-/* Writes last.safetensors, and best.safetensors too when `best`; `sums` of the epoch behind result.epochs.
- * Does nothing without a folder for checkpoints. Errors: IO, MEMORY. */
+/* Writes last.safetensors, and before it best.safetensors when `best`: then result.test_accuracy is the best
+ * one from now on, if that file was written. `sums` of the epoch behind result.epochs. Does nothing without a
+ * folder for checkpoints. Errors: IO, MEMORY. */
 wn_status wn_trainer_save(wn_trainer *t, const wn_epoch_sums *sums, bool best);
 /* Reads last.safetensors of a run that is resumed, and which kernels it was computed with. Errors: IO,
  * FORMAT, MEMORY. */

@@ -191,7 +191,9 @@ static wn_status open_folder(wn_trainer *t) {
     if (t->folder < 0)
         return wn_error(WN_ERROR_IO, "%s: %s, expected a folder for checkpoints", folder, strerror(errno));
     if (flock(t->folder, LOCK_EX | LOCK_NB) != 0)
-        return wn_error(WN_ERROR_IO, "%s: in use by another training run", folder);
+        return errno == EWOULDBLOCK
+                   ? wn_error(WN_ERROR_IO, "%s: in use by another training run", folder)
+                   : wn_error(WN_ERROR_IO, "%s: cannot be locked: %s", folder, strerror(errno));
     return wn_ok();
 }
 
