@@ -1,6 +1,7 @@
-/* Reading, merging and rewriting database files. Appending single records is in database.c. */
+/* Reading, merging and rewriting database files. Appending single records is in database_file.c. */
 #include "collection.h"
 #include "database.h"
+#include "database_file.h"
 #include "grow.h"
 #include <errno.h>
 #include <fcntl.h>

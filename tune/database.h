@@ -11,11 +11,6 @@ const wn_record *wn_tune_db_find(const wn_tune_db *db, const wn_problem *problem
 /* True when a first line of `length` bytes could begin a database, whole or cut off behind "# winnow": less
  * may begin anything. */
 bool wn_tune_db_is_header(const char *line, size_t length);
-/* Opens a database for appending and locks it; creates it, with its folders, where it is missing. -1 with
- * errno. */
-int wn_tune_db_open_locked(const char *path);
-/* Makes a new file's name as durable as its contents; false with errno. */
-bool wn_tune_db_sync_folder(const char *path);
 
 /* The record of the nearest other machine (a shipped one included), or NULL. */
 const wn_record *wn_tune_db_find_near(const wn_tune_db *db, const wn_problem *problem, wn_isa isa);

@@ -1,4 +1,5 @@
-/* Writing and reading one line of the tuning database. Files, locks and lookup are in database.c. */
+/* Writing and reading one line of the tuning database. Files and locks are in database_file.c, lookup
+ * is in database.c. */
 #include "record.h"
 #include <errno.h>
 #include <inttypes.h>
