@@ -3,10 +3,10 @@
 #include "database.h"
 #include "peak.h"
 #include "tune_best.h"
+#include "tune_budget.h"
 #include "tune_flags.h"
 #include "tune_regret.h"
 #include "tune_report.h"
-#include <math.h>
 #include <signal.h>
 #include <stdlib.h>
 
@@ -25,15 +25,8 @@ static const char details[] =
     "step\n"
     "Ctrl-C ends early; what is known is saved. Columns of the CSV file:\n  " WN_TUNE_HEADER;
 
-/* Seconds for each problem when --budget is not given. */
-static const double default_budget[WN_EFFORT_COUNT] = {[WN_EFFORT_QUICK] = 0.9, [WN_EFFORT_FULL] = 0.9};
-static const double in_place_share = 0.3;  /* of --budget, with effort full */
-static const double training_share = 0.75; /* of that, where there is a tape for inference, too */
-/* A problem's part of the budget grows with the time of its runs; so much more has everyone, since operands
- * and candidates have to be made, too. */
-static const double least_part = 1.2e-3;
-/* Of what problems have left over, for the next one to wait while somebody else has the machine. */
-static const double patient_share = 0.5;
+/* Of the seconds in place, where there is a tape for inference, too. */
+static const double training_share = 0.75;
 
 /* One run of the command. */
 typedef struct tune_job {
@@ -46,10 +39,9 @@ typedef struct tune_job {
     wn_tune_options options;
     wn_work_list list;
     wn_peaks peaks;
-    double begin, races, in_place; /* when the list was begun; seconds for either */
-    double step;                   /* seconds of the list's problems in a step, by the model */
-    int known;                     /* problems that the database had */
-    int modelled;                  /* and for whose race there was no time */
+    wn_tune_budget budget;
+    int known;    /* problems that the database had */
+    int modelled; /* and for whose race there was no time */
     bool unsaved;
 } tune_job;
 
@@ -105,89 +97,28 @@ static wn_status tune_item(tune_job *job, wn_work *item, wn_candidate *candidate
     return wn_ok();
 }
 
-static double shortest(const tune_job *job, const wn_problem *problem) {
-    double seconds =
-        wn_model_shortest(&job->peaks, problem, job->session.isa, wn_pool_threads(job->session.pool));
-    return isfinite(seconds) ? seconds : 0;
-}
-
-/* How much of the budget a problem gets beside others; 0 when it is not to be tuned. */
-static double part_of(const tune_job *job, const wn_work *item) {
-    if (!job->flags->force && wn_tune_db_satisfies(job->db, &job->options, &item->problem))
-        return 0;
-    return least_part + shortest(job, &item->problem);
-}
-
-/* Problems to be tuned, and how far that has got. */
-typedef struct progress {
-    int problems, done;
-    double parts, parts_left;
-} progress;
-
-static progress count_problems(const tune_job *job) {
-    progress p = {0};
-    for (int i = 0; i < job->list.count; i++) {
-        double part = part_of(job, &job->list.items[i]);
-        p.problems += part > 0;
-        p.parts += part;
-    }
-    p.parts_left = p.parts;
-    return p;
-}
-
-/* What is left of the budget is shared out anew with every problem. Once it is spent, the model chooses. Of
- * what problems until now did not need a part is for waiting for bursts of others to end. */
-static void set_budget(tune_job *job, const progress *p, double part) {
-    double left = job->races - (wn_seconds() - job->begin);
-    double saved = left - job->races * p->parts_left / p->parts;
-    job->options.budget = fmax(0, left) * fmin(1, part / p->parts_left);
-    job->options.patience = fmin(fmax(0, saved) * patient_share, fmax(0, left - job->options.budget));
-    if (left <= 0 && job->options.effort > WN_EFFORT_HEURISTIC)
-        job->options.effort = WN_EFFORT_HEURISTIC;
-}
-
-/* Seconds that the network's steps will take, for the progress line. */
-static double in_place_expected(const tune_job *job) {
-    const double runs = 25;
-    return fmin(runs * job->step, job->in_place);
-}
-
-/* The races will go on as they went, at most until the budget is spent. */
-static void show(const tune_job *job, const progress *p, const wn_work *item) {
-    double spent = wn_seconds() - job->begin, left = fmax(0, job->races - spent);
-    double done = p->parts - p->parts_left;
-    if (done > 0)
-        left = fmin(left, spent * p->parts_left / done);
-    wn_progress(p->done, p->problems, left + in_place_expected(job), item->label);
-}
-
-static wn_status tune_items(tune_job *job) {
+static wn_status tune_items(tune_job *job, bool in_place) {
     wn_candidate *candidates = calloc(WN_TUNE_MAX_CANDIDATES, sizeof *candidates);
     if (!candidates)
         return wn_error(WN_ERROR_MEMORY, "tune: no memory for candidates");
     wn_status status = wn_ok();
-    progress p = count_problems(job);
-    job->step = 0;
-    for (int i = 0; i < job->list.count && job->in_place > 0; i++)
-        job->step += job->list.items[i].times * shortest(job, &job->list.items[i].problem);
-    job->known = job->list.count - p.problems;
-    job->begin = wn_seconds(); /* asking the model for so many problems is not what the budget is for */
-    if (p.problems > 0)
+    wn_tune_budget *budget = &job->budget;
+    wn_tune_budget_begin(budget, &job->list, job->db, &job->options, job->flags->budget, in_place);
+    job->known = job->list.count - budget->problems;
+    if (budget->problems > 0)
         wn_tune_print_head(stdout);
     for (int i = 0; i < job->list.count && !wn_failed(status) && !interrupted; i++) {
         wn_work *item = &job->list.items[i];
-        double part = part_of(job, item);
+        double part = wn_tune_budget_part(budget, item);
         if (part <= 0)
             continue;
-        p.done++;
-        show(job, &p, item);
-        set_budget(job, &p, part);
-        if (part_of(job, item) > 0) { /* with the budget spent, any pick that is there beats the model's */
-            job->modelled += job->options.effort < (wn_effort)job->flags->effort;
+        wn_tune_budget_next(budget, item, part);
+        /* with the budget spent, any pick that is there beats the model's */
+        if (wn_tune_budget_part(budget, item) > 0) {
+            job->modelled += job->options.effort < budget->effort;
             status = tune_item(job, item, candidates);
         }
-        job->options.effort = (wn_effort)job->flags->effort;
-        p.parts_left -= part;
+        wn_tune_budget_passed(budget, part);
     }
     free(candidates);
     return status;
@@ -232,8 +163,8 @@ static wn_status confirm_in_place(tune_job *job, wn_network *network, bool train
     wn_in_place step;
     if (!wn_tapes_hold(tapes, training) || interrupted)
         return wn_ok();
-    wn_progress(job->list.count, job->list.count, share * in_place_expected(job), "in place");
-    wn_status status = wn_tune_in_place(&where, training, job->in_place * share, &step);
+    wn_progress(job->list.count, job->list.count, share * wn_tune_budget_in_place(&job->budget), "in place");
+    wn_status status = wn_tune_in_place(&where, training, job->budget.in_place * share, &step);
     wn_progress_clear();
     WN_TRY(status);
     wn_tune_print_step(stdout, network->net->name, training, &step);
@@ -242,28 +173,20 @@ static wn_status confirm_in_place(tune_job *job, wn_network *network, bool train
     return wn_ok();
 }
 
-/* Seconds for races and for the network's steps. Without --budget, steps take what they take. */
-static void share_out(tune_job *job, bool in_place) {
-    const wn_tune_flags *f = job->flags;
-    job->in_place = !in_place ? 0 : f->budget > 0 ? f->budget * in_place_share : INFINITY;
-    job->races = f->budget > 0 ? f->budget - job->in_place : default_budget[f->effort] * job->list.count;
-}
-
 /* Tunes the problems of one network, or of words that name problems (network NULL). */
 static wn_status tune_list(tune_job *job, wn_network *network) {
     bool in_place = network && job->options.effort == WN_EFFORT_FULL;
     job->modelled = 0;
-    share_out(job, in_place);
     if (job->flags->from_db_only)
         return check_database(job);
-    WN_TRY(tune_items(job));
+    WN_TRY(tune_items(job, in_place));
     in_place = in_place && job->known < job->list.count;
     for (int training = 1; training >= 0 && in_place; training--)
         WN_TRY(confirm_in_place(job, network, training));
     if (in_place)
         WN_TRY(save_confirmed(job));
     printf("%s%s%d problems, %d known before, %.1f s\n", network ? network->net->name : "",
-           network ? ": " : "", job->list.count, job->known, wn_seconds() - job->begin);
+           network ? ": " : "", job->list.count, job->known, wn_seconds() - job->budget.begin);
     if (job->modelled)
         printf("the budget was spent before %d of them were raced: the model chose\n", job->modelled);
     if (interrupted)
