@@ -16,6 +16,10 @@
 
 enum { WN_BLOCK = 16, WN_CONFIG_KNOBS = 6, WN_CONV_DERIVED = 32 };
 
+/* Larger knobs are refused: they mean no more than this one, and their sums with sizes would not fit an int.
+ */
+enum { WN_CONFIG_MOST = 1 << 26 };
+
 typedef struct wn_conv_impl wn_conv_impl;
 
 /* An implementation's own knobs; what they mean is said by wn_conv_impl.knobs. Unused ones are 0. */
@@ -107,7 +111,8 @@ extern const wn_conv_impl *const wn_conv_registry[];
 const wn_conv_impl *wn_conv_find(const char *name);
 
 /* Makes a complete plan. config NULL takes the default. Strides 0 mean dense.
- * Errors: what wn_problem_check says; UNSUPPORTED with the implementation's reason; INVALID config;
+ * Errors: what wn_problem_check says; UNSUPPORTED with the implementation's reason; INVALID config, be it for
+ * the implementation or a knob over WN_CONFIG_MOST;
  * MEMORY when the workspace or the prepared weights are over the cap (WN_CONV_WORKSPACE_CAP). */
 wn_status wn_conv_plan_make(const wn_conv_impl *impl, const wn_problem *problem, const wn_config *config,
                             wn_isa isa, int threads, int64_t src_stride, int64_t dst_stride,
@@ -139,13 +144,19 @@ static inline int64_t wn_conv_apart(int64_t bytes) {
     return (bytes + PAGE - 1) / PAGE * PAGE;
 }
 
+/* Bytes of a workspace: `shared`, and `own` for every thread. Where those of one thread are over the cap the
+ * others are not counted, since the product may not fit. */
+static inline size_t wn_conv_workspace(int64_t shared, int64_t own, int threads) {
+    return (size_t)shared + (size_t)own * (size_t)(own > (int64_t)WN_CONV_WORKSPACE_CAP ? 1 : threads);
+}
+
 static inline int wn_smaller(int a, int b) {
     return a < b ? a : b;
 }
 
 /* Number of blocks of 16 that hold `channels`. */
 static inline int wn_blocks(int channels) {
-    return (channels + WN_BLOCK - 1) / WN_BLOCK;
+    return (int)(((unsigned)channels + WN_BLOCK - 1) / WN_BLOCK);
 }
 
 /* Input blocks that the outputs of block ob depend on: [first, first + window). Without groups that is all

@@ -71,8 +71,9 @@ static inline int wn_part_begin(int total, int parts, int index) {
     return (int)((long)total * index / parts);
 }
 
+/* a / b rounded up, for a from 0 and b from 1 to INT_MAX. */
 static inline int wn_ceil_div(int a, int b) {
-    return (a + b - 1) / b;
+    return a / b + (a % b != 0);
 }
 
 /* Runs tiles below each other over `rows` rows of A and C, nearly equal in height, and fetches ahead with

@@ -51,6 +51,16 @@ static wn_problem turned(const wn_problem *problem) {
     return result;
 }
 
+/* Most taps that are listed: those of the input blocks (plain: channels) that are summed before a tile is
+ * written. */
+static int64_t listed_taps(const wn_conv_plan *plan) {
+    const wn_problem *p = &plan->problem;
+    const int inputs = p->plain_src
+                           ? p->ic
+                           : wn_smaller(plan->config.knob[DIRECT_REDUCE], (int)plan->derived[DIRECT_WINDOW]);
+    return (int64_t)p->kh * p->kw * inputs;
+}
+
 wn_status wn_direct_gather_plan(wn_conv_plan *plan) {
     const wn_problem *p = &plan->problem;
     const bool backward = p->direction == WN_BWD_D;
@@ -61,7 +71,7 @@ wn_status wn_direct_gather_plan(wn_conv_plan *plan) {
                       p->ih == p->oh && p->iw == p->ow;
     int in_height = backward ? p->oh : p->ih, in_width = backward ? p->ow : p->iw;
     int out_height = backward ? p->ih : p->oh, out_width = backward ? p->iw : p->ow;
-    int rows = knob[DIRECT_ROWS];
+    int rows = wn_smaller(knob[DIRECT_ROWS], out_height);
     if (flat) { /* rows of the map run on into each other, as many as a band has */
         while (out_height % rows != 0)
             rows--;
@@ -82,19 +92,17 @@ wn_status wn_direct_gather_plan(wn_conv_plan *plan) {
     const int64_t maps =
         (int64_t)in_height * in_width * (p->plain_src ? p->ic : derived[DIRECT_WINDOW] * WN_BLOCK);
     derived[DIRECT_HOLDS_MAPS] =
-        maps * knob[DIRECT_IMAGES] / derived[DIRECT_BANDS] > block * knob[DIRECT_BLOCKS];
+        maps * wn_smaller(knob[DIRECT_IMAGES], p->mb) / derived[DIRECT_BANDS] > block * knob[DIRECT_BLOCKS];
     /* Groups that only one item needs are transposed by it: read once, and they never leave its caches. */
     const bool once = derived[DIRECT_IMAGE_GROUPS] * derived[DIRECT_BANDS] == 1;
     const bool by_group = backward && (once || !derived[DIRECT_HOLDS_MAPS]);
     const int64_t weights = backward && !by_group ? wn_blocks(p->ic) * block * 4 : 0;
     derived[DIRECT_GROUP_BYTES] = by_group ? knob[DIRECT_BLOCKS] * block * 4 : 0;
-    const int64_t taps =
-        (int64_t)p->kh * p->kw * (p->plain_src ? p->ic : knob[DIRECT_REDUCE]) * (int)sizeof(wn_tap);
-    const int64_t scratch =
-        derived[DIRECT_GROUP_BYTES] + taps + 2 * ((int64_t)p->kh + p->kw) * (int)sizeof(int);
+    const int64_t scratch = derived[DIRECT_GROUP_BYTES] + listed_taps(plan) * (int)sizeof(wn_tap) +
+                            2 * ((int64_t)p->kh + p->kw) * (int)sizeof(int);
     derived[DIRECT_SCRATCH] = weights;
     derived[DIRECT_SCRATCH_STRIDE] = wn_conv_apart(scratch);
-    plan->workspace_bytes = (size_t)(weights + derived[DIRECT_SCRATCH_STRIDE] * plan->threads);
+    plan->workspace_bytes = wn_conv_workspace(weights, derived[DIRECT_SCRATCH_STRIDE], plan->threads);
     plan->phases = weights > 0 ? 2 : 1;
     return wn_ok();
 }
@@ -163,8 +171,7 @@ static pass make_pass(const wn_conv_plan *plan, const wn_conv_args *args, int ti
     s.weight_block = s.weight_tap * p->kh * p->kw * window;
     s.vertical = wn_axis_make(p, true, s.in_height, s.out_height);
     s.horizontal = wn_axis_make(p, false, s.in_width, s.out_width);
-    const size_t inputs = (size_t)(p->plain_src ? p->ic : plan->config.knob[DIRECT_REDUCE]);
-    int *indices = (int *)(s.taps + (size_t)p->kh * (size_t)p->kw * inputs);
+    int *indices = (int *)(s.taps + listed_taps(plan));
     s.rows = (wn_axis_taps){.index = indices, .offset = indices + p->kh};
     s.columns = (wn_axis_taps){.index = indices + 2 * p->kh, .offset = indices + 2 * p->kh + p->kw};
     return s;

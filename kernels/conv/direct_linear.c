@@ -20,16 +20,25 @@ static int64_t positions_of(const wn_problem *p) {
     return (int64_t)wn_blocks(p->ic) * p->kh * p->kw;
 }
 
+/* Positions of a work item, and output blocks that are summed before a tile is written. */
+static int64_t group_of(const wn_conv_plan *plan) {
+    const int64_t positions = positions_of(&plan->problem), rows = plan->config.knob[DIRECT_ROWS];
+    return rows < positions ? rows : positions;
+}
+
+static int reduce_of(const wn_conv_plan *plan) {
+    return wn_smaller(plan->config.knob[DIRECT_REDUCE], wn_blocks(plan->problem.oc));
+}
+
 wn_status wn_direct_linear_plan(wn_conv_plan *plan) {
     const wn_problem *p = &plan->problem;
-    const int32_t *knob = plan->config.knob;
     const int64_t batch_blocks = wn_blocks(p->mb);
     const int64_t gradient = wn_blocks(p->oc) * batch_blocks * SQUARE * 4;
     const int64_t scratch =
-        knob[DIRECT_ROWS] * batch_blocks * SQUARE * 4 + knob[DIRECT_REDUCE] * (int)sizeof(wn_tap);
+        group_of(plan) * batch_blocks * SQUARE * 4 + (int64_t)reduce_of(plan) * (int)sizeof(wn_tap);
     plan->derived[DIRECT_SCRATCH] = gradient;
     plan->derived[DIRECT_SCRATCH_STRIDE] = wn_conv_apart(scratch);
-    plan->workspace_bytes = (size_t)(gradient + plan->derived[DIRECT_SCRATCH_STRIDE] * plan->threads);
+    plan->workspace_bytes = wn_conv_workspace(gradient, plan->derived[DIRECT_SCRATCH_STRIDE], plan->threads);
     plan->phases = 2;
     return wn_ok();
 }
@@ -71,15 +80,15 @@ static void multiply(const wn_conv_plan *plan, const wn_conv_args *args, int tid
     const wn_problem *p = &plan->problem;
     const wn_tiles *tiles = wn_kernels_of(plan->isa)->tiles;
     const int32_t *knob = plan->config.knob;
-    const int batch_blocks = wn_blocks(p->mb), out_blocks = wn_blocks(p->oc), group = knob[DIRECT_ROWS];
-    const int64_t positions = positions_of(p);
+    const int batch_blocks = wn_blocks(p->mb), out_blocks = wn_blocks(p->oc), reduce = reduce_of(plan);
+    const int64_t positions = positions_of(p), group = group_of(plan);
     float *results = (float *)((char *)args->workspace + plan->derived[DIRECT_SCRATCH] +
                                tid * plan->derived[DIRECT_SCRATCH_STRIDE]);
-    wn_tap *taps = (wn_tap *)(results + (int64_t)group * batch_blocks * SQUARE);
+    wn_tap *taps = (wn_tap *)(results + group * batch_blocks * SQUARE);
     long begin, end;
     wn_split((long)((positions + group - 1) / group), tid, nthreads, &begin, &end);
     for (long index = begin; index < end; index++) {
-        const int64_t first = (int64_t)index * group;
+        const int64_t first = index * group;
         const int64_t last = first + group < positions ? first + group : positions;
         wn_tile tile = {.a_row = WN_BLOCK,
                         .a_k = 1,
@@ -89,8 +98,8 @@ static void multiply(const wn_conv_plan *plan, const wn_conv_args *args, int tid
                         .k = WN_BLOCK,
                         .c_row = WN_BLOCK,
                         .c_block = SQUARE};
-        for (int ob = 0; ob < out_blocks; ob += knob[DIRECT_REDUCE]) {
-            tile.count = out_blocks - ob < knob[DIRECT_REDUCE] ? out_blocks - ob : knob[DIRECT_REDUCE];
+        for (int ob = 0; ob < out_blocks; ob += reduce) {
+            tile.count = wn_smaller(out_blocks - ob, reduce);
             tile.accumulate = ob > 0;
             for (int t = 0; t < tile.count; t++)
                 taps[t] = (wn_tap){.a = (ob + t) * positions * SQUARE, .b = (ob + t) * batch_blocks * SQUARE};

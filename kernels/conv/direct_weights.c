@@ -68,14 +68,17 @@ wn_status wn_direct_weights_plan(wn_conv_plan *plan) {
     derived[DIRECT_IMAGE_GROUPS] = wn_ceil_div(p->mb, knob[DIRECT_IMAGES]);
     derived[DIRECT_BANDS] = wn_ceil_div((int)derived[DIRECT_WINDOW], knob[DIRECT_REDUCE]);
     const int64_t chunks = derived[DIRECT_IMAGE_GROUPS];
-    const int64_t partial = chunks > 1 ? chunks * weights_floats(plan) * 4 : 0;
+    int64_t partial = 0;
+    if (chunks > 1 &&
+        (__builtin_mul_overflow(chunks, weights_floats(plan) * 4, &partial) || partial > INT64_MAX / 2))
+        return wn_error(WN_ERROR_INVALID, "direct: the bytes of the workspace do not fit 63 bits");
     const int64_t bias = chunks > 1 ? chunks * wn_blocks(p->oc) * WN_BLOCK * 4 : 0;
     const int64_t taps = (int64_t)p->oh * (knob[DIRECT_ACROSS] ? p->ow : 1);
     const int64_t scratch = taps * (int)sizeof(wn_tap) + 2 * ((int64_t)p->kh + p->kw) * (int)sizeof(int);
     derived[DIRECT_BIAS_PARTS] = partial;
     derived[DIRECT_SCRATCH] = partial + bias;
     derived[DIRECT_SCRATCH_STRIDE] = wn_conv_apart(scratch);
-    plan->workspace_bytes = (size_t)(partial + bias + derived[DIRECT_SCRATCH_STRIDE] * plan->threads);
+    plan->workspace_bytes = wn_conv_workspace(partial + bias, derived[DIRECT_SCRATCH_STRIDE], plan->threads);
     derived[DIRECT_STREAM] = knob[DIRECT_ACROSS] && chunks == 1 && knob[DIRECT_ROWS] >= p->oh && p->g == 1 &&
                              !p->accumulate && weights_floats(plan) > STREAMED_FLOATS;
     plan->phases = chunks > 1 || p->g > 1 ? 2 : 1;

@@ -56,6 +56,10 @@ static wn_status settle_stride(const char *operand, int64_t dense, int mb, bool 
 
 static wn_status choose_config(const wn_conv_plan *plan, const wn_config *wanted, wn_config *config) {
     if (wanted) {
+        for (int k = 0; plan->impl->knobs[k]; k++)
+            if (wanted->knob[k] > WN_CONFIG_MOST)
+                return wn_error(WN_ERROR_INVALID, "%s: config %s=%d: expected at most %d", plan->impl->name,
+                                plan->impl->knobs[k], wanted->knob[k], WN_CONFIG_MOST);
         *config = *wanted;
         return wn_ok();
     }
