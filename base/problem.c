@@ -56,11 +56,26 @@ static wn_status check_positive(const char *name, int value) {
     return wn_ok();
 }
 
+static wn_status check_channels(const char *name, int channels) {
+    if (channels > WN_MOST_CHANNELS)
+        return wn_error(WN_ERROR_INVALID, "%s is %d: expected at most %d", name, channels, WN_MOST_CHANNELS);
+    return wn_ok();
+}
+
+/* Taps, and the residues of a stride along both axes, are counted in an int. */
+static wn_status check_area(const char *name, int height, int width) {
+    if ((int64_t)height * width > INT_MAX)
+        return wn_error(WN_ERROR_INVALID, "a %s of %d x %d: expected a product of at most %d", name, height,
+                        width, INT_MAX);
+    return wn_ok();
+}
+
 static wn_status check_axis(axis a) {
     if (a.pad < 0)
         return wn_error(WN_ERROR_INVALID, "p%c is %lld: expected at least 0", a.name, (long long)a.pad);
-    if (a.dilation < 0)
-        return wn_error(WN_ERROR_INVALID, "d%c is %lld: expected at least 0", a.name, (long long)a.dilation);
+    if (a.dilation < 0 || a.dilation == INT_MAX)
+        return wn_error(WN_ERROR_INVALID, "d%c is %lld: expected 0 to %d", a.name, (long long)a.dilation,
+                        INT_MAX - 1);
     int64_t end = axis_pad_end(a);
     if (axis_span(a) > INT_MAX || a.input + a.pad > INT_MAX)
         return wn_error(WN_ERROR_INVALID, "the kernel's way along %c, %lld pixels, is longer than %d", a.name,
@@ -78,12 +93,12 @@ static int64_t round_to_block(int64_t channels) {
     return (channels + 15) / 16 * 16;
 }
 
-/* The bytes of a product of sizes must fit 63 bits. */
-static wn_status check_bytes(const char *what, int64_t a, int64_t b, int64_t c, int64_t d) {
-    int64_t bytes = 4;
-    if (__builtin_mul_overflow(bytes, a, &bytes) || __builtin_mul_overflow(bytes, b, &bytes) ||
-        __builtin_mul_overflow(bytes, c, &bytes) || __builtin_mul_overflow(bytes, d, &bytes))
-        return wn_error(WN_ERROR_INVALID, "%s of %lld x %lld x %lld x %lld floats: too large to address",
+/* An operand has fewer than 2^60 bytes, so that the sum of all fits 63 bits. */
+static wn_status check_floats(const char *what, int64_t a, int64_t b, int64_t c, int64_t d) {
+    int64_t floats = a;
+    if (__builtin_mul_overflow(floats, b, &floats) || __builtin_mul_overflow(floats, c, &floats) ||
+        __builtin_mul_overflow(floats, d, &floats) || floats >= (int64_t)1 << 58)
+        return wn_error(WN_ERROR_INVALID, "%s of %lld x %lld x %lld x %lld floats: expected fewer than 2^58",
                         what, (long long)a, (long long)b, (long long)c, (long long)d);
     return wn_ok();
 }
@@ -113,11 +128,15 @@ wn_status wn_problem_check(const wn_problem *p) {
         WN_TRY(check_positive(positive[i].name, positive[i].value));
     if (p->ic % p->g != 0 || p->oc % p->g != 0)
         return wn_error(WN_ERROR_INVALID, "g is %d: it does not divide ic %d and oc %d", p->g, p->ic, p->oc);
+    WN_TRY(check_channels("ic", p->ic));
+    WN_TRY(check_channels("oc", p->oc));
     WN_TRY(check_axis(axis_h(p)));
     WN_TRY(check_axis(axis_w(p)));
-    WN_TRY(check_bytes("a source", p->mb, round_to_block(p->ic), p->ih, p->iw));
-    WN_TRY(check_bytes("a destination", p->mb, round_to_block(p->oc), p->oh, p->ow));
-    WN_TRY(check_bytes("weights", round_to_block(p->oc), round_to_block(p->ic), p->kh, p->kw));
+    WN_TRY(check_area("kernel", p->kh, p->kw));
+    WN_TRY(check_area("stride", p->sh, p->sw));
+    WN_TRY(check_floats("a source", p->mb, round_to_block(p->ic), p->ih, p->iw));
+    WN_TRY(check_floats("a destination", p->mb, round_to_block(p->oc), p->oh, p->ow));
+    WN_TRY(check_floats("weights", round_to_block(p->oc), round_to_block(p->ic), p->kh, p->kw));
     return check_flags(p);
 }
 

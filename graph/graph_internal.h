@@ -28,9 +28,6 @@ typedef enum wn_kind {
     WN_KIND_COUNT
 } wn_kind;
 
-/* Of a map, features of a linear layer included: keeps the arithmetic of blocks in an int. */
-enum { WN_MOST_CHANNELS = 1 << 24 };
-
 /* A value between layers, per image. channels, height and width are what the network's author sees. The map
  * is how it is stored: the same, except behind a flatten (C*H*W x 1 x 1 stored as C x H x W; logical feature
  * (c*H + h)*W + w). Each part of a concatenation keeps its own padding to 16, so stored channels may have

@@ -21,7 +21,7 @@ static bool count_channels(wn_graph *graph, const wn_layer *layer, long *channel
         }
         *channels += part->channels;
     }
-    if (*channels > 1 << 24) {
+    if (*channels > WN_MOST_CHANNELS) {
         wn_layer_fail(graph, layer, "%ld channels are too many (at most 2^24)", *channels);
         return false;
     }

@@ -184,7 +184,7 @@ static void check_refusals(void) {
          "g is 3: it does not divide ic 16 and oc 18"},
         {{.g = 1,
           .mb = 1 << 30,
-          .ic = 1 << 30,
+          .ic = 1 << 24,
           .ih = 8,
           .iw = 8,
           .oc = 16,
@@ -193,19 +193,19 @@ static void check_refusals(void) {
           .kh = 1,
           .kw = 1},
          WN_ERROR_INVALID,
-         "a source of 1073741824 x 1073741824 x 8 x 8 floats: too large to address"},
+         "a source of 1073741824 x 16777216 x 8 x 8 floats: expected fewer than 2^58"},
         {{.g = 1,
           .mb = 1,
-          .ic = 1 << 30,
+          .ic = 1 << 24,
           .ih = 1,
           .iw = 1,
-          .oc = 1 << 30,
+          .oc = 1 << 24,
           .oh = 1,
           .ow = 1,
-          .kh = 4,
-          .kw = 4},
+          .kh = 32,
+          .kw = 32},
          WN_ERROR_INVALID,
-         "weights of 1073741824 x 1073741824 x 4 x 4 floats: too large to address"},
+         "weights of 16777216 x 16777216 x 32 x 32 floats: expected fewer than 2^58"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         for (int which = 0; wn_conv_registry[which]; which++) {
@@ -228,7 +228,8 @@ static void check_workspace_cap(void) {
     wn_config config;
     wn_conv_plan plan = {.threads = 77}, before = plan;
     size_t bytes = 0, cap = 0;
-    wn_status status = wn_config_parse(winograd, "tile=4,tiles=64,blocks=1,reduce=2,outputs=8,divide=1", &config);
+    wn_status status =
+        wn_config_parse(winograd, "tile=4,tiles=64,blocks=1,reduce=2,outputs=8,divide=1", &config);
     CHECK(!wn_failed(status), "%s", status.message);
     status = wn_conv_plan_make(winograd, &problem, &config, WN_ISA_PORTABLE, 1, 0, 0, &plan);
     int read =

@@ -50,7 +50,7 @@ static bool draw_small_problem(stream *s, bool pointwise, wn_problem *p) {
 
 /* Knobs between the smallest and more than there is; those that a plan refuses are drawn again. */
 static wn_conv_plan draw_plan(stream *s, const wn_conv_impl *impl, const operand_set *before, wn_isa isa) {
-    static const int sizes[] = {1, 2, 3, 5, 8, 13, 21, 100, 1000};
+    static const int sizes[] = {1, 2, 3, 5, 8, 13, 21, 100, 1000, WN_CONFIG_MOST};
     const wn_problem *p = &before->problem;
     for (;;) {
         wn_config config = {0};
@@ -179,7 +179,7 @@ static void check_mistakes(void) {
          "pixels=262144,reduce=576,blocks=1,outputs=1,chunks=0", "workspace", WN_ERROR_MEMORY},
         {"im2col", WN_BWD_WB, "mb64_ic1024ih512oc512kh3ph1",
          "pixels=192,reduce=18,blocks=1,outputs=16,chunks=10000", "workspace", WN_ERROR_MEMORY},
-        {"im2col", WN_BWD_D, "mb1_ic400000000ih2oc400000000kh1",
+        {"im2col", WN_BWD_D, "mb1_ic16777216ih2oc16777216kh1",
          "pixels=1,reduce=1,blocks=1,outputs=1,chunks=0", "workspace", WN_ERROR_MEMORY},
     };
     for (size_t i = 0; i < sizeof mistakes / sizeof *mistakes; i++) {

@@ -319,7 +319,7 @@ static void check_possible(void) {
     struct {
         const char *message;
         wn_problem problem;
-    } cases[64];
+    } cases[80];
     int count = 0;
 #define CASE(text, ...)                                                                                      \
     do {                                                                                                     \
@@ -343,8 +343,8 @@ static void check_possible(void) {
     CASE("sw is 0: expected at least 1", p->sw = 0);
     CASE("ph is -1: expected at least 0", p->ph = -1);
     CASE("pw is -1: expected at least 0", p->pw = -1);
-    CASE("dh is -1: expected at least 0", p->dh = -1);
-    CASE("dw is -1: expected at least 0", p->dw = -1);
+    CASE("dh is -1: expected 0 to 2147483646", p->dh = -1);
+    CASE("dw is -1: expected 0 to 2147483646", p->dw = -1);
     CASE("g is 3: it does not divide ic 4 and oc 6", p->g = 3);
     CASE("g is 4: it does not divide ic 4 and oc 6", p->g = 4);
     CASE(NULL, p->oh = 7);                       /* no padding below */
@@ -366,13 +366,27 @@ static void check_possible(void) {
     CASE("a plain source with ic 4 and g 2: expected ic at most 4 and g 1", p->plain_src = true);
     CASE("a plain source with ic 5 and g 1: expected ic at most 4 and g 1", p->plain_src = true, p->g = 1,
          p->ic = 5);
-    CASE("a source of 2147483647 x 16 x 2147483647 x 8 floats: too large to address", p->mb = INT_MAX,
+    CASE("a source of 2147483647 x 16 x 2147483647 x 8 floats: expected fewer than 2^58", p->mb = INT_MAX,
          p->ih = INT_MAX, p->oh = INT_MAX - 2, p->ph = 0);
-    CASE("a source of 2 x 2147483648 x 2147483647 x 8 floats: too large to address", p->ic = INT_MAX,
-         p->g = 1, p->ih = INT_MAX, p->oh = INT_MAX - 2, p->ph = 0);
+    CASE("a destination of 2147483647 x 16 x 2147483647 x 2147483647 floats: expected fewer than 2^58",
+         p->mb = p->oh = p->ow = INT_MAX, p->kh = p->kw = 1, p->ph = p->pw = INT_MAX - 8);
+    CASE(NULL, p->mb = 1 << 22, p->ic = 1 << 24, p->ih = p->oh = 64, p->iw = p->ow = 63);
+    CASE("a source of 4194304 x 16777216 x 64 x 64 floats: expected fewer than 2^58", p->mb = 1 << 22,
+         p->ic = 1 << 24, p->ih = p->iw = p->oh = p->ow = 64);
+    CASE("weights of 16777216 x 16777216 x 32 x 32 floats: expected fewer than 2^58", p->ic = p->oc = 1 << 24,
+         p->kh = p->kw = 32);
+    CASE("ic is 16777218: expected at most 16777216", p->ic = (1 << 24) + 2);
+    CASE("oc is 2147483646: expected at most 16777216", p->oc = INT_MAX - 1);
+    CASE("a kernel of 65536 x 65536: expected a product of at most 2147483647", p->oh = p->ow = 1,
+         p->kh = p->kw = 65536, p->ph = p->pw = 0);
+    CASE(NULL, p->oh = p->ow = 1, p->kh = 65535, p->kw = 32767, p->ph = p->pw = 0);
+    CASE("a stride of 65536 x 65536: expected a product of at most 2147483647", p->sh = p->sw = 65536,
+         p->oh = p->ow = 1, p->direction = WN_BWD_D);
+    CASE(NULL, p->sh = 65536, p->sw = 32767, p->oh = p->ow = 1, p->direction = WN_BWD_D);
+    CASE("dh is 2147483647: expected 0 to 2147483646", p->kh = 1, p->dh = INT_MAX);
     CASE("the kernel's way along h, 2147483648 pixels, is longer than 2147483647", p->oh = INT_MAX - 1);
-    CASE("the kernel's way along h, 9223372026117357571 pixels, is longer than 2147483647", p->oh = INT_MAX,
-         p->sh = INT_MAX, p->kh = INT_MAX, p->dh = INT_MAX);
+    CASE("the kernel's way along h, 9223372023969873925 pixels, is longer than 2147483647", p->oh = INT_MAX,
+         p->sh = INT_MAX, p->kh = INT_MAX, p->dh = INT_MAX - 1);
 #undef CASE
     for (int i = 0; i < count; i++) {
         wn_status status = wn_problem_check(&cases[i].problem);

@@ -372,8 +372,8 @@ static void check_refusals(void) {
          "workspace", WN_ERROR_MEMORY},
         {WN_BWD_WB, "mb4096_ic16ih16384oc16kh3ph1", "tile=2,tiles=1,blocks=1,reduce=0,outputs=0,divide=0",
          "tiles=1", WN_ERROR_INVALID},
-        {WN_FWD_B, "mb1_ic400000000ih4oc400000000kh3ph1",
-         "tile=6,tiles=8,blocks=1,reduce=1,outputs=1,divide=0", "63 bits", WN_ERROR_INVALID},
+        {WN_FWD_B, "mb2147483647_ic16777216ih1oc16kh3ph1",
+         "tile=6,tiles=67108864,blocks=1,reduce=1,outputs=1,divide=1", "63 bits", WN_ERROR_INVALID},
     };
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         wn_problem problem = listed_problem(wrong[i].problem);

@@ -82,7 +82,7 @@ static int winograd_tile(const wn_conv_plan *plan) {
     return tile > 0 ? tile : 4;
 }
 
-static int rounded_up(int value, int step) {
+static int64_t rounded_up(int64_t value, int step) {
     return (value + step - 1) / step * step;
 }
 
@@ -94,9 +94,11 @@ static double winograd_flops(const wn_conv_plan *plan, int tile, double *traffic
     const int taps = 3, points = tile + taps - 1;
     bool data = p->direction == WN_BWD_D;
     int height = data ? p->ih : p->oh, width = data ? p->iw : p->ow;
-    double tiles = (double)p->mb * (rounded_up(height, tile) / tile) * (rounded_up(width, tile) / tile);
+    double tiles =
+        (double)p->mb * (double)(rounded_up(height, tile) / tile) * (double)(rounded_up(width, tile) / tile);
     double pieces = ((p->kh + taps - 1) / taps) * ((p->kw + taps - 1) / taps);
-    double ic = rounded_up(p->ic, WN_BLOCK), oc = rounded_up(p->oc, WN_BLOCK), square = points * points;
+    double ic = (double)rounded_up(p->ic, WN_BLOCK), oc = (double)rounded_up(p->oc, WN_BLOCK),
+           square = points * points;
     double values = tiles * square * (ic * pieces + oc);
     double weights = p->constant_weights ? 0 : ic * oc * square * pieces;
     *traffic = FLOAT * (2 * values + 2 * weights);

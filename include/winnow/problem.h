@@ -10,6 +10,9 @@
 extern "C" {
 #endif
 
+/* Of a map, features of a linear layer included: keeps the arithmetic of blocks in an int. */
+enum { WN_MOST_CHANNELS = 1 << 24 };
+
 /* Direction of a pass. */
 typedef enum wn_direction {
     WN_FWD_B,  /* dst = conv(src, weights) + bias */
@@ -50,7 +53,9 @@ wn_status wn_problem_parse(const char *text, wn_problem *problem);
 int wn_problem_format(const wn_problem *problem, char *text, size_t size);
 
 /* Says whether the sizes are possible: all positive, groups divide channels, the output matches what
- * input, kernel and padding give or leave, all byte counts fit 63 bits. Errors: INVALID with the reason. */
+ * input, kernel and padding give or leave; at most WN_MOST_CHANNELS channels; taps of a kernel, and a
+ * stride's height times its width, fit an int; an operand has fewer than 2^58 floats. Errors: INVALID with
+ * the reason. */
 wn_status wn_problem_check(const wn_problem *problem);
 
 /* Same pass: every field but the name is equal. */

@@ -21,8 +21,8 @@ static const char *refuse(const wn_problem *problem, wn_isa isa) {
     return NULL;
 }
 
-static int clamp(int value, int low, int high) {
-    return value < low ? low : value > high ? high : value;
+static int clamp(int64_t value, int low, int high) {
+    return value < low ? low : value > high ? high : (int)value;
 }
 
 /* The largest number of blocks that the ISA's tiles have, at most `wanted`. */
@@ -63,7 +63,7 @@ static int default_images(const wn_problem *problem) {
 }
 
 /* Fewer images for a work item where that divides the work more evenly over the threads. */
-static int balanced_images(const wn_problem *problem, int images, int items_of_group, int threads) {
+static int balanced_images(const wn_problem *problem, int images, int64_t items_of_group, int threads) {
     enum {
         ENOUGH = 8,
         FEWEST_IMAGES = 4
@@ -83,12 +83,12 @@ static wn_config default_gather(const wn_problem *problem, wn_isa isa, int threa
     const int inputs = wn_blocks(problem->direction == WN_BWD_D ? problem->oc : problem->ic);
     wn_config config = {0};
     config.knob[DIRECT_BLOCKS] = isa == WN_ISA_AVX512 ? clamp(2, 1, most_blocks(problem, isa)) : 1;
-    config.knob[DIRECT_REDUCE] = clamp(LONGEST / (taps * config.knob[DIRECT_BLOCKS]), 1, inputs);
+    config.knob[DIRECT_REDUCE] = clamp(LONGEST / taps / config.knob[DIRECT_BLOCKS], 1, inputs);
     config.knob[DIRECT_ROWS] = clamp(800 / width, 1, height);
     const int outputs = wn_blocks(problem->direction == WN_BWD_D ? problem->ic : problem->oc);
     const int steps = wn_ceil_div(height, problem->direction == WN_BWD_D ? problem->sh : 1);
-    const int items =
-        wn_ceil_div(outputs, config.knob[DIRECT_BLOCKS]) * wn_ceil_div(steps, config.knob[DIRECT_ROWS]);
+    const int64_t items = (int64_t)wn_ceil_div(outputs, config.knob[DIRECT_BLOCKS]) *
+                          wn_ceil_div(steps, config.knob[DIRECT_ROWS]);
     config.knob[DIRECT_IMAGES] = balanced_images(problem, default_images(problem), items, threads);
     return config;
 }
@@ -106,9 +106,10 @@ static wn_config default_weights(const wn_problem *problem, wn_isa isa) {
     config.knob[DIRECT_REDUCE] = clamp(9 / taps, 1, inputs);
     config.knob[DIRECT_ROWS] = clamp(800 / problem->ow, 1, problem->oh);
     config.knob[DIRECT_ACROSS] = across;
-    const int items = wn_ceil_div(wn_blocks(problem->oc), config.knob[DIRECT_BLOCKS]) *
-                      wn_ceil_div(inputs, config.knob[DIRECT_REDUCE]);
-    config.knob[DIRECT_IMAGES] = wn_ceil_div(problem->mb, clamp(wn_ceil_div(8, items), 1, problem->mb));
+    const int64_t items = (int64_t)wn_ceil_div(wn_blocks(problem->oc), config.knob[DIRECT_BLOCKS]) *
+                          wn_ceil_div(inputs, config.knob[DIRECT_REDUCE]);
+    const int chunks = wn_ceil_div(8, clamp(items, 1, 8));
+    config.knob[DIRECT_IMAGES] = wn_ceil_div(problem->mb, clamp(chunks, 1, problem->mb));
     return config;
 }
 
@@ -143,7 +144,7 @@ static int configs(const wn_problem *problem, wn_isa isa, int threads, wn_config
     for (int knob = DIRECT_REDUCE; knob <= DIRECT_IMAGES; knob++)
         for (int bigger = 0; bigger < 3; bigger++) {
             wn_config config = base;
-            const int value = base.knob[knob];
+            const int64_t value = base.knob[knob];
             config.knob[knob] = clamp(bigger == 0   ? value / 2
                                       : bigger == 1 ? value * 2
                                                     : limit[knob],

@@ -88,7 +88,7 @@ static wn_config default_weights(const wn_problem *problem, bool in_place) {
     int out_groups = copies ? 1 : wn_ceil_div(size.out_blocks, OUTPUTS);
     while (chunks < MOST_CHUNKS && maps > 12 * weights * chunks)
         chunks *= 2;
-    while (chunks * in_groups * out_groups < ITEMS) {
+    while ((int64_t)chunks * in_groups * out_groups < ITEMS) {
         const bool outputs = !copies && size.out_blocks / out_groups > size.entries / in_groups;
         int *groups = outputs ? &out_groups : &in_groups;
         if (*groups == (outputs ? size.out_blocks : size.entries))
