@@ -162,7 +162,9 @@ static void append_pass(wn_lowering *lowering, const wn_layer *layer, wn_problem
     step->external = plan.external;
     step->args.conv.plan = plan;
     step->prepared = at->prepared;
-    step->flops = wn_problem_flops(&problem);
+    wn_problem counted = problem; /* without the holes between the parts of a concatenation */
+    counted.ic = wn_layer_input(lowering->graph, layer, 0)->map_channels;
+    step->flops = wn_problem_flops(&counted);
     bind_operands(lowering, step, &problem, at);
     if (at->mask)
         bind_mask(lowering, step, at);

@@ -1,6 +1,7 @@
 /* The networks: parameters, multiply-adds and shapes of the full versions, names as PyTorch gives them, sizes
  * they refuse, and that narrow versions compile, train and evaluate. */
 #include "check.h"
+#include "conv.h"
 #include "nets.h"
 #include "pool.h"
 #include "selected_isa.h"
@@ -375,6 +376,64 @@ static void run_once(wn_model *model, wn_pool *pool, int values, bool training, 
     wn_tape_destroy(tape);
 }
 
+/* Taps of an axis of `size` pixels that do not lie on padding, summed over the outputs. */
+static double valid_taps(int size, int kernel, int stride, int pad) {
+    double count = 0;
+    for (int o = 0; o * stride + kernel <= size + 2 * pad; o++)
+        for (int k = 0; k < kernel; k++)
+            count += o * stride + k >= pad && o * stride + k < size + pad;
+    return count;
+}
+
+static double conv_flops(int in, int out, int size, int kernel, int stride, int pad) {
+    const double taps = valid_taps(size, kernel, stride, pad);
+    return 2.0 * in * out * taps * taps;
+}
+
+/* Steps of convolutions count the channels that there are, not the holes between the parts of concatenations
+ * (in the last block of densenet 152 channels lie among 160, 248 among 256). Of the first convolution there
+ * is no BWD_D. */
+static void check_flops(wn_pool *pool) {
+    enum { SIZE = 32, BATCH = 3, GROWTH = 32 };
+    const double first = BATCH * conv_flops(1, 64, SIZE, 7, 2, 3);
+    double others = 0, found[WN_DIRECTION_COUNT] = {0};
+    int channels = 64, size = SIZE / 4;
+    for (int block = 0; block < 4; block++) {
+        for (int i = 0; i < 4; i++, channels += GROWTH)
+            others += BATCH * conv_flops(channels, GROWTH, size, 3, 1, 1);
+        if (block < 3) {
+            others += BATCH * conv_flops(channels, channels / 2, size, 1, 1, 0);
+            channels /= 2;
+            size /= 2;
+        }
+    }
+    others += BATCH * conv_flops(channels, 10, 1, 1, 1, 0);
+    wn_graph *graph = build_with("densenet", "d2l", (wn_net_options){.height = SIZE, .width = SIZE});
+    wn_model *model;
+    wn_tape *tape;
+    wn_status status = wn_model_create(graph, &model);
+    if (!wn_failed(status))
+        status = wn_tape_compile(
+            model,
+            &(wn_tape_options){
+                .batch = BATCH, .training = true, .plan_only = true, .isa = selected_isa(), .pool = pool},
+            &tape);
+    if (CHECK(!wn_failed(status), "densenet: %s", status.message)) {
+        for (int s = 0; s < wn_tape_step_count(tape); s++) {
+            const wn_step_info step = wn_tape_step(tape, s);
+            if (step.plan)
+                found[step.plan->problem.direction] += step.flops;
+        }
+        CHECK(found[WN_FWD_B] == first + others && found[WN_BWD_WB] == first + others &&
+                  found[WN_BWD_D] == others,
+              "densenet: found %.0f, %.0f and %.0f FLOPs, expected %.0f, %.0f and %.0f", found[WN_FWD_B],
+              found[WN_BWD_D], found[WN_BWD_WB], first + others, others, first + others);
+        wn_tape_destroy(tape);
+    }
+    wn_model_destroy(model);
+    wn_graph_destroy(graph);
+}
+
 /* Networks with large kernels in front need larger images. */
 static int small_size(const wn_net *net) {
     bool large = !strncmp(net->name, "alexnet", 7) || !strcmp(net->name, "nin");
@@ -433,6 +492,7 @@ int main(void) {
     check_smallest("mnist-cnn", "d2l", 3, 4);
     check_smallest("alexnet", "imagenet", 20, 63);
     check_smallest("vgg19", "imagenet", 3, 32);
+    check_flops(pool);
     for (const wn_net *net = wn_nets; net->name; net++)
         check_narrow(net, pool);
     wn_pool_destroy(pool);
