@@ -25,16 +25,26 @@ static double gibibytes(size_t bytes) {
     return (double)bytes / (1 << 30);
 }
 
+static _Atomic size_t limit;
+
+void wn_arena_set_limit(size_t bytes) {
+    limit = bytes;
+}
+
 wn_status wn_arena_map(size_t bytes, wn_arena *arena) {
     *arena = (wn_arena){0};
     if (bytes == 0)
         return wn_ok();
     size_t page = (size_t)sysconf(_SC_PAGESIZE);
-    size_t installed = (size_t)sysconf(_SC_PHYS_PAGES) * page;
-    if (bytes >
-        installed) /* a system that overcommits would say yes, and end the process at the first touch */
+    /* A system that overcommits would say yes to more, and end the process when it is touched. */
+    size_t installed = (size_t)sysconf(_SC_PHYS_PAGES) * page, allowed = limit;
+    if (bytes > installed)
         return wn_error(WN_ERROR_MEMORY, "cannot map %zu bytes (%.1f GiB): this machine has %.1f GiB", bytes,
                         gibibytes(bytes), gibibytes(installed));
+    if (allowed && bytes > allowed)
+        return wn_error(WN_ERROR_MEMORY,
+                        "cannot map %zu bytes (%.1f GiB): the control group's limit is %.1f GiB", bytes,
+                        gibibytes(bytes), gibibytes(allowed));
     size_t mapped = (bytes + page - 1) & ~(page - 1);
     char *base = map_aligned(mapped);
     if (base == MAP_FAILED)

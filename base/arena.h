@@ -11,8 +11,12 @@ typedef struct wn_arena {
     size_t bytes; /* as mapped: rounded up to whole pages */
 } wn_arena;
 
+/* Bytes that this process may have where that is less than the machine has (a control group's limit); 0, as
+ * at first: no such limit. For the arenas mapped from now on. */
+void wn_arena_set_limit(size_t bytes);
+
 /* Maps `bytes` (0 gives an empty arena with base NULL), advises huge pages, touches every page; the memory
- * is zero. Errors: MEMORY with the size. */
+ * is zero. Errors: MEMORY with the size, also for more than the machine or the limit has. */
 wn_status wn_arena_map(size_t bytes, wn_arena *arena);
 
 /* Unmaps and empties. An empty arena is fine. */

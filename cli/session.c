@@ -1,4 +1,5 @@
 /* What subcommands share: threads and ISA, the database, networks by name. */
+#include "arena.h"
 #include "cli.h"
 #include "kept_file.h"
 #include "output.h"
@@ -12,6 +13,7 @@ wn_status wn_session_open(const char *isa, int64_t threads, wn_session *session)
     WN_TRY(wn_isa_select(isa, &session->isa));
     int used = threads ? (int)threads : wn_threads_default();
     wn_machine_read(&session->machine);
+    wn_arena_set_limit((size_t)session->machine.memory_limit);
     wn_machine_fingerprint(&session->machine, session->isa, used, session->fingerprint,
                            sizeof session->fingerprint);
     return wn_pool_create(used, &session->pool);

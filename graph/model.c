@@ -1,4 +1,5 @@
 /* A model: one block of memory for the parameters of a graph, and what the optimiser remembers of them. */
+#include "cgroup.h"
 #include "tape_internal.h"
 #include <math.h>
 #include <stdlib.h>
@@ -33,6 +34,7 @@ static void set_ones(wn_model *model) {
 wn_status wn_model_create(const wn_graph *graph, wn_model **result) {
     *result = NULL;
     WN_TRY(wn_graph_check(graph));
+    wn_arena_set_limit((size_t)wn_cgroup_memory(""));
     wn_model *model = calloc(1, sizeof *model);
     if (!model)
         return wn_error(WN_ERROR_MEMORY, "out of memory for a model");

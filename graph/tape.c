@@ -1,4 +1,5 @@
 /* Compiling a tape and looking at it. Running it is in execute.c. */
+#include "cgroup.h"
 #include "pool.h"
 #include "tape_internal.h"
 #include <stdlib.h>
@@ -95,6 +96,7 @@ static wn_status compile(wn_tape *tape) {
 wn_status wn_tape_compile(wn_model *model, const wn_tape_options *options, wn_tape **result) {
     *result = NULL;
     WN_TRY(check_options(options));
+    wn_arena_set_limit((size_t)wn_cgroup_memory("")); /* it may have been changed since the model was made */
     wn_tape *tape = calloc(1, sizeof *tape);
     int *gradients = calloc((size_t)model->graph->parameter_count + 1, sizeof *gradients);
     if (!tape || !gradients) {

@@ -107,6 +107,22 @@ static void check_arena_too_large(void) {
     }
 }
 
+static void check_arena_limit(void) {
+    wn_arena arena;
+    wn_arena_set_limit(1 << 20);
+    wn_status status = wn_arena_map((1 << 20) + 1, &arena);
+    CHECK(status.code == WN_ERROR_MEMORY && strstr(status.message, "1048577 bytes") &&
+              strstr(status.message, "control group"),
+          "over the limit: code %d, \"%s\"", status.code, status.message);
+    status = wn_arena_map(1 << 20, &arena);
+    CHECK(!wn_failed(status) && arena.base, "all that the limit allows: %s", status.message);
+    wn_arena_unmap(&arena);
+    wn_arena_set_limit(0);
+    status = wn_arena_map((1 << 20) + 1, &arena);
+    CHECK(!wn_failed(status) && arena.base, "no limit any more: %s", status.message);
+    wn_arena_unmap(&arena);
+}
+
 static void check_aligned_memory(void) {
     CHECK(wn_align64(0) == 0 && wn_align64(1) == 64 && wn_align64(64) == 64 && wn_align64(65) == 128,
           "%zu %zu %zu %zu", wn_align64(0), wn_align64(1), wn_align64(64), wn_align64(65));
@@ -370,6 +386,7 @@ int main(void) {
     check_protobuf();
     check_arena();
     check_arena_too_large();
+    check_arena_limit();
     check_aligned_memory();
     check_growing();
     check_clock();

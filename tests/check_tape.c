@@ -479,6 +479,18 @@ static void check_compile_errors(wn_pool *pool) {
     wn_graph_destroy(g);
 }
 
+/* Models and tapes are made within the limit that the control group has then, not an earlier one. */
+static void check_memory_limit(wn_pool *pool) {
+    wn_graph *g = wn_graph_create();
+    wn_output(g, wn_linear(g, wn_flatten(g, wn_input(g, 1, 4, 4)), 2));
+    wn_arena_set_limit(1);
+    wn_model *model = create_model(g);
+    wn_arena_set_limit(1);
+    wn_tape_destroy(compile(model, (wn_tape_options){.batch = 2, .pool = pool}, "after another limit"));
+    wn_model_destroy(model);
+    wn_graph_destroy(g);
+}
+
 int main(void) {
     uint64_t seed = check_seed();
     check_compiler_changes_nothing(seed, check_full() ? 300 : 30);
@@ -496,6 +508,7 @@ int main(void) {
     check_learning(pool, WN_OPTIMIZER_RMSPROP, 0.001F);
     check_implementations(pool, seed, check_full() ? 50 : 8);
     check_compile_errors(pool);
+    check_memory_limit(pool);
     wn_pool_destroy(pool);
     return check_finish("check_tape");
 }
