@@ -123,8 +123,7 @@ void wn_tape_run_forward(wn_tape *tape) {
 static bool leaves_nonfinite(const wn_tape *tape, const wn_step *step) {
     for (int i = 0; i < step->operand_count; i++) {
         const wn_operand *o = &step->operands[i];
-        bool tensor = o->images == tape->options.batch && o->images > 1; /* others may hold whole numbers */
-        for (int n = 0; tensor && o->access != WN_ACCESS_READ && n < o->images; n++) {
+        for (int n = 0; o->tensor && o->access != WN_ACCESS_READ && n < o->images; n++) {
             const char *run = (const char *)tape->buffers[o->buffer].address + o->offset + n * o->stride;
             for (int64_t f = 0; f < o->run / (int64_t)sizeof(float); f++)
                 if (!isfinite(((const float *)run)[f]))

@@ -89,7 +89,8 @@ static wn_operand tensor_operand(const wn_lowering *lowering, int tensor, wn_pla
                         .offset = place.offset,
                         .run = wn_dense_stride(lowering, tensor) * 4,
                         .stride = place.stride * 4,
-                        .images = lowering->tape->options.batch};
+                        .images = lowering->tape->options.batch,
+                        .tensor = true};
 }
 
 void wn_bind_view(wn_lowering *lowering, wn_step *step, wn_view *view, int tensor, wn_place place,

@@ -55,6 +55,7 @@ typedef struct wn_operand {
     wn_access access;
     int64_t offset, run, stride;
     int images;
+    bool tensor; /* the graph's: floats. Others may hold whole numbers */
     size_t slot;
 } wn_operand;
 

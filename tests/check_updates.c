@@ -197,17 +197,17 @@ static int index_of(const setting *s, const char *name) {
 }
 
 /* An infinite weight is found in its own layer, and the parameters stay as they were. */
-static void check_nonfinite(wn_pool *pool) {
+static void check_nonfinite(int batch, wn_pool *pool) {
     static float values[MOST], before[MOST], after[MOST];
     static const char *const layers[] = {"0", "3", "7"}; /* mnist-cnn's with weights */
     for (size_t i = 0; i < 3; i++) {
         setting s = make("mnist-cnn");
-        wn_tape *tape = compile(&s, (wn_tape_options){.batch = BATCH, .momentum = true, .pool = pool});
+        wn_tape *tape = compile(&s, (wn_tape_options){.batch = batch, .momentum = true, .pool = pool});
         char name[32], label[32];
         snprintf(name, sizeof name, "%s.weight", layers[i]);
         snprintf(label, sizeof label, "%s FWD", layers[i]);
         int p = index_of(&s, name);
-        feed(tape, 1, BATCH);
+        feed(tape, 1, batch);
         CHECK(wn_model_find_nonfinite(s.model) == -1, "parameter %d is not finite at first",
               wn_model_find_nonfinite(s.model));
         wn_model_read(s.model, p, values);
@@ -221,7 +221,8 @@ static void check_nonfinite(wn_pool *pool) {
         read_all(&s, after);
         CHECK(!memcmp(before, after, (size_t)count * sizeof *after), "%s: parameters changed", name);
         const char *found = wn_tape_find_nonfinite(tape);
-        CHECK(!strncmp(found, label, strlen(label)), "found in '%s', expected '%s...'", found, label);
+        CHECK(!strncmp(found, label, strlen(label)), "batch %d: found in '%s', expected '%s...'", batch,
+              found, label);
         wn_tape_destroy(tape);
         unmake(&s);
     }
@@ -296,7 +297,8 @@ int main(void) {
     check_clipping(pool);
     check_gathering(pool);
     check_average(pool);
-    check_nonfinite(pool);
+    check_nonfinite(BATCH, pool);
+    check_nonfinite(1, pool);
     check_forward(pool);
     wn_pool_destroy(pool);
     return check_finish("check_updates");
