@@ -94,6 +94,18 @@ static wn_status need_huge_pages(const wn_bypass *bypass, void **state) {
                             "(/sys/kernel/mm/transparent_hugepage/enabled), or /proc is not mounted");
 }
 
+static wn_status need_populating(const wn_bypass *bypass, void **state) {
+    (void)bypass, (void)state;
+    char *block = map_pages(PAGE, SMALL_PAGES, 0);
+    if (!block)
+        return wn_error(WN_ERROR_UNSUPPORTED, "no memory");
+    int refused = madvise(block, PAGE, MADV_POPULATE_WRITE);
+    munmap(block, PAGE);
+    return refused ? wn_error(WN_ERROR_UNSUPPORTED,
+                              "the kernel refuses MADV_POPULATE_WRITE, which it has from Linux 5.14 on")
+                   : wn_ok();
+}
+
 static wn_status need_reserved(const wn_bypass *bypass, void **state) {
     (void)bypass, (void)state;
     char *block = map_pages((size_t)TOUCHED_PAGES * PAGE, RESERVED_PAGES, 0);
@@ -140,7 +152,10 @@ const wn_bypass_item wn_bypass_touch = {
     .events = TOUCHED_PAGES,
     .ways = {
         {.name = "page fault for 4 KiB", .kernel = true, .run = run_small},
-        {.name = "mapped populated, 4 KiB pages", .kernel = true, .run = run_populated},
+        {.name = "mapped populated, 4 KiB pages",
+         .kernel = true,
+         .open = need_populating,
+         .run = run_populated},
         {.name = "transparent huge pages", .kernel = true, .open = need_huge_pages, .run = run_huge},
         {.name = "reserved huge pages", .kernel = true, .open = need_reserved, .run = run_reserved},
         {.name = "the arena, touched before", .open = open_arena, .run = run_arena, .close = close_arena}}};

@@ -89,6 +89,7 @@ static void walk(void *context, int tid, int nthreads) {
 static double run_naive(const wn_bypass *bypass, void *state, long events) {
     (void)bypass;
     naive *n = state;
+    const int disabled = prctl(PR_GET_THP_DISABLE, 0, 0, 0, 0); /* by who started the program, perhaps */
     prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0);
     double begin = wn_seconds();
     for (long i = 0; i < events; i++) {
@@ -96,7 +97,7 @@ static double run_naive(const wn_bypass *bypass, void *state, long events) {
         wn_naive_team_run(n->team, walk, n);
     }
     double seconds = wn_seconds() - begin;
-    prctl(PR_SET_THP_DISABLE, 0, 0, 0, 0);
+    prctl(PR_SET_THP_DISABLE, disabled > 0, 0, 0, 0);
     wn_tape_resolve(n->tape); /* back to the arena */
     return seconds;
 }

@@ -5,11 +5,16 @@
 #include "check.h"
 #include "naive_team.h"
 #include "nets.h"
+#include <errno.h>
 #include <math.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 /* Ways whose duration is known: each run says what it took. */
 static int runs[2], order[64], order_count;
@@ -168,6 +173,43 @@ done:
     return loss;
 }
 
+/* The naive step takes small pages, and leaves the process's setting as it was. */
+static void check_huge_pages_setting(wn_pool *pool, wn_isa isa) {
+    const int before = prctl(PR_GET_THP_DISABLE, 0, 0, 0, 0);
+    for (int disabled = 0; before >= 0 && disabled < 2; disabled++) {
+        prctl(PR_SET_THP_DISABLE, disabled, 0, 0, 0);
+        loss_after(pool, isa, 1);
+        const int after = prctl(PR_GET_THP_DISABLE, 0, 0, 0, 0);
+        CHECK(after == disabled, "huge pages disabled: %d before, %d after", disabled, after);
+    }
+    prctl(PR_SET_THP_DISABLE, before > 0, 0, 0, 0);
+}
+
+/* In place of the C library's: with old_kernel that of a kernel before 5.14. */
+static bool old_kernel;
+
+int madvise(void *address, size_t bytes, int advice) {
+    if (old_kernel && advice == MADV_POPULATE_WRITE) {
+        errno = EINVAL;
+        return -1;
+    }
+    return (int)syscall(SYS_madvise, address, bytes, advice);
+}
+
+/* What the kernel cannot populate is not reported as populated. */
+static void check_populating(void) {
+    const wn_bypass bypass = {.rounds = 1};
+    const wn_bypass_way *way = wn_bypass_touch.ways;
+    void *state = NULL;
+    while (!strstr(way->name, "populated"))
+        way++;
+    old_kernel = true;
+    wn_status status = way->open ? way->open(&bypass, &state) : wn_ok();
+    CHECK(status.code == WN_ERROR_UNSUPPORTED && strstr(status.message, "5.14"), "%s: code %d, \"%s\"",
+          way->name, status.code, status.message);
+    old_kernel = false;
+}
+
 static void check_naive_step(void) {
     wn_pool *pool;
     wn_isa isa;
@@ -179,6 +221,7 @@ static void check_naive_step(void) {
     double ours = loss_after(pool, isa, 0), mixed = loss_after(pool, isa, 3);
     CHECK(isfinite(ours) && ours == mixed,
           "loss %.17g after five steps of the executor, %.17g with three naive", ours, mixed);
+    check_huge_pages_setting(pool, isa);
     wn_pool_destroy(pool);
 }
 
@@ -231,5 +274,6 @@ int main(void) {
     check_refused_team();
     check_umwait();
     check_naive_step();
+    check_populating();
     return check_finish("check_bypass");
 }
