@@ -1,7 +1,9 @@
 /* Affinity masks and the order in which CPUs are used. What a CPU can do is machine/'s business. */
 #include "cpus.h"
+#include <errno.h>
 #include <sched.h>
 #include <stdio.h>
+#include <string.h>
 
 /* The lowest CPU on the same physical core; the CPU itself when sysfs does not say. */
 static int first_sibling(const char *root, int cpu) {
@@ -18,10 +20,29 @@ static int first_sibling(const char *root, int cpu) {
     return first;
 }
 
+/* The kernel refuses masks that are smaller than its own. */
+bool wn_cpus_mask(cpu_set_t *mask) {
+    enum { MOST = 1 << 20 };
+    CPU_ZERO(mask);
+    int failed = -1;
+    for (int count = WN_CPUS_MAX; failed && count <= MOST; count *= 2) {
+        cpu_set_t *larger = CPU_ALLOC(count);
+        if (!larger)
+            return false;
+        failed = sched_getaffinity(0, CPU_ALLOC_SIZE(count), larger);
+        bool small = failed && errno == EINVAL;
+        if (!failed)
+            memcpy(mask, larger, sizeof *mask);
+        CPU_FREE(larger);
+        if (failed && !small)
+            return false;
+    }
+    return !failed;
+}
+
 void wn_cpus_allowed(wn_cpus *cpus) {
     cpu_set_t mask;
-    if (sched_getaffinity(0, sizeof mask, &mask) != 0)
-        CPU_ZERO(&mask);
+    wn_cpus_mask(&mask);
     wn_cpus_in_order("", &mask, cpus);
 }
 

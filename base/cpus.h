@@ -5,12 +5,16 @@
 #include <sched.h>
 #include <stdbool.h>
 
-enum { WN_CPUS_MAX = 1024 };
+enum { WN_CPUS_MAX = CPU_SETSIZE }; /* CPUs with larger numbers are not used */
 
 typedef struct wn_cpus {
     int count; /* at least 1; when the system does not say, CPU 0 alone */
     int cpu[WN_CPUS_MAX];
 } wn_cpus;
+
+/* The calling thread's affinity mask, however many CPUs the kernel counts. False, and no CPU, when the system
+ * does not say. */
+bool wn_cpus_mask(cpu_set_t *mask);
 
 /* The CPUs of the calling thread's affinity mask, one of every physical core first, then their siblings: so
  * that the first n of them are the best n. A thread that runs a pool is pinned and sees only its own CPU. */

@@ -174,8 +174,7 @@ wn_status wn_pool_create(int threads, wn_pool **pool_out) {
     memset(pool, 0, bytes);
     wn_cpus_allowed(&pool->cpus);
     pool->spin = threads <= pool->cpus.count;
-    pool->pinned =
-        pool->spin && sched_getaffinity(0, sizeof pool->caller_affinity, &pool->caller_affinity) == 0;
+    pool->pinned = pool->spin && wn_cpus_mask(&pool->caller_affinity);
     pool->threads = threads;
     pool->ticks_per_microsecond = measure_ticks_per_microsecond();
     for (int tid = 0; tid < threads; tid++) {

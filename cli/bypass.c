@@ -2,6 +2,7 @@
 #include "bypass.h"
 #include "bench.h"
 #include "cli.h"
+#include "cpus.h"
 #include <errno.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -110,7 +111,7 @@ static wn_status bypass(const wn_command *command, int argc, char **argv) {
     if (words == 0 && !f.network.batch)
         f.network.batch = DEFAULT_BATCH;
     cpu_set_t allowed;
-    if (sched_getaffinity(0, sizeof allowed, &allowed) != 0)
+    if (!wn_cpus_mask(&allowed))
         return wn_error(WN_ERROR_IO, "bypass: the CPUs of this process are not known: %s", strerror(errno));
     wn_network network = {.net = NULL};
     wn_session session = {.pool = NULL};

@@ -5,9 +5,11 @@
 #include "fake_machine.h"
 #include "loops.h"
 #include "peak.h"
+#include <errno.h>
 #include <math.h>
 #include <sched.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 /* The value of a line of /proc/cpuinfo: the kernel's own reading of CPUID, to compare ours with. */
@@ -96,6 +98,41 @@ static void check_environment(void) {
           "code %d, \"%s\"", status.code, status.message);
     CHECK(!wn_failed(wn_isa_select("portable", &isa)) && isa == WN_ISA_PORTABLE, "the name does not win");
     unsetenv("WINNOW_ISA");
+}
+
+/* CPUs of the kernel that the following call speaks for; 0: the system's. */
+static int kernel_cpus;
+
+/* In place of the C library's. */
+int sched_getaffinity(pid_t pid, size_t bytes, cpu_set_t *mask) {
+    if (!kernel_cpus)
+        return syscall(SYS_sched_getaffinity, pid, bytes, memset(mask, 0, bytes)) < 0 ? -1 : 0;
+    if (8 * bytes < (size_t)kernel_cpus) {
+        errno = EINVAL;
+        return -1;
+    }
+    memset(mask, 0, bytes);
+    CPU_SET_S(3, bytes, mask);
+    CPU_SET_S(kernel_cpus - 1, bytes, mask);
+    return 0;
+}
+
+/* A kernel that counts more CPUs than a cpu_set_t holds, and one that counts more than anybody has. */
+static void check_large_masks(void) {
+    wn_cpus cpus;
+    cpu_set_t mask;
+    kernel_cpus = 8192;
+    bool known = wn_cpus_mask(&mask);
+    wn_cpus_allowed(&cpus);
+    CHECK(known && CPU_COUNT(&mask) == 1 && CPU_ISSET(3, &mask), "known: %d, %d CPUs", known,
+          CPU_COUNT(&mask));
+    CHECK(cpus.count == 1 && cpus.cpu[0] == 3, "%d CPUs, the first is %d", cpus.count, cpus.cpu[0]);
+    kernel_cpus = 1 << 24;
+    known = wn_cpus_mask(&mask);
+    wn_cpus_allowed(&cpus);
+    CHECK(!known && CPU_COUNT(&mask) == 0 && cpus.count == 1 && cpus.cpu[0] == 0,
+          "known: %d, %d CPUs, the first is %d", known, cpus.count, cpus.cpu[0]);
+    kernel_cpus = 0;
 }
 
 static void check_threads(void) {
@@ -465,6 +502,7 @@ int main(void) {
     check_selection();
     check_environment();
     check_threads();
+    check_large_masks();
     check_control_groups();
     check_caches();
     check_order();
