@@ -8,6 +8,7 @@
  * BWD_WB is in depthwise_weights.c. */
 #include "depthwise.h"
 #include "arena.h"
+#include "configs.h"
 #include "implementations.h"
 #include "isa.h"
 #include "pool.h"
@@ -23,10 +24,6 @@ static const char *refuse(const wn_problem *problem, wn_isa isa) {
     return NULL;
 }
 
-static int clamp(int64_t value, int low, int high) {
-    return value < low ? low : value > high ? high : (int)value;
-}
-
 /* Rows that a work item can have: those of a residue class. */
 static int most_rows(const wn_problem *problem) {
     return problem->direction == WN_BWD_D ? wn_ceil_div(problem->ih, problem->sh) : problem->oh;
@@ -35,14 +32,14 @@ static int most_rows(const wn_problem *problem) {
 /* Whole maps, unless that leaves threads without work. */
 static wn_config default_gather(const wn_problem *problem, int threads) {
     const int64_t maps = (int64_t)problem->mb * wn_blocks(problem->ic), items = 4 * threads;
-    const int rows = most_rows(problem), bands = clamp((items + maps - 1) / maps, 1, rows);
+    const int rows = most_rows(problem), bands = wn_clamp((items + maps - 1) / maps, 1, rows);
     return (wn_config){{[DEPTHWISE_ROWS] = wn_ceil_div(rows, bands)}};
 }
 
 /* Sums of some 512 pixels, and about 16 chunks. */
 static wn_config default_weights(const wn_problem *problem) {
-    const int chunks = clamp(wn_ceil_div(16, wn_blocks(problem->ic)), 1, problem->mb);
-    return (wn_config){{[DEPTHWISE_ROWS] = clamp(512 / problem->ow, 1, problem->oh),
+    const int chunks = wn_clamp(wn_ceil_div(16, wn_blocks(problem->ic)), 1, problem->mb);
+    return (wn_config){{[DEPTHWISE_ROWS] = wn_clamp(512 / problem->ow, 1, problem->oh),
                         [DEPTHWISE_IMAGES] = wn_ceil_div(problem->mb, chunks)}};
 }
 
@@ -58,24 +55,20 @@ static int configs(const wn_problem *problem, wn_isa isa, int threads, wn_config
     for (int knob = 0; knob < (weights ? DEPTHWISE_KNOBS : DEPTHWISE_IMAGES); knob++)
         for (int twice = 0; twice < 2 && count < room; twice++) {
             wn_config config = base;
-            config.knob[knob] = clamp(twice ? base.knob[knob] * 2LL : base.knob[knob] / 2, 1, limit[knob]);
+            config.knob[knob] = wn_clamp(twice ? base.knob[knob] * 2LL : base.knob[knob] / 2, 1, limit[knob]);
             if (config.knob[knob] != base.knob[knob])
                 list[count++] = config;
         }
     return count;
 }
 
-static bool take(int64_t *bytes, int64_t count, int64_t size) {
-    int64_t more;
-    return !__builtin_mul_overflow(count, size, &more) && !__builtin_add_overflow(*bytes, more, bytes);
-}
-
 /* Diagonals [block][tap][16], in the workspace or prepared. */
 static bool lay_out_diagonals(wn_conv_plan *plan, int64_t *bytes) {
     const wn_problem *p = &plan->problem;
     int64_t prepared = 0;
-    const bool fits = take(p->constant_weights ? &prepared : bytes, (int64_t)p->kh * p->kw * wn_blocks(p->ic),
-                           WN_BLOCK * (int64_t)sizeof(float));
+    const bool fits =
+        wn_take_bytes(p->constant_weights ? &prepared : bytes, (int64_t)p->kh * p->kw * wn_blocks(p->ic),
+                      WN_BLOCK * (int64_t)sizeof(float));
     plan->prepared_bytes = (size_t)prepared;
     plan->phases = p->constant_weights ? 1 : 2;
     return fits;
@@ -86,7 +79,7 @@ static bool lay_out_private(wn_conv_plan *plan, int64_t *bytes) {
     plan->derived[DEPTHWISE_PRIVATE] = *bytes;
     const bool fits = wn_rectangles_bytes(&plan->problem, &part);
     plan->derived[DEPTHWISE_PRIVATE_BYTES] = part;
-    return fits && take(bytes, part, plan->threads);
+    return fits && wn_take_bytes(bytes, part, plan->threads);
 }
 
 static wn_status plan(wn_conv_plan *plan) {

@@ -7,9 +7,9 @@
  * columns are tiled vertically, corners and tiny maps across images, and a constant row stride always
  * suffices. */
 #include "direct.h"
+#include "configs.h"
 #include "implementations.h"
 #include "isa.h"
-#include <string.h>
 
 static const char *const knobs[] = {"blocks", "reduce", "rows", "images", "across", NULL};
 
@@ -19,10 +19,6 @@ static const char *refuse(const wn_problem *problem, wn_isa isa) {
     if (problem->plain_src && problem->direction == WN_BWD_D)
         return "no gradient for a plain source";
     return NULL;
-}
-
-static int clamp(int64_t value, int low, int high) {
-    return value < low ? low : value > high ? high : (int)value;
 }
 
 /* The largest number of blocks that the ISA's tiles have, at most `wanted`. */
@@ -37,8 +33,8 @@ static int blocks_of_tile(wn_isa isa, int wanted) {
 /* A linear layer's gradient of the data across images: its tiles' blocks are blocks of images. */
 static wn_config across_linear(const wn_problem *problem, wn_isa isa) {
     wn_config config = {0};
-    config.knob[DIRECT_BLOCKS] = isa == WN_ISA_AVX512 ? clamp(2, 1, wn_blocks(problem->mb)) : 1;
-    config.knob[DIRECT_REDUCE] = clamp(8, 1, wn_blocks(problem->oc));
+    config.knob[DIRECT_BLOCKS] = isa == WN_ISA_AVX512 ? wn_clamp(2, 1, wn_blocks(problem->mb)) : 1;
+    config.knob[DIRECT_REDUCE] = wn_clamp(8, 1, wn_blocks(problem->oc));
     config.knob[DIRECT_ROWS] = 16;
     config.knob[DIRECT_IMAGES] = 1;
     config.knob[DIRECT_ACROSS] = 1;
@@ -82,9 +78,9 @@ static wn_config default_gather(const wn_problem *problem, wn_isa isa, int threa
     const int height = problem->direction == WN_BWD_D ? problem->ih : problem->oh;
     const int inputs = wn_blocks(problem->direction == WN_BWD_D ? problem->oc : problem->ic);
     wn_config config = {0};
-    config.knob[DIRECT_BLOCKS] = isa == WN_ISA_AVX512 ? clamp(2, 1, most_blocks(problem, isa)) : 1;
-    config.knob[DIRECT_REDUCE] = clamp(LONGEST / taps / config.knob[DIRECT_BLOCKS], 1, inputs);
-    config.knob[DIRECT_ROWS] = clamp(800 / width, 1, height);
+    config.knob[DIRECT_BLOCKS] = isa == WN_ISA_AVX512 ? wn_clamp(2, 1, most_blocks(problem, isa)) : 1;
+    config.knob[DIRECT_REDUCE] = wn_clamp(LONGEST / taps / config.knob[DIRECT_BLOCKS], 1, inputs);
+    config.knob[DIRECT_ROWS] = wn_clamp(800 / width, 1, height);
     const int outputs = wn_blocks(problem->direction == WN_BWD_D ? problem->ic : problem->oc);
     const int steps = wn_ceil_div(height, problem->direction == WN_BWD_D ? problem->sh : 1);
     const int64_t items = (int64_t)wn_ceil_div(outputs, config.knob[DIRECT_BLOCKS]) *
@@ -102,25 +98,15 @@ static wn_config default_weights(const wn_problem *problem, wn_isa isa) {
                           : across && isa == WN_ISA_AVX512 ? 2
                                                            : 1;
     wn_config config = {0};
-    config.knob[DIRECT_BLOCKS] = clamp(preferred, 1, most_blocks(problem, isa));
-    config.knob[DIRECT_REDUCE] = clamp(9 / taps, 1, inputs);
-    config.knob[DIRECT_ROWS] = clamp(800 / problem->ow, 1, problem->oh);
+    config.knob[DIRECT_BLOCKS] = wn_clamp(preferred, 1, most_blocks(problem, isa));
+    config.knob[DIRECT_REDUCE] = wn_clamp(9 / taps, 1, inputs);
+    config.knob[DIRECT_ROWS] = wn_clamp(800 / problem->ow, 1, problem->oh);
     config.knob[DIRECT_ACROSS] = across;
     const int64_t items = (int64_t)wn_ceil_div(wn_blocks(problem->oc), config.knob[DIRECT_BLOCKS]) *
                           wn_ceil_div(inputs, config.knob[DIRECT_REDUCE]);
-    const int chunks = wn_ceil_div(8, clamp(items, 1, 8));
-    config.knob[DIRECT_IMAGES] = wn_ceil_div(problem->mb, clamp(chunks, 1, problem->mb));
+    const int chunks = wn_ceil_div(8, wn_clamp(items, 1, 8));
+    config.knob[DIRECT_IMAGES] = wn_ceil_div(problem->mb, wn_clamp(chunks, 1, problem->mb));
     return config;
-}
-
-/* Adds a config unless it is there already. */
-static int add(wn_config *configs, int count, int room, wn_config config) {
-    for (int i = 0; i < count && i < room; i++)
-        if (memcmp(&configs[i], &config, sizeof config) == 0)
-            return count;
-    if (count < room)
-        configs[count] = config;
-    return count + 1;
 }
 
 /* The default, and one step away from it along every knob. */
@@ -134,27 +120,27 @@ static int configs(const wn_problem *problem, wn_isa isa, int threads, wn_config
     const int limit[] = {most, inputs, height, problem->mb};
     int count = 0;
     if (problem->direction == WN_BWD_D && wn_direct_is_linear(problem) && problem->mb > 1)
-        count = add(list, count, room, across_linear(problem, isa));
-    count = add(list, count, room, base);
+        count = wn_configs_add(list, count, room, across_linear(problem, isa));
+    count = wn_configs_add(list, count, room, base);
     for (int blocks = 1; blocks <= most; blocks++) {
         wn_config config = base;
         config.knob[DIRECT_BLOCKS] = blocks;
-        count = add(list, count, room, config);
+        count = wn_configs_add(list, count, room, config);
     }
     for (int knob = DIRECT_REDUCE; knob <= DIRECT_IMAGES; knob++)
         for (int bigger = 0; bigger < 3; bigger++) {
             wn_config config = base;
             const int64_t value = base.knob[knob];
-            config.knob[knob] = clamp(bigger == 0   ? value / 2
-                                      : bigger == 1 ? value * 2
-                                                    : limit[knob],
-                                      1, limit[knob]);
-            count = add(list, count, room, config);
+            config.knob[knob] = wn_clamp(bigger == 0   ? value / 2
+                                         : bigger == 1 ? value * 2
+                                                       : limit[knob],
+                                         1, limit[knob]);
+            count = wn_configs_add(list, count, room, config);
         }
     if (weights && !problem->plain_src && problem->ow <= 16) {
         wn_config config = base;
         config.knob[DIRECT_ACROSS] = !config.knob[DIRECT_ACROSS];
-        count = add(list, count, room, config);
+        count = wn_configs_add(list, count, room, config);
     }
     return count < room ? count : room;
 }

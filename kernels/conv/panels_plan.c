@@ -1,15 +1,11 @@
 /* Panels: which problems can be counted, the configs, and the plan. */
+#include "configs.h"
 #include "direct.h"
 #include "isa.h"
 #include "panels.h"
 #include <limits.h>
-#include <string.h>
 
 static const int most_pixels = INT_MAX / 64; /* of a map, and entries of a reduction: counted in int */
-
-static int clamp(int64_t value, int low, int high) {
-    return (int)(value < low ? low : value > high ? high : value);
-}
 
 const char *wn_panels_refuse(const wn_problem *problem, wn_isa isa) {
     if (!wn_kernels_of(isa))
@@ -93,14 +89,14 @@ static wn_config default_weights(const wn_problem *problem, bool in_place) {
         int *groups = outputs ? &out_groups : &in_groups;
         if (*groups == (outputs ? size.out_blocks : size.entries))
             break;
-        *groups = clamp(2 * *groups, 1, outputs ? size.out_blocks : size.entries);
+        *groups = wn_clamp(2 * *groups, 1, outputs ? size.out_blocks : size.entries);
     }
     wn_config config = {0};
     config.knob[PANELS_PIXELS] = small && !copies ? PANEL / 2 : PANEL;
     config.knob[PANELS_REDUCE] = wn_ceil_div(size.entries, in_groups);
     config.knob[PANELS_BLOCKS] = 1;
     config.knob[PANELS_OUTPUTS] = wn_ceil_div(size.out_blocks, out_groups);
-    config.knob[PANELS_CHUNKS] = clamp(panels_of(problem, config.knob[PANELS_PIXELS]), 1, chunks);
+    config.knob[PANELS_CHUNKS] = wn_clamp(panels_of(problem, config.knob[PANELS_PIXELS]), 1, chunks);
     config.knob[PANELS_COPY] = in_place && copies;
     return config;
 }
@@ -117,9 +113,9 @@ static wn_config whole_panel(const wn_problem *problem, wn_isa isa, int groups) 
     const extent size = extent_of(problem);
     const int64_t pixels = (int64_t)problem->mb * size.pixels;
     wn_config config = {0};
-    config.knob[PANELS_PIXELS] = clamp(pixels, 1, most_pixels);
+    config.knob[PANELS_PIXELS] = wn_clamp(pixels, 1, most_pixels);
     config.knob[PANELS_REDUCE] =
-        clamp(clamp(lines_of_panel(isa) / pixels, FEWEST_ENTRIES, INT_MAX), 1, size.entries);
+        wn_clamp(wn_clamp(lines_of_panel(isa) / pixels, FEWEST_ENTRIES, INT_MAX), 1, size.entries);
     config.knob[PANELS_BLOCKS] = blocks_of_tile(problem, isa, isa == WN_ISA_AVX512 ? 2 : 1);
     config.knob[PANELS_OUTPUTS] = wn_ceil_div(size.out_blocks, groups);
     return config;
@@ -145,75 +141,65 @@ static wn_config base_config(const wn_problem *problem, wn_isa isa, bool in_plac
     knob[PANELS_COPY] = in_place && !size.flat;
     /* Copies that are complete serve all groups of outputs, and no partial sum is written. */
     const bool complete = knob[PANELS_COPY] && isa == WN_ISA_AVX512;
-    knob[PANELS_REDUCE] = clamp((in_place && (complete || !knob[PANELS_COPY]) ? ENTRIES_IN_PLACE : ENTRIES) /
-                                    knob[PANELS_BLOCKS],
-                                1, size.entries);
+    knob[PANELS_REDUCE] = wn_clamp(
+        (in_place && (complete || !knob[PANELS_COPY]) ? ENTRIES_IN_PLACE : ENTRIES) / knob[PANELS_BLOCKS], 1,
+        size.entries);
     if (wn_panels_scatters(problem)) {
-        knob[PANELS_OUTPUTS] = clamp(knob[PANELS_BLOCKS], 1, size.out_blocks);
+        knob[PANELS_OUTPUTS] = wn_clamp(knob[PANELS_BLOCKS], 1, size.out_blocks);
     } else {
-        const int panels = clamp(panels_of(problem, PANEL), 1, ITEMS);
+        const int panels = wn_clamp(panels_of(problem, PANEL), 1, ITEMS);
         const int divided = wn_ceil_div(size.out_blocks, wn_ceil_div(ITEMS, panels));
         /* Every work item copies its panels: enough outputs to be worth it. */
         knob[PANELS_OUTPUTS] =
-            clamp(in_place && size.flat ? divided : WORTH_COPYING, divided, size.out_blocks);
+            wn_clamp(in_place && size.flat ? divided : WORTH_COPYING, divided, size.out_blocks);
     }
     return config;
-}
-
-/* Adds a config unless it is there already. */
-static int add(wn_config *configs, int count, int room, wn_config config) {
-    for (int i = 0; i < count && i < room; i++)
-        if (memcmp(&configs[i], &config, sizeof config) == 0)
-            return count;
-    if (count < room)
-        configs[count] = config;
-    return count + 1;
 }
 
 int wn_panels_configs(const wn_problem *problem, wn_isa isa, bool in_place, wn_config *list, int room) {
     const extent size = extent_of(problem);
     const wn_config base = base_config(problem, isa, in_place);
-    const int limit[] = {clamp((int64_t)problem->mb * size.pixels, 1, 4096), size.entries,
+    const int limit[] = {wn_clamp((int64_t)problem->mb * size.pixels, 1, 4096), size.entries,
                          blocks_of_tile(problem, isa, WN_TILE_MAX_BLOCKS), size.out_blocks,
-                         problem->direction == WN_BWD_WB ? clamp(panels_of(problem, base.knob[0]), 1, 64)
+                         problem->direction == WN_BWD_WB ? wn_clamp(panels_of(problem, base.knob[0]), 1, 64)
                                                          : 0};
     int count = 0;
     if (may_be_whole(problem, isa, in_place, 6) && panels_of(problem, base.knob[PANELS_PIXELS]) > 1)
-        count = add(list, count, room, whole_panel(problem, isa, 8));
-    count = add(list, count, room, base);
+        count = wn_configs_add(list, count, room, whole_panel(problem, isa, 8));
+    count = wn_configs_add(list, count, room, base);
     for (int blocks = 1; blocks <= limit[PANELS_BLOCKS]; blocks++) {
         wn_config config = base;
         config.knob[PANELS_BLOCKS] = blocks;
-        count = add(list, count, room, config);
+        count = wn_configs_add(list, count, room, config);
     }
     for (int k = PANELS_PIXELS; k <= PANELS_CHUNKS; k++)
         for (int bigger = 0; bigger < 3 && k != PANELS_BLOCKS && limit[k] > 0; bigger++) {
             const int value = base.knob[k];
             wn_config config = base;
-            config.knob[k] = clamp(bigger == 0   ? value / 2
-                                   : bigger == 1 ? value * 2
-                                                 : value * 4,
-                                   1, k == PANELS_PIXELS && limit[k] < value ? value : limit[k]);
-            count = add(list, count, room, config);
+            config.knob[k] = wn_clamp(bigger == 0   ? value / 2
+                                      : bigger == 1 ? value * 2
+                                                    : value * 4,
+                                      1, k == PANELS_PIXELS && limit[k] < value ? value : limit[k]);
+            count = wn_configs_add(list, count, room, config);
         }
     for (int groups = 4; may_be_whole(problem, isa, in_place, 4) && groups <= 16; groups *= 2) {
         wn_config config = whole_panel(problem, isa, groups);
-        count = add(list, count, room, config);
+        count = wn_configs_add(list, count, room, config);
         config.knob[PANELS_REDUCE] = wn_ceil_div(config.knob[PANELS_REDUCE], 2);
-        count = add(list, count, room, config);
+        count = wn_configs_add(list, count, room, config);
     }
     if (problem->direction == WN_BWD_WB) { /* outputs divided instead of entries */
         wn_config config = base;
         config.knob[PANELS_REDUCE] = size.entries;
         for (int groups = 2; groups <= 4; groups *= 2) {
             config.knob[PANELS_OUTPUTS] = wn_ceil_div(size.out_blocks, groups);
-            count = add(list, count, room, config);
+            count = wn_configs_add(list, count, room, config);
         }
     }
     if (in_place && (size.flat || problem->direction == WN_BWD_WB)) {
         wn_config config = base;
         config.knob[PANELS_COPY] = !base.knob[PANELS_COPY];
-        count = add(list, count, room, config);
+        count = wn_configs_add(list, count, room, config);
     }
     return count < room ? count : room;
 }
@@ -253,13 +239,13 @@ static void divide(wn_conv_plan *plan) {
     const wn_problem *p = &plan->problem;
     const int wanted = plan->config.knob[PANELS_PIXELS], map = p->oh * p->ow;
     int64_t *derived = plan->derived;
-    derived[PANELS_IMAGE_GROUPS] = wn_ceil_div(p->mb, clamp((wanted + map / 2) / map, 1, p->mb));
+    derived[PANELS_IMAGE_GROUPS] = wn_ceil_div(p->mb, wn_clamp((wanted + map / 2) / map, 1, p->mb));
     derived[PANELS_IMAGES] = wn_ceil_div(p->mb, (int)derived[PANELS_IMAGE_GROUPS]);
     const bool strided = p->direction == WN_BWD_D && !wn_panels_scatters(p) && (p->sh > 1 || p->sw > 1);
     const int rows = wn_kernels_of(plan->isa)->tiles->max_rows[plan->config.knob[PANELS_BLOCKS]];
     const int unit = (strided && p->ow < wanted) || lists_rows(plan) ? p->ow : rows;
-    const int parts = clamp((map + wanted / 2) / wanted, 1, map), even = wn_ceil_div(map, parts);
-    derived[PANELS_LENGTH] = clamp(wn_ceil_div(even, unit) * (int64_t)unit, 1, map);
+    const int parts = wn_clamp((map + wanted / 2) / wanted, 1, map), even = wn_ceil_div(map, parts);
+    derived[PANELS_LENGTH] = wn_clamp(wn_ceil_div(even, unit) * (int64_t)unit, 1, map);
     derived[PANELS_PARTS] = wn_ceil_div(map, (int)derived[PANELS_LENGTH]);
 }
 

@@ -1,17 +1,13 @@
 /* Rectangles of equal taps: see rectangles.h. The axes are those of direct.c. */
 #include "rectangles.h"
 #include "arena.h"
-
-static bool take(int64_t *bytes, int64_t count, int64_t size) {
-    int64_t more;
-    return !__builtin_mul_overflow(count, size, &more) && !__builtin_add_overflow(*bytes, more, bytes);
-}
+#include "configs.h"
 
 /* Taps of a rectangle, and four lists of the taps of a class. */
 bool wn_rectangles_bytes(const wn_problem *p, int64_t *bytes) {
     *bytes = 0;
-    const bool fits = take(bytes, (int64_t)p->kh * p->kw, (int64_t)sizeof(wn_rectangle_tap)) &&
-                      take(bytes, 2 * ((int64_t)p->kh + p->kw), (int64_t)sizeof(int)) &&
+    const bool fits = wn_take_bytes(bytes, (int64_t)p->kh * p->kw, (int64_t)sizeof(wn_rectangle_tap)) &&
+                      wn_take_bytes(bytes, 2 * ((int64_t)p->kh + p->kw), (int64_t)sizeof(int)) &&
                       *bytes < INT64_MAX - 64;
     *bytes = (int64_t)wn_align64((size_t)*bytes);
     return fits;

@@ -7,10 +7,10 @@
  * the register tiles of kernels/gemm. Tiles at ragged borders are whole tiles of which only the pixels on the
  * map are read and written. */
 #include "winograd.h"
+#include "configs.h"
 #include "direct.h"
 #include "isa.h"
 #include "pool.h"
-#include <string.h>
 
 enum { MAX_GROUPS = 1 << 28 }; /* phases are counted in int */
 
@@ -38,10 +38,6 @@ static int size_of(wn_isa isa, int tile, int kernel) {
         if (sizes[i].tile == tile && sizes[i].kernel == kernel)
             return i;
     return -1;
-}
-
-static int clamp(int value, int low, int high) {
-    return value < low ? low : value > high ? high : value;
 }
 
 static int most_blocks(const wn_problem *problem, wn_isa isa) {
@@ -118,8 +114,8 @@ static double tiles_to_weights(const problem_view *view) {
 static void divide_by_outputs(const problem_view *view, int outputs, wn_config *config) {
     enum { INPUTS = 8 };
     config->knob[WINOGRAD_DIVIDE] = WINOGRAD_BY_OUTPUTS;
-    config->knob[WINOGRAD_OUTPUTS] = clamp(outputs, 1, wn_ceil_div(view->size.out_blocks, view->threads));
-    config->knob[WINOGRAD_REDUCE] = clamp(INPUTS, 1, view->size.in_blocks);
+    config->knob[WINOGRAD_OUTPUTS] = wn_clamp(outputs, 1, wn_ceil_div(view->size.out_blocks, view->threads));
+    config->knob[WINOGRAD_REDUCE] = wn_clamp(INPUTS, 1, view->size.in_blocks);
 }
 
 /* By tiles: a group's transformed tiles stay in the second-level cache where that lets the weights be read
@@ -134,7 +130,7 @@ static void divide_by_tiles(const problem_view *view, wn_config *config) {
     config->knob[WINOGRAD_DIVIDE] = WINOGRAD_BY_TILES;
     config->knob[WINOGRAD_TILES] = (int32_t)((view->tiles - 1) / (rounds * view->threads) + 1);
     config->knob[WINOGRAD_OUTPUTS] = view->size.out_blocks;
-    config->knob[WINOGRAD_REDUCE] = clamp(REDUCE, 1, view->size.in_blocks);
+    config->knob[WINOGRAD_REDUCE] = wn_clamp(REDUCE, 1, view->size.in_blocks);
 }
 
 /* No knob but the tile changes a sum or its order, so the threads may have a say. */
@@ -142,7 +138,7 @@ static wn_config default_config(const problem_view *view) {
     enum { FEW_TILES = 14, TILES_OF_GRADIENT = 128 };
     wn_config config = {0};
     config.knob[WINOGRAD_TILE] = view->tile;
-    config.knob[WINOGRAD_BLOCKS] = clamp(view->isa == WN_ISA_AVX512 ? 2 : 1, 1, view->most_blocks);
+    config.knob[WINOGRAD_BLOCKS] = wn_clamp(view->isa == WN_ISA_AVX512 ? 2 : 1, 1, view->most_blocks);
     if (view->gradient) {
         config.knob[WINOGRAD_TILES] = TILES_OF_GRADIENT;
         if (tiles_to_weights(view) < 1)
@@ -155,24 +151,14 @@ static wn_config default_config(const problem_view *view) {
     return config;
 }
 
-/* Adds a config unless it is there already. */
-static int add(wn_config *configs, int count, int room, wn_config config) {
-    for (int i = 0; i < count && i < room; i++)
-        if (memcmp(&configs[i], &config, sizeof config) == 0)
-            return count;
-    if (count < room)
-        configs[count] = config;
-    return count + 1;
-}
-
 /* The default of one tile size, and one step away from it along every knob. */
 static int add_size(const problem_view *view, wn_config *list, int count, int room) {
     const wn_config base = default_config(view);
     wn_config config = base;
-    count = add(list, count, room, config);
+    count = wn_configs_add(list, count, room, config);
     for (int blocks = 1; blocks <= view->most_blocks; blocks++) {
         config.knob[WINOGRAD_BLOCKS] = blocks;
-        count = add(list, count, room, config);
+        count = wn_configs_add(list, count, room, config);
     }
     config = base;
     config.knob[WINOGRAD_DIVIDE] = WINOGRAD_BY_TILES;
@@ -183,24 +169,24 @@ static int add_size(const problem_view *view, wn_config *list, int count, int ro
     const int32_t tiles = config.knob[WINOGRAD_TILES];
     for (int halves = 1; halves <= 4; halves *= 2) {
         config.knob[WINOGRAD_TILES] = (tiles * halves + 1) / 2;
-        count = add(list, count, room, config);
+        count = wn_configs_add(list, count, room, config);
     }
     if (tiles_to_weights(view) > 8)
         return count;
     config = base;
     for (int outputs = 1; outputs <= 4; outputs *= 2) {
         divide_by_outputs(view, outputs, &config);
-        count = add(list, count, room, config);
+        count = wn_configs_add(list, count, room, config);
     }
     config.knob[WINOGRAD_REDUCE] = view->size.in_blocks;
-    return add(list, count, room, config);
+    return wn_configs_add(list, count, room, config);
 }
 
 /* The sizes of transforms, the best one first. */
 static int configs(const wn_problem *problem, wn_isa isa, int threads, wn_config *list, int room) {
     const wn_winograd_transforms *sizes = wn_kernels_of(isa)->winograd;
     const problem_view best = view_of(problem, isa, threads, default_tile(problem, isa));
-    int count = add(list, 0, room, default_config(&best));
+    int count = wn_configs_add(list, 0, room, default_config(&best));
     for (int i = 0; i < WN_WINOGRAD_SIZES; i++)
         if (sizes[i].kernel == problem->kh) {
             const problem_view view = view_of(problem, isa, threads, sizes[i].tile);
@@ -344,10 +330,10 @@ wn_winograd_place wn_winograd_place_of(const wn_winograd_maps *maps, int64_t til
 static wn_winograd_patch cut(const float *map, int height, int width, int top, int left, int size) {
     wn_winograd_patch patch = {
         .row = (int64_t)width * WN_BLOCK,
-        .row_begin = clamp(-top, 0, size),
-        .row_end = clamp(height - top, 0, size),
-        .column_begin = clamp(-left, 0, size),
-        .column_end = clamp(width - left, 0, size),
+        .row_begin = wn_clamp(-top, 0, size),
+        .row_end = wn_clamp(height - top, 0, size),
+        .column_begin = wn_clamp(-left, 0, size),
+        .column_end = wn_clamp(width - left, 0, size),
     };
     if (patch.row_begin < patch.row_end && patch.column_begin < patch.column_end)
         patch.data =
