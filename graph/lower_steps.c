@@ -122,14 +122,14 @@ double wn_lower_elements(const wn_lowering *lowering, int tensor) {
     return (double)lowering->tape->options.batch * shape->channels * shape->height * shape->width;
 }
 
-static void run_add(const wn_step *step, int phase, int tid, int nthreads) {
+void wn_run_add(const wn_step *step, int phase, int tid, int nthreads) {
     (void)phase;
     step->ops->add(&step->args.add, tid, nthreads);
 }
 
 void wn_lower_copy(wn_lowering *lowering, const wn_layer *layer, int tensor, wn_place from, wn_place to,
                    bool accumulate) {
-    wn_step *step = wn_lower_step(lowering, run_add, 1, layer, accumulate ? "SUM" : "COPY", "add");
+    wn_step *step = wn_lower_step(lowering, wn_run_add, 1, layer, accumulate ? "SUM" : "COPY", "add");
     wn_add_args *args = &step->args.add;
     args->accumulate = accumulate;
     wn_bind_view(lowering, step, &args->a, tensor, from, WN_ACCESS_READ);

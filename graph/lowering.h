@@ -106,7 +106,8 @@ bool wn_gradient_is_last_writer(const wn_lowering *lowering, int tensor);
  * place or in a copy. */
 wn_place wn_gradient_behind_relu(wn_lowering *lowering, const wn_group *group);
 
-/* Steps shared by several kinds. */
+/* Steps shared by several kinds. What runs an addition (args.add): */
+wn_step_run wn_run_add;
 void wn_lower_copy(wn_lowering *lowering, const wn_layer *layer, int tensor, wn_place from, wn_place to,
                    bool accumulate);
 /* A planned buffer for a parameter's gradient; it is kept when the options say so. */

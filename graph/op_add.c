@@ -26,16 +26,11 @@ static void infer(wn_graph *graph, wn_layer *layer, wn_graph_tensor *output) {
                       "of 16 channels, or flattened maps); this is not supported");
 }
 
-static void run_add(const wn_step *step, int phase, int tid, int nthreads) {
-    (void)phase;
-    step->ops->add(&step->args.add, tid, nthreads);
-}
-
 static void forward(wn_lowering *lowering, wn_group *group) {
     const wn_layer *layer = group->head;
     wn_place a = wn_value_place(lowering, layer->inputs[0]), b = wn_value_place(lowering, layer->inputs[1]);
     wn_place y = wn_value_place(lowering, group->output);
-    wn_step *step = wn_lower_step(lowering, run_add, 1, layer, "FWD", group->relu ? "add+relu" : "add");
+    wn_step *step = wn_lower_step(lowering, wn_run_add, 1, layer, "FWD", group->relu ? "add+relu" : "add");
     wn_add_args *args = &step->args.add;
     args->relu = group->relu;
     wn_bind_view(lowering, step, &args->a, layer->inputs[0], a, WN_ACCESS_READ);

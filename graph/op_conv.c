@@ -178,15 +178,11 @@ static wn_place source_place(wn_lowering *lowering, const wn_layer *layer, const
     return problem->plain_src && input ? lowering->plain_input : wn_value_place(lowering, layer->inputs[0]);
 }
 
-static void run_add(const wn_step *step, int phase, int tid, int nthreads) {
-    (void)phase;
-    step->ops->add(&step->args.add, tid, nthreads);
-}
-
 /* The addition of a group whose sum cannot lie where the residual does. */
 static void append_addition(wn_lowering *lowering, const wn_group *group, wn_place y) {
     wn_place residual = wn_value_place(lowering, group->residual);
-    wn_step *step = wn_lower_step(lowering, run_add, 1, group->head, "ADD", group->relu ? "add+relu" : "add");
+    wn_step *step =
+        wn_lower_step(lowering, wn_run_add, 1, group->head, "ADD", group->relu ? "add+relu" : "add");
     wn_add_args *args = &step->args.add;
     args->accumulate = true;
     args->relu = group->relu;
