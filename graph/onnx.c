@@ -1,7 +1,9 @@
-/* A graph's layers as nodes of an ONNX graph; the numbers of fields are those of onnx.proto. */
+/* An ONNX file: the model's message around its graph, whose parameters are written one after the other; the
+ * numbers of fields are those of onnx.proto. */
 #include "onnx.h"
 #include "draft.h"
 #include "onnx_nodes.h"
+#include "onnx_writer.h"
 #include "tape_internal.h"
 
 #include <errno.h>

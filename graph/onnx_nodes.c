@@ -1,101 +1,20 @@
 /* One layer after the other to ONNX's operators. */
 #include "onnx_nodes.h"
+#include "onnx_writer.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* GraphProto, NodeProto, AttributeProto with its types, TensorProto */
-enum { GRAPH_NODE = 1 };
-enum { NODE_INPUT = 1, NODE_OUTPUT, NODE_NAME, NODE_OPERATOR, NODE_ATTRIBUTE };
-enum {
-    ATTRIBUTE_NAME = 1,
-    ATTRIBUTE_REAL,
-    ATTRIBUTE_NUMBER,
-    ATTRIBUTE_TEXT,
-    ATTRIBUTE_NUMBERS = 8,
-    ATTRIBUTE_TYPE = 20
-};
-enum { TYPE_REAL = 1, TYPE_NUMBER, TYPE_TEXT, TYPE_NUMBERS = 7 };
-enum { TENSOR_SHAPE = 1, TENSOR_TYPE, TENSOR_NAME = 8, TENSOR_BYTES };
-
 enum { NAME_BYTES = 256 };
 
 /* The graph while it is written. */
 typedef struct writing {
-    wn_message *graph;
+    wn_onnx_writer to;
     const wn_graph *network;
-    char **names;    /* [tensors]: what each is called, owned */
-    bool *flat;      /* [tensors]: [N][features], no map */
-    wn_message node; /* the one that is being written */
+    char **names; /* [tensors]: what each is called, owned */
+    bool *flat;   /* [tensors]: [N][features], no map */
 } writing;
-
-void wn_onnx_put_tensor_head(wn_message *tensor, const char *name, int type, const int64_t *shape, int dims,
-                             uint64_t bytes) {
-    for (int d = 0; d < dims; d++)
-        wn_message_number(tensor, TENSOR_SHAPE, shape[d]);
-    wn_message_number(tensor, TENSOR_TYPE, type);
-    wn_message_text(tensor, TENSOR_NAME, name);
-    wn_message_bytes(tensor, TENSOR_BYTES, bytes);
-}
-
-static void put_constant(writing *w, const char *name, int type, const int64_t *shape, int dims,
-                         const void *values, size_t bytes) {
-    wn_message tensor = {0};
-    wn_onnx_put_tensor_head(&tensor, name, type, shape, dims, bytes);
-    wn_message_append(&tensor, values, bytes);
-    wn_message_put(w->graph, WN_ONNX_INITIALIZER, &tensor);
-}
-
-static void begin_node(writing *w, const char *operator, const char * name) {
-    wn_message_clear(&w->node);
-    wn_message_text(&w->node, NODE_NAME, name);
-    wn_message_text(&w->node, NODE_OPERATOR, operator);
-}
-
-static void add_input(writing *w, const char *name) {
-    wn_message_text(&w->node, NODE_INPUT, name);
-}
-
-static void end_node(writing *w, const char *output) {
-    wn_message_text(&w->node, NODE_OUTPUT, output);
-    wn_message_add(w->graph, GRAPH_NODE, &w->node);
-}
-
-static void begin_attribute(wn_message *attribute, const char *name, int type) {
-    *attribute = (wn_message){0};
-    wn_message_text(attribute, ATTRIBUTE_NAME, name);
-    wn_message_number(attribute, ATTRIBUTE_TYPE, type);
-}
-
-static void add_number(writing *w, const char *name, int64_t value) {
-    wn_message attribute;
-    begin_attribute(&attribute, name, TYPE_NUMBER);
-    wn_message_number(&attribute, ATTRIBUTE_NUMBER, value);
-    wn_message_put(&w->node, NODE_ATTRIBUTE, &attribute);
-}
-
-static void add_real(writing *w, const char *name, float value) {
-    wn_message attribute;
-    begin_attribute(&attribute, name, TYPE_REAL);
-    wn_message_real(&attribute, ATTRIBUTE_REAL, value);
-    wn_message_put(&w->node, NODE_ATTRIBUTE, &attribute);
-}
-
-static void add_text(writing *w, const char *name, const char *value) {
-    wn_message attribute;
-    begin_attribute(&attribute, name, TYPE_TEXT);
-    wn_message_text(&attribute, ATTRIBUTE_TEXT, value);
-    wn_message_put(&w->node, NODE_ATTRIBUTE, &attribute);
-}
-
-static void add_numbers(writing *w, const char *name, const int *values, int count) {
-    wn_message attribute;
-    begin_attribute(&attribute, name, TYPE_NUMBERS);
-    for (int i = 0; i < count; i++)
-        wn_message_number(&attribute, ATTRIBUTE_NUMBERS, values[i]);
-    wn_message_put(&w->node, NODE_ATTRIBUTE, &attribute);
-}
 
 static wn_status unsupported(const wn_layer *layer, const char *what) {
     return wn_error(WN_ERROR_UNSUPPORTED, "layer '%s' (%s): ONNX has no operator for %s", layer->name,
@@ -116,37 +35,37 @@ static void add_parameters(writing *w, const wn_layer *layer) {
         for (int p = 0; p < layer->parameter_count; p++) {
             const wn_graph_parameter *parameter = &w->network->parameters[layer->first_parameter + p];
             if (parameter->role == role)
-                add_input(w, parameter->name);
+                wn_onnx_add_input(&w->to, parameter->name);
         }
 }
 
 static wn_status put_simple(writing *w, const wn_layer *layer, const char *operator) {
-    begin_node(w, operator, output_name(w, layer));
+    wn_onnx_begin_node(&w->to, operator, output_name(w, layer));
     for (int i = 0; i < layer->input_count; i++)
-        add_input(w, input_name(w, layer, i));
-    end_node(w, output_name(w, layer));
+        wn_onnx_add_input(&w->to, input_name(w, layer, i));
+    wn_onnx_end_node(&w->to, output_name(w, layer));
     return wn_ok();
 }
 
 static wn_status put_conv(writing *w, const wn_layer *layer) {
-    begin_node(w, "Conv", output_name(w, layer));
-    add_input(w, input_name(w, layer, 0));
+    wn_onnx_begin_node(&w->to, "Conv", output_name(w, layer));
+    wn_onnx_add_input(&w->to, input_name(w, layer, 0));
     add_parameters(w, layer);
-    add_numbers(w, "kernel_shape", (int[]){layer->kh, layer->kw}, 2);
-    add_numbers(w, "strides", (int[]){layer->sh, layer->sw}, 2);
-    add_numbers(w, "pads", (int[]){layer->ph, layer->pw, layer->ph, layer->pw}, 4);
-    add_numbers(w, "dilations", (int[]){layer->dh + 1, layer->dw + 1}, 2);
-    add_number(w, "group", layer->groups);
-    end_node(w, output_name(w, layer));
+    wn_onnx_add_numbers(&w->to, "kernel_shape", (int[]){layer->kh, layer->kw}, 2);
+    wn_onnx_add_numbers(&w->to, "strides", (int[]){layer->sh, layer->sw}, 2);
+    wn_onnx_add_numbers(&w->to, "pads", (int[]){layer->ph, layer->pw, layer->ph, layer->pw}, 4);
+    wn_onnx_add_numbers(&w->to, "dilations", (int[]){layer->dh + 1, layer->dw + 1}, 2);
+    wn_onnx_add_number(&w->to, "group", layer->groups);
+    wn_onnx_end_node(&w->to, output_name(w, layer));
     return wn_ok();
 }
 
 /* [N][features] of a map, called as said. */
 static void put_flatten(writing *w, const char *name, const char *input, const char *output) {
-    begin_node(w, "Flatten", name);
-    add_input(w, input);
-    add_number(w, "axis", 1);
-    end_node(w, output);
+    wn_onnx_begin_node(&w->to, "Flatten", name);
+    wn_onnx_add_input(&w->to, input);
+    wn_onnx_add_number(&w->to, "axis", 1);
+    wn_onnx_end_node(&w->to, output);
 }
 
 static wn_status put_linear(writing *w, const wn_layer *layer) {
@@ -157,20 +76,20 @@ static wn_status put_linear(writing *w, const wn_layer *layer) {
         put_flatten(w, flat, input, flat);
         input = flat;
     }
-    begin_node(w, "Gemm", output_name(w, layer));
-    add_input(w, input);
+    wn_onnx_begin_node(&w->to, "Gemm", output_name(w, layer));
+    wn_onnx_add_input(&w->to, input);
     add_parameters(w, layer);
-    add_number(w, "transB", 1);
-    end_node(w, output_name(w, layer));
+    wn_onnx_add_number(&w->to, "transB", 1);
+    wn_onnx_end_node(&w->to, output_name(w, layer));
     return wn_ok();
 }
 
 static wn_status put_batch_norm(writing *w, const wn_layer *layer) {
-    begin_node(w, "BatchNormalization", output_name(w, layer));
-    add_input(w, input_name(w, layer, 0));
+    wn_onnx_begin_node(&w->to, "BatchNormalization", output_name(w, layer));
+    wn_onnx_add_input(&w->to, input_name(w, layer, 0));
     add_parameters(w, layer);
-    add_real(w, "epsilon", layer->eps);
-    end_node(w, output_name(w, layer));
+    wn_onnx_add_real(&w->to, "epsilon", layer->eps);
+    wn_onnx_end_node(&w->to, output_name(w, layer));
     return wn_ok();
 }
 
@@ -187,14 +106,15 @@ static wn_status put_pool(writing *w, const wn_layer *layer) {
     bool average = layer->kind == WN_KIND_AVERAGE_POOL, padded = layer->ph > 0 || layer->pw > 0;
     if (average && padded && !layer->exclude_pad && (below || right))
         return unsupported(layer, "windows that leave a padding which counts");
-    begin_node(w, average ? "AveragePool" : "MaxPool", output_name(w, layer));
-    add_input(w, input_name(w, layer, 0));
-    add_numbers(w, "kernel_shape", (int[]){layer->kh, layer->kw}, 2);
-    add_numbers(w, "strides", (int[]){layer->sh, layer->sw}, 2);
-    add_numbers(w, "pads", (int[]){layer->ph, layer->pw, layer->ph + below, layer->pw + right}, 4);
+    wn_onnx_begin_node(&w->to, average ? "AveragePool" : "MaxPool", output_name(w, layer));
+    wn_onnx_add_input(&w->to, input_name(w, layer, 0));
+    wn_onnx_add_numbers(&w->to, "kernel_shape", (int[]){layer->kh, layer->kw}, 2);
+    wn_onnx_add_numbers(&w->to, "strides", (int[]){layer->sh, layer->sw}, 2);
+    wn_onnx_add_numbers(&w->to, "pads", (int[]){layer->ph, layer->pw, layer->ph + below, layer->pw + right},
+                        4);
     if (average)
-        add_number(w, "count_include_pad", padded && !layer->exclude_pad);
-    end_node(w, output_name(w, layer));
+        wn_onnx_add_number(&w->to, "count_include_pad", padded && !layer->exclude_pad);
+    wn_onnx_end_node(&w->to, output_name(w, layer));
     return wn_ok();
 }
 
@@ -222,18 +142,18 @@ static wn_status put_adaptive(writing *w, const wn_layer *layer) {
     float *left = mean_weights(x->height, height, false), *right = mean_weights(x->width, width, true);
     bool done = left && right;
     if (done) {
-        put_constant(w, rows, WN_ONNX_FLOAT, (int64_t[]){height, x->height}, 2, left,
-                     (size_t)height * (size_t)x->height * sizeof *left);
-        put_constant(w, columns, WN_ONNX_FLOAT, (int64_t[]){x->width, width}, 2, right,
-                     (size_t)x->width * (size_t)width * sizeof *right);
-        begin_node(w, "MatMul", between);
-        add_input(w, input_name(w, layer, 0));
-        add_input(w, columns);
-        end_node(w, between);
-        begin_node(w, "MatMul", output_name(w, layer));
-        add_input(w, rows);
-        add_input(w, between);
-        end_node(w, output_name(w, layer));
+        wn_onnx_put_constant(&w->to, rows, WN_ONNX_FLOAT, (int64_t[]){height, x->height}, 2, left,
+                             (size_t)height * (size_t)x->height * sizeof *left);
+        wn_onnx_put_constant(&w->to, columns, WN_ONNX_FLOAT, (int64_t[]){x->width, width}, 2, right,
+                             (size_t)x->width * (size_t)width * sizeof *right);
+        wn_onnx_begin_node(&w->to, "MatMul", between);
+        wn_onnx_add_input(&w->to, input_name(w, layer, 0));
+        wn_onnx_add_input(&w->to, columns);
+        wn_onnx_end_node(&w->to, between);
+        wn_onnx_begin_node(&w->to, "MatMul", output_name(w, layer));
+        wn_onnx_add_input(&w->to, rows);
+        wn_onnx_add_input(&w->to, between);
+        wn_onnx_end_node(&w->to, output_name(w, layer));
     }
     free(left);
     free(right);
@@ -244,12 +164,12 @@ static wn_status put_adaptive(writing *w, const wn_layer *layer) {
 static void put_pad_node(writing *w, const wn_layer *layer, const char *mode, const int64_t pads[8]) {
     char name[NAME_BYTES];
     snprintf(name, sizeof name, "%s.pads", output_name(w, layer));
-    put_constant(w, name, WN_ONNX_INTEGER, (int64_t[]){8}, 1, pads, 8 * sizeof *pads);
-    begin_node(w, "Pad", output_name(w, layer));
-    add_input(w, input_name(w, layer, 0));
-    add_input(w, name);
-    add_text(w, "mode", mode);
-    end_node(w, output_name(w, layer));
+    wn_onnx_put_constant(&w->to, name, WN_ONNX_INTEGER, (int64_t[]){8}, 1, pads, 8 * sizeof *pads);
+    wn_onnx_begin_node(&w->to, "Pad", output_name(w, layer));
+    wn_onnx_add_input(&w->to, input_name(w, layer, 0));
+    wn_onnx_add_input(&w->to, name);
+    wn_onnx_add_text(&w->to, "mode", mode);
+    wn_onnx_end_node(&w->to, output_name(w, layer));
 }
 
 static wn_status put_pad(writing *w, const wn_layer *layer) {
@@ -267,22 +187,22 @@ static wn_status put_pad_channels(writing *w, const wn_layer *layer) {
 }
 
 static wn_status put_response_norm(writing *w, const wn_layer *layer) {
-    begin_node(w, "LRN", output_name(w, layer));
-    add_input(w, input_name(w, layer, 0));
-    add_number(w, "size", layer->window);
-    add_real(w, "alpha", layer->alpha);
-    add_real(w, "beta", 0.75f);
-    add_real(w, "bias", layer->k);
-    end_node(w, output_name(w, layer));
+    wn_onnx_begin_node(&w->to, "LRN", output_name(w, layer));
+    wn_onnx_add_input(&w->to, input_name(w, layer, 0));
+    wn_onnx_add_number(&w->to, "size", layer->window);
+    wn_onnx_add_real(&w->to, "alpha", layer->alpha);
+    wn_onnx_add_real(&w->to, "beta", 0.75f);
+    wn_onnx_add_real(&w->to, "bias", layer->k);
+    wn_onnx_end_node(&w->to, output_name(w, layer));
     return wn_ok();
 }
 
 static wn_status put_concat(writing *w, const wn_layer *layer) {
-    begin_node(w, "Concat", output_name(w, layer));
+    wn_onnx_begin_node(&w->to, "Concat", output_name(w, layer));
     for (int i = 0; i < layer->input_count; i++)
-        add_input(w, input_name(w, layer, i));
-    add_number(w, "axis", 1);
-    end_node(w, output_name(w, layer));
+        wn_onnx_add_input(&w->to, input_name(w, layer, i));
+    wn_onnx_add_number(&w->to, "axis", 1);
+    wn_onnx_end_node(&w->to, output_name(w, layer));
     return wn_ok();
 }
 
@@ -352,9 +272,9 @@ static wn_status put_all(writing *w) {
         WN_TRY(put_layer(w, layer));
     }
     if (w->flat[network->output]) {
-        begin_node(w, "Identity", "logits");
-        add_input(w, w->names[network->output]);
-        end_node(w, "logits");
+        wn_onnx_begin_node(&w->to, "Identity", "logits");
+        wn_onnx_add_input(&w->to, w->names[network->output]);
+        wn_onnx_end_node(&w->to, "logits");
     } else {
         put_flatten(w, "logits", w->names[network->output], "logits");
     }
@@ -362,7 +282,7 @@ static wn_status put_all(writing *w) {
 }
 
 wn_status wn_onnx_put_nodes(wn_message *graph, const wn_graph *network) {
-    writing w = {.graph = graph, .network = network};
+    writing w = {.to = {.graph = graph}, .network = network};
     w.names = calloc((size_t)network->tensor_count, sizeof *w.names);
     w.flat = calloc((size_t)network->tensor_count, sizeof *w.flat);
     wn_status status = w.names && w.flat ? put_all(&w) : wn_error(WN_ERROR_MEMORY, "no memory for names");
@@ -370,6 +290,6 @@ wn_status wn_onnx_put_nodes(wn_message *graph, const wn_graph *network) {
         free(w.names[i]);
     free(w.names);
     free(w.flat);
-    wn_message_free(&w.node);
+    wn_message_free(&w.to.node);
     return status;
 }
