@@ -9,7 +9,8 @@ static const char details[] =
     "that sets it. --apply sets what can be set while the system runs (as root; never boot settings) and "
     "keeps\n"
     "the old values in a state file first; --restore puts them back. The exit code is 3 when something is\n"
-    "serious. docs/linux.md explains each check. Columns of its CSV file:\n  " WN_DOCTOR_HEADER;
+    "serious. docs/linux.md says what the verdicts mean and what --apply writes. Columns of its CSV file:\n"
+    "  " WN_DOCTOR_HEADER;
 
 typedef struct flags {
     const char *root, *state, *csv;
