@@ -21,8 +21,9 @@ typedef struct wn_tensor {
 
 /* An empty graph; NULL when out of memory. The caller owns it. */
 wn_graph *wn_graph_create(void);
+/* After its models. NULL is fine. */
 void wn_graph_destroy(wn_graph *graph);
-/* The first error, or OK. */
+/* The first error, INVALID or MEMORY with what, where and what was expected, or OK. */
 wn_status wn_graph_status(const wn_graph *graph);
 /* Records an error of a network's own (a size it cannot take). */
 void wn_graph_fail(wn_graph *graph, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -68,31 +69,66 @@ typedef struct wn_response_norm_options {
     const char *name;
 } wn_response_norm_options;
 
-/* The network's input, plain NCHW; exactly one per graph. */
+/* Calls that add a layer. Shapes are channels x height x width; `flat` is a 1x1 map. Parameters, if any, are
+ * named behind the layer's name, shapes as in PyTorch. What cannot be is the graph's sticky error, INVALID
+ * with the layer's name; besides what is said below: inputs of another graph, two layers with parameters of
+ * one name, outputs of more than 2^34 values. `map` inputs are no flattened maps; a window that does not fit
+ * its padded map is an error that names the smallest input of the network. */
+
+/* The network's input, plain NCHW; exactly one per graph. Errors: sizes below 1, more than 2^24 channels or
+ * 2^30 values. */
 wn_tensor wn_input(wn_graph *graph, int channels, int height, int width);
 
+/* Convolution (PyTorch's Conv2d) of a map: out_channels x floor((size + 2 pad - k) / stride) + 1, where
+ * k = (kernel - 1)(dilation + 1) + 1. Parameters weight [out][in / groups][kernel][kernel] and bias [out].
+ * Errors: kernel or stride below 1, pad or dilation below 0, any above 2^14; out_channels not from 1 to 2^24;
+ * groups that do not divide both channels; groups over a concatenation of parts that are no multiples of 16
+ * channels; a map too small for the padding other than zeros. */
 wn_tensor wn_conv_with(wn_graph *graph, wn_tensor x, int out_channels, wn_conv_options options);
+/* Linear layer of flat features, flattened maps included: flat out_features. Parameters weight [out][in],
+ * bias [out]. Errors: a map of more than one pixel (flatten it first), out_features not from 1 to 2^24. */
 wn_tensor wn_linear_with(wn_graph *graph, wn_tensor x, int out_features, wn_layer_options options);
+/* Batch norm (Ioffe & Szegedy 2015, algorithm 1) of a map or features, per channel; the shape stays.
+ * Parameters weight, bias, and running_mean, running_var that are not learned, each [channels]; momentum is
+ * the share of a batch in the latter, running_var is unbiased. Errors: eps not above 0, momentum not
+ * above 0 or above 1. */
 wn_tensor wn_batch_norm_with(wn_graph *graph, wn_tensor x, wn_layer_options options);
-/* As PyTorch's LocalResponseNorm: alpha is divided by size. */
+/* Response norm across channels (Krizhevsky et al. 2012, section 3.3), as PyTorch's LocalResponseNorm: alpha
+ * is divided by size; the shape stays. Errors: size even or not from 1 to 9, alpha or k not above 0, a
+ * concatenation of parts that are no multiples of 16 channels. */
 wn_tensor wn_local_response_norm_with(wn_graph *graph, wn_tensor x, wn_response_norm_options options);
+/* Pools over windows of a map: floor((size + 2 pad - kernel) / stride) + 1, in ceil mode rounded up, where
+ * the last window must begin inside the map or its left padding. Padding is no maximum; an average divides by
+ * the window's part of the padded map, with exclude_pad by that of the map. Errors: kernel (which has no
+ * default) or stride not from 1 to 2^14, pad below 0 or above half the kernel, exclude_pad of a max pool. */
 wn_tensor wn_max_pool_with(wn_graph *graph, wn_tensor x, wn_pool_options options);
 wn_tensor wn_average_pool_with(wn_graph *graph, wn_tensor x, wn_pool_options options);
+/* The mean of each channel's map: 1x1. */
 wn_tensor wn_global_average_pool(wn_graph *graph, wn_tensor x);
 /* Means over windows that divide the map into height x width parts of (nearly) one size, as PyTorch does;
- * they overlap where it cannot be divided, and repeat pixels of a smaller map. */
+ * they overlap where it cannot be divided, and repeat pixels of a smaller map. A map of that size is returned
+ * as it is. Errors: height or width not from 1 to 2^14. */
 wn_tensor wn_adaptive_average_pool(wn_graph *graph, wn_tensor x, int height, int width);
+/* max(0, x), 1 / (1 + exp(-x)) and tanh(x) of every value; the shape stays. */
 wn_tensor wn_relu(wn_graph *graph, wn_tensor x);
 wn_tensor wn_sigmoid(wn_graph *graph, wn_tensor x);
 wn_tensor wn_tanh(wn_graph *graph, wn_tensor x);
+/* In training each value is 0 with probability p, else times 1 / (1 - p) (Srivastava et al. 2014); in
+ * inference nothing happens. The shape stays. Errors: p not in [0, 1). */
 wn_tensor wn_dropout(wn_graph *graph, wn_tensor x, float p);
+/* The map as flat features, channels first as in PyTorch; nothing moves. Errors: more than 2^30 features. */
 wn_tensor wn_flatten(wn_graph *graph, wn_tensor x);
+/* The sum of two tensors of one shape. Errors: other shapes, or inputs that are stored differently
+ * (concatenations of parts that are no multiples of 16 channels, flattened maps). */
 wn_tensor wn_add(wn_graph *graph, wn_tensor a, wn_tensor b);
-/* Concatenation along channels, in order. */
+/* Concatenation along channels, in order. Errors: count below 1, maps of different sizes, more than 2^24
+ * channels. */
 wn_tensor wn_concat(wn_graph *graph, const wn_tensor *parts, int count);
-/* Channels of zeros at the end, up to `channels`. */
+/* Channels of zeros at the end, up to `channels`. Errors: fewer than the map has, more than 2^24, a
+ * concatenation of parts that are no multiples of 16 channels. */
 wn_tensor wn_pad_channels(wn_graph *graph, wn_tensor x, int channels);
-/* Marks the logits that loss and accuracy are computed from; exactly one per graph, flat (1x1). */
+/* Marks the logits that loss and accuracy are computed from; exactly one per graph, flat (1x1), the output of
+ * a layer that is no flatten. Errors: other tensors, an open scope. */
 void wn_output(wn_graph *graph, wn_tensor logits);
 
 /* Optional arguments by name: wn_conv(g, x, 96, .kernel = 11, .stride = 4, .pad = 1). */
@@ -106,7 +142,7 @@ void wn_output(wn_graph *graph, wn_tensor logits);
 #define wn_max_pool(graph, x, ...) wn_max_pool_with(graph, x, (wn_pool_options){__VA_ARGS__})
 #define wn_average_pool(graph, x, ...) wn_average_pool_with(graph, x, (wn_pool_options){__VA_ARGS__})
 
-/* Shape of a tensor, per image. */
+/* Shape of a tensor, per image; three zeros for a dead one. */
 void wn_tensor_shape(const wn_graph *graph, wn_tensor x, int *channels, int *height, int *width);
 
 /* The layers in the order they were built, for summaries. Strings live as long as the graph. */

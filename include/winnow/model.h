@@ -20,16 +20,20 @@ typedef struct wn_tape wn_tape;
 struct wn_conv_plan;
 
 typedef enum wn_init {
-    WN_INIT_XAVIER_UNIFORM, /* weights Glorot & Bengio 2010, biases PyTorch's default */
-    WN_INIT_KAIMING_NORMAL, /* weights He et al. 2015 (fan-in), biases zero */
+    WN_INIT_XAVIER_UNIFORM, /* weights Glorot & Bengio 2010, eq. 16, biases PyTorch's default */
+    WN_INIT_KAIMING_NORMAL, /* weights He et al. 2015, eq. 10 (fan-in), biases zero */
     WN_INIT_PYTORCH,        /* PyTorch's defaults for Conv2d and Linear */
     WN_INIT_GENERATOR,      /* the formula shared with tools/peers/generator.py, for golden tests */
 } wn_init;
 
 /* Allocates the parameters of a graph (all zero; batch norm scale 1, running variance 1). The graph must
- * outlive the model. Errors: the graph's sticky error; MEMORY. */
+ * outlive the model, which the caller destroys. Errors, *model then NULL: the graph's sticky error; INVALID
+ * without input or output, or with a layer whose output nothing reads; MEMORY. */
 wn_status wn_model_create(const wn_graph *graph, wn_model **model);
+/* After its tapes. NULL is fine. */
 void wn_model_destroy(wn_model *model);
+/* Draws weights and biases anew: a function of scheme, seed and graph. Batch norm gets scale 1, shift 0 (but
+ * for WN_INIT_GENERATOR), running mean 0 and variance 1; moments, average and updates stay as they are. */
 void wn_model_initialise(wn_model *model, wn_init scheme, uint64_t seed);
 
 /* One tensor of the state_dict: learned parameters and running statistics, in the order of the layers. */
@@ -59,13 +63,18 @@ bool wn_model_has_average(const wn_model *model);
 void wn_model_swap_average(wn_model *model);
 /* As wn_model_read, of the average. */
 void wn_model_read_average(const wn_model *model, int index, float *values);
-/* The first parameter with a value that is not finite; -1: there is none. */
+/* The index of the first parameter with a value that is not finite; -1: there is none. */
 int wn_model_find_nonfinite(const wn_model *model);
 /* Training steps so far, over all tapes of the model: Adam's and dropout's counter. */
 int64_t wn_model_updates(const wn_model *model);
 void wn_model_set_updates(wn_model *model, int64_t updates);
 
-typedef enum wn_optimizer { WN_OPTIMIZER_SGD, WN_OPTIMIZER_ADAM, WN_OPTIMIZER_RMSPROP } wn_optimizer;
+/* What each does is PyTorch's definition. */
+typedef enum wn_optimizer {
+    WN_OPTIMIZER_SGD,
+    WN_OPTIMIZER_ADAM,   /* Kingma & Ba 2015, algorithm 1; with decoupled_decay AdamW */
+    WN_OPTIMIZER_RMSPROP /* Tieleman & Hinton 2012 */
+} wn_optimizer;
 
 /* Fills in a complete plan for a problem (strides in floats between images, 0 = dense). */
 typedef wn_status wn_pick(void *context, const wn_problem *problem, wn_isa isa, int threads,
@@ -76,8 +85,9 @@ typedef struct wn_tape_options {
     bool training; /* forward, loss, backward, update; otherwise forward, loss, accuracy */
     wn_optimizer optimizer;
     bool momentum;             /* SGD and RMSprop keep a momentum buffer */
-    float label_smoothing;     /* of the loss, in [0, 1): the share of the target spread over all classes, as
-                                  PyTorch's CrossEntropyLoss(label_smoothing) */
+    float label_smoothing;     /* of the loss, in [0, 1): the share of the target spread over all classes
+                                  (Szegedy et al. 2016, section 7), as PyTorch's
+                                  CrossEntropyLoss(label_smoothing) */
     bool clip_gradients;       /* updates wait for the norm over all gradients, see wn_step_options */
     bool accumulate_gradients; /* updates may wait for the gradients of several batches, the same */
     bool average_weights;      /* the model keeps an exponential average of what training makes of it */
@@ -87,18 +97,23 @@ typedef struct wn_tape_options {
     bool plan_only;            /* to be looked at: no memory is mapped, and the tape cannot run */
     wn_isa isa;
     wn_pool *pool; /* threads the tape will run on; must outlive it */
-    wn_pick *pick; /* NULL: the default heuristic (direct, default config) */
+    wn_pick *pick; /* NULL: the first implementation of the build that runs the problem, in its default
+                      config: depthwise, else direct, the reference last */
     void *pick_context;
     uint64_t seed; /* dropout */
 } wn_tape_options;
 
-/* Compiles. Errors: the graph's; INVALID (batch < 1; label smoothing out of range; batch norm in training
- * with a single value a channel); MEMORY with the planned size; what planning a convolution says, with the
- * layer's name. */
+/* Compiles. Model and pool must outlive the tape, which the caller destroys; options are copied. Errors,
+ * *tape then NULL: INVALID (batch below 1 or above 2^20; no pool; an unknown optimizer or ISA; label
+ * smoothing out of range; batch norm in training with a single value a channel); UNSUPPORTED when this build
+ * has no kernels for the ISA (whether the CPU has it is not checked: take it from wn_isa_select); MEMORY with
+ * the planned size; what planning a convolution says, with the layer's name. */
 wn_status wn_tape_compile(wn_model *model, const wn_tape_options *options, wn_tape **tape);
+/* NULL is fine. */
 void wn_tape_destroy(wn_tape *tape);
 
-/* Where the caller puts the batch: plain NCHW floats [batch][channels][height][width] and labels [batch]. */
+/* Where the caller puts the batch: plain NCHW floats [batch][channels][height][width] and labels [batch],
+ * each from 0 to classes - 1, which is not checked. They belong to the tape. */
 float *wn_tape_input(wn_tape *tape);
 int32_t *wn_tape_labels(wn_tape *tape);
 
@@ -113,13 +128,14 @@ void wn_tape_read_batch(wn_tape *tape, float *images, int32_t *labels);
 void wn_tape_read_mix(wn_tape *tape, const int32_t *others, const float *shares);
 
 /* Hyperparameters of the following steps; defaults lr 0.01, no momentum, no decay, Adam .9/.999/1e-8.
- * RMSprop smooths its squares with beta2. What each does is PyTorch's definition. */
+ * RMSprop smooths its squares with beta2. */
 typedef struct wn_step_options {
     float lr, momentum, weight_decay, beta1, beta2, eps;
-    bool decoupled_decay; /* Adam: the weights decay by themselves, not through the gradient (AdamW) */
+    bool decoupled_decay; /* Adam: the weights decay by themselves, not through the gradient (AdamW,
+                             Loshchilov & Hutter 2019, algorithm 2; the decay is times lr) */
     bool nesterov;        /* SGD with momentum */
     float clip_norm; /* with clip_gradients: gradients are scaled so that their norm, over all parameters, is
-                        at most this (Pascanu et al. 2013); 0: they are not */
+                        at most this (Pascanu et al. 2013, algorithm 1); 0: they are not */
     float
         share; /* with accumulate_gradients: of this batch in the mean gradient of all that make one update */
     bool first;          /* the same: nothing of batches before is to be added */
@@ -140,7 +156,8 @@ void wn_tape_run_forward(wn_tape *tape);
  * become the batch's. */
 void wn_tape_set_norm_momentum(wn_tape *tape, float momentum);
 /* After a run with a loss that is not finite: the label of the first step that leaves such values in a
- * tensor, found by running the forward steps again. Running statistics are not usable afterwards. */
+ * tensor, found by running the forward steps again; the string is the tape's. Running statistics are not
+ * usable afterwards. */
 const char *wn_tape_find_nonfinite(wn_tape *tape);
 
 /* Of the last run: mean loss over the batch, number of right answers, and the logits copied out as
@@ -150,10 +167,11 @@ double wn_tape_loss(const wn_tape *tape);
 double wn_tape_gradient_norm(const wn_tape *tape);
 int64_t wn_tape_correct(const wn_tape *tape);
 void wn_tape_logits(const wn_tape *tape, float *logits);
-/* Gradient of a learned parameter in conventional order; needs keep_gradients. */
+/* Gradient of a learned parameter in conventional order, wn_parameter.count floats; of a training tape, needs
+ * keep_gradients. */
 void wn_tape_gradient(const wn_tape *tape, int parameter, float *values);
 
-/* The steps, for reports and tuning. */
+/* The steps, for reports and tuning. Strings and plans are the tape's. */
 typedef struct wn_step_info {
     const char *label;               /* "layer1.0.conv1 FWD_B" */
     const char *kernel;              /* "direct tile=6,..." or "batch_norm" */

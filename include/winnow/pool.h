@@ -22,6 +22,7 @@ wn_status wn_pool_create(int threads, wn_pool **pool);
 /* Ends the threads and restores the caller's affinity. NULL is fine. */
 void wn_pool_destroy(wn_pool *pool);
 
+/* Threads in all, the caller included. */
 int wn_pool_threads(const wn_pool *pool);
 
 #ifdef __cplusplus

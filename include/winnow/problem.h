@@ -41,6 +41,7 @@ typedef struct wn_problem {
 
 /* "FWD_B", "BWD_D", "BWD_WB". */
 const char *wn_direction_name(wn_direction direction);
+/* The direction of such a name, in capitals. Errors: USAGE. */
 wn_status wn_direction_parse(const char *text, wn_direction *direction);
 
 /* Reads a descriptor such as `g1mb16_ic64ih56oc64kh3ph1_n"name"` (benchdnn's rules: any order, `_` skipped,
