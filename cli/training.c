@@ -2,9 +2,6 @@
 #include "training.h"
 #include <string.h>
 
-/* Seconds of a race, as winnow tune has them. */
-static const double race_budget = 0.9;
-
 wn_status wn_training_read(const wn_command *command, wn_training_flags *f, const wn_option *own,
                            int own_count, int argc, char **argv, bool *help) {
     const wn_option before[] = {
@@ -35,7 +32,7 @@ static void race_picks(wn_training *t) {
                                         .isa = t->session.isa,
                                         .effort = WN_EFFORT_QUICK,
                                         .cold = WN_COLD_ALL,
-                                        .budget = race_budget,
+                                        .budget = WN_TUNE_RACE_SECONDS,
                                         .peaks = &t->peaks},
                             .batch = t->options.recipe.batch,
                             .log = stdout};

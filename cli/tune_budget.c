@@ -5,7 +5,8 @@
 #include <math.h>
 
 /* Seconds for each problem when --budget is not given. */
-static const double default_budget[WN_EFFORT_COUNT] = {[WN_EFFORT_QUICK] = 0.9, [WN_EFFORT_FULL] = 0.9};
+static const double default_budget[WN_EFFORT_COUNT] = {
+    [WN_EFFORT_QUICK] = WN_TUNE_RACE_SECONDS, [WN_EFFORT_FULL] = WN_TUNE_RACE_SECONDS};
 static const double in_place_share = 0.3; /* of --budget, with effort full */
 /* A problem's part of the budget grows with the time of its runs; so much more has everyone, since operands
  * and candidates have to be made, too. */

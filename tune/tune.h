@@ -64,6 +64,9 @@ typedef struct wn_tune_options {
  * (docs/tuning.md). What is beyond it is wrong. */
 #define WN_TUNE_MAX_ERROR 2e-4
 
+/* Seconds of a race that are usual; options.budget has no default of its own. */
+#define WN_TUNE_RACE_SECONDS 0.9
+
 /* What a tuning of one problem says beside its candidates. */
 typedef struct wn_tune_report {
     int raced, rounds, thrown; /* candidates in the race, rounds that counted, and that were thrown out */
